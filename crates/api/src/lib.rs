@@ -1,0 +1,1 @@
+//! Wire types: the compatible gRPC API and its HTTP rules.

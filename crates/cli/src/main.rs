@@ -1,0 +1,3 @@
+//! The valetkey binary: settings, wiring, commands.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Use cases: connections, accounts, links, authorization, refresh, execution.

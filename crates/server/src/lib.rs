@@ -1,0 +1,1 @@
+//! REST, gRPC, proxy and hosted pages over the engine.

@@ -1,0 +1,1 @@
+//! The built-in provider that can be told to misbehave.

@@ -1,0 +1,1 @@
+//! For tests only: fixtures, the storage contract suite, a test application.

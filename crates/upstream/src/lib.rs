@@ -1,0 +1,1 @@
+//! The only outbound door: connector definitions, OAuth protocol, tool rendering and calls, egress guard.

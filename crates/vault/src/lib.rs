@@ -1,0 +1,1 @@
+//! Sealing and opening of secrets with a keyring of numbered terms.
