@@ -1,1 +1,44 @@
 //! Words of Valetkey: types, ids, the account state machine, the error catalogue and the storage traits. No I/O.
+//!
+//! Everything else in the workspace speaks in these types. The crate knows no database, no HTTP and no cipher;
+//! time and randomness come in through [`Clock`] and [`Entropy`], so that every rule here can be tested at any
+//! instant.
+
+pub mod account;
+pub mod api_client;
+pub mod auth_request;
+pub mod catalogue;
+pub mod clock;
+pub mod connection;
+pub mod credential;
+pub mod entropy;
+pub mod error;
+pub mod event;
+pub mod execution;
+pub mod id;
+pub mod keys;
+pub mod page;
+pub mod permission;
+pub mod sealed;
+pub mod store;
+
+pub use account::{Account, AccountStatus, AuthType};
+pub use api_client::{ApiClient, ApiToken, Caller};
+pub use auth_request::{AuthPhase, AuthRequest};
+pub use catalogue::ErrorCode;
+pub use clock::{Clock, ManualClock, SystemClock, Time};
+pub use connection::Connection;
+pub use credential::Credential;
+pub use entropy::Entropy;
+pub use error::{Error, Remedy, Result};
+pub use event::Event;
+pub use execution::Execution;
+pub use id::{
+    AccountId, ApiClientId, ApiTokenId, AuthRequestId, ConnectionId, EnvironmentId, EventId, ExecutionId,
+    RequestId,
+};
+pub use page::{Page, PageRequest};
+pub use permission::{Permission, Permissions};
+pub use sealed::SealedBlob;
+pub use secrecy::{ExposeSecret, SecretString};
+pub use store::{Change, Changes, Store, StoreError};

@@ -1,0 +1,603 @@
+//! The one catalogue of errors. Every failure that leaves the system, on any surface, is one of these.
+//!
+//! The table is data: code, meaning, cause, who must act, whether a retry helps, status codes and remedies. Pages,
+//! SDK classes and status codes are derived from it. The code's text is part of the API and never changes.
+
+use serde::{Deserialize, Serialize};
+
+/// Who has to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The person whose account it is.
+    EndUser,
+    /// Who builds the app or agent.
+    Developer,
+    /// An administrator at the provider.
+    ProviderAdmin,
+    /// Who runs this server.
+    Operator,
+    /// Nobody: wait, it passes.
+    Nobody,
+}
+
+impl Actor {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EndUser => "end_user",
+            Self::Developer => "developer",
+            Self::ProviderAdmin => "provider_admin",
+            Self::Operator => "operator",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+/// Whether the same request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retry {
+    /// It would fail again.
+    Never,
+    /// At once and safely: nothing was done.
+    Safe,
+    /// Later, with care: the call may have had an effect.
+    Later,
+}
+
+/// A kind of step that mends an error. Programs branch on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyAction {
+    /// Correct the request.
+    FixRequest,
+    /// Check the caller's own credentials.
+    CheckCredentials,
+    /// Send the request again.
+    Retry,
+    /// Change the connection's configuration.
+    ConfigureConnection,
+    /// Register the redirect URI at the provider.
+    RegisterRedirectUri,
+    /// Have the user open an authorization link.
+    Authorize,
+    /// Confirm the user's identity.
+    VerifyUser,
+    /// Have the user authorize again.
+    Reauthorize,
+    /// Read the account's history.
+    ReadEvents,
+    /// Enter the credential again.
+    EnterCredential,
+    /// Allow cookies.
+    EnableCookies,
+    /// Refresh the credential.
+    Refresh,
+    /// Check rights and policies at the provider.
+    CheckProvider,
+    /// Wait.
+    Wait,
+    /// Check the network between this server and the provider.
+    CheckNetwork,
+    /// Change the server's settings.
+    ConfigureServer,
+    /// Report it.
+    ReportBug,
+}
+
+impl RemedyAction {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FixRequest => "fix_request",
+            Self::CheckCredentials => "check_credentials",
+            Self::Retry => "retry",
+            Self::ConfigureConnection => "configure_connection",
+            Self::RegisterRedirectUri => "register_redirect_uri",
+            Self::Authorize => "authorize",
+            Self::VerifyUser => "verify_user",
+            Self::Reauthorize => "reauthorize",
+            Self::ReadEvents => "read_events",
+            Self::EnterCredential => "enter_credential",
+            Self::EnableCookies => "enable_cookies",
+            Self::Refresh => "refresh",
+            Self::CheckProvider => "check_provider",
+            Self::Wait => "wait",
+            Self::CheckNetwork => "check_network",
+            Self::ConfigureServer => "configure_server",
+            Self::ReportBug => "report_bug",
+        }
+    }
+}
+
+/// The canonical gRPC status codes that the catalogue uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum GrpcCode {
+    /// 3
+    InvalidArgument = 3,
+    /// 4
+    DeadlineExceeded = 4,
+    /// 5
+    NotFound = 5,
+    /// 6
+    AlreadyExists = 6,
+    /// 7
+    PermissionDenied = 7,
+    /// 8
+    ResourceExhausted = 8,
+    /// 9
+    FailedPrecondition = 9,
+    /// 10
+    Aborted = 10,
+    /// 12
+    Unimplemented = 12,
+    /// 13
+    Internal = 13,
+    /// 14: only for errors before which no tool can have run, since clients repeat it
+    Unavailable = 14,
+    /// 16
+    Unauthenticated = 16,
+}
+
+/// One row of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The text of the code.
+    pub code: &'static str,
+    /// What it means, in one sentence for people.
+    pub meaning: &'static str,
+    /// The usual cause.
+    pub cause: &'static str,
+    /// Who must act.
+    pub actor: Actor,
+    /// Whether a retry helps.
+    pub retry: Retry,
+    /// The HTTP status on the native API and on pages.
+    pub http_status: u16,
+    /// The status on the compatible API.
+    pub grpc_code: GrpcCode,
+    /// What to do, in order.
+    pub remedies: &'static [(RemedyAction, &'static str)],
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $code:literal, $http:literal, $grpc:ident, $actor:ident, $retry:ident,
+       $meaning:literal, $cause:literal, [$(($action:ident, $text:literal)),*];)*) => {
+        /// A code of the catalogue.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $(#[doc = $meaning] #[serde(rename = $code)] $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The row of the catalogue.
+            #[must_use]
+            pub const fn entry(self) -> &'static Entry {
+                match self {
+                    $(Self::$name => &Entry {
+                        code: $code,
+                        meaning: $meaning,
+                        cause: $cause,
+                        actor: Actor::$actor,
+                        retry: Retry::$retry,
+                        http_status: $http,
+                        grpc_code: GrpcCode::$grpc,
+                        remedies: &[$((RemedyAction::$action, $text)),*],
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+impl ErrorCode {
+    /// The text of the code, as on every wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.entry().code
+    }
+
+    /// Reads the text of a code.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+catalogue! {
+    // Requests.
+    InvalidRequest = "invalid_request", 400, InvalidArgument, Developer, Never,
+        "The request is malformed.",
+        "The body or the query could not be read as the documented shape.",
+        [(FixRequest, "Compare the request with the API description at /openapi.json.")];
+    InvalidArgument = "invalid_argument", 400, InvalidArgument, Developer, Never,
+        "A field of the request is wrong.",
+        "The value does not fit what the field accepts.",
+        [(FixRequest, "Correct the named field and send the request again.")];
+    PayloadTooLarge = "payload_too_large", 413, ResourceExhausted, Developer, Never,
+        "The request body is too large.",
+        "Bodies are bounded.",
+        [(FixRequest, "Send less at once, or raise the limit in the server's settings.")];
+    UnsupportedMediaType = "unsupported_media_type", 415, InvalidArgument, Developer, Never,
+        "The request body is not of a supported type.",
+        "The API reads application/json.",
+        [(FixRequest, "Set Content-Type: application/json.")];
+    MethodNotAllowed = "method_not_allowed", 405, Unimplemented, Developer, Never,
+        "This path does not answer to this method.",
+        "The path exists, the method does not.",
+        [(FixRequest, "Look the path up in /openapi.json.")];
+    RouteNotFound = "route_not_found", 404, NotFound, Developer, Never,
+        "There is nothing at this path.",
+        "The path is not part of the API.",
+        [(FixRequest, "Look the path up in /openapi.json.")];
+    Unimplemented = "unimplemented", 501, Unimplemented, Developer, Never,
+        "This call of the compatible API is not available here.",
+        "Valetkey does not offer it yet.",
+        [(FixRequest, "Use the native API instead; see /openapi.json.")];
+    Unauthenticated = "unauthenticated", 401, Unauthenticated, Developer, Never,
+        "The caller is not known.",
+        "No valid bearer token came with the request.",
+        [(CheckCredentials, "Send Authorization: Bearer with an API token (vk_…) or an access token from POST /oauth/token.")];
+    InvalidClientCredentials = "invalid_client_credentials", 401, Unauthenticated, Developer, Never,
+        "The client id or client secret is wrong.",
+        "No enabled API client has this id and secret.",
+        [(CheckCredentials, "Check the client id and secret, or make a new API client with `valetkey client create`.")];
+    PermissionDenied = "permission_denied", 403, PermissionDenied, Developer, Never,
+        "The caller may not do this.",
+        "The API client or token lacks the permission.",
+        [(CheckCredentials, "Use a token with the permission, or give the permission to the API client.")];
+    RequestTimeout = "request_timeout", 408, DeadlineExceeded, Developer, Safe,
+        "The request did not arrive in time.",
+        "The client sent its request too slowly.",
+        [(Retry, "Send the request again.")];
+    Overloaded = "overloaded", 503, Unavailable, Nobody, Safe,
+        "The server has more work than it takes on at once.",
+        "Queues are bounded so that accepted work is finished.",
+        [(Retry, "Wait as long as Retry-After says and send the request again.")];
+    // Connections and connectors.
+    ConnectorNotFound = "connector_not_found", 404, NotFound, Developer, Never,
+        "There is no such connector.",
+        "No connector file has this name.",
+        [(FixRequest, "List the connectors with `valetkey connector list`.")];
+    ConnectionNotFound = "connection_not_found", 404, NotFound, Developer, Never,
+        "There is no such connection.",
+        "No connection of this environment has this id or name.",
+        [(FixRequest, "List the connections with `valetkey connection list`, or create one.")];
+    ConnectionAlreadyExists = "connection_already_exists", 409, AlreadyExists, Developer, Never,
+        "A connection of this name exists.",
+        "Names are unique within an environment.",
+        [(FixRequest, "Use another name, or update the existing connection.")];
+    ConnectionInUse = "connection_in_use", 409, FailedPrecondition, Developer, Never,
+        "The connection still has connected accounts.",
+        "Deleting it would orphan them.",
+        [(FixRequest, "Delete its connected accounts first.")];
+    ConnectionDisabled = "connection_disabled", 409, FailedPrecondition, Operator, Never,
+        "The connection is disabled.",
+        "An operator switched it off.",
+        [(ConfigureConnection, "Enable the connection.")];
+    ConnectionNotConfigured = "connection_not_configured", 409, FailedPrecondition, Developer, Never,
+        "The connection lacks OAuth client credentials.",
+        "The connector needs a client id (and secret) from the provider's console.",
+        [(ConfigureConnection, "Set client_id and client_secret of the connection.")];
+    SharedCredentialsUnavailable = "shared_credentials_unavailable", 409, FailedPrecondition, Operator, Never,
+        "There are no shared credentials for this connector.",
+        "The operator has not set a shared OAuth client in the server's settings.",
+        [(ConfigureConnection, "Set the connection's own client_id and client_secret, or ask the operator to set shared ones.")];
+    AmbiguousConnection = "ambiguous_connection", 409, FailedPrecondition, Developer, Never,
+        "More than one connection fits.",
+        "The tool's connector has several connections with an account of this identifier.",
+        [(FixRequest, "Name the connection in connection_name.")];
+    InvalidClient = "invalid_client", 409, FailedPrecondition, Developer, Never,
+        "The provider refuses the connection's OAuth client.",
+        "The client id or secret is wrong, was regenerated or was deleted in the provider's console.",
+        [(ConfigureConnection, "Copy client id and secret again from the provider's console and update the connection.")];
+    UnauthorizedClient = "unauthorized_client", 409, FailedPrecondition, Developer, Never,
+        "The provider does not let this OAuth client do this.",
+        "The OAuth app is not allowed to use this grant type or is restricted.",
+        [(ConfigureConnection, "Check the app's type and status in the provider's console and the connection's credentials.")];
+    InvalidScope = "invalid_scope", 409, FailedPrecondition, Developer, Never,
+        "The provider does not know or allow a requested scope.",
+        "The connection asks for a scope that is misspelt, retired or not enabled for the OAuth app.",
+        [(ConfigureConnection, "Correct the connection's scopes, or enable them in the provider's console.")];
+    RedirectUriMismatch = "redirect_uri_mismatch", 409, FailedPrecondition, Developer, Never,
+        "The provider does not know our redirect URI.",
+        "The redirect URI registered at the provider differs from the connection's.",
+        [(RegisterRedirectUri, "Register exactly the connection's redirect_uri in the provider's console: same scheme, host, port and path, no trailing slash.")];
+    // Connected accounts.
+    AccountNotFound = "account_not_found", 404, NotFound, Developer, Never,
+        "There is no such connected account.",
+        "No account of this environment has this id, or this identifier on this connection.",
+        [(Authorize, "Create the account and send its user an authorization link.")];
+    AccountAlreadyExists = "account_already_exists", 409, AlreadyExists, Developer, Never,
+        "This identifier already has an account on this connection.",
+        "Identifier and connection name one account.",
+        [(FixRequest, "Use or update the existing account.")];
+    AccountPending = "account_pending", 409, FailedPrecondition, EndUser, Never,
+        "The user has not authorized this account yet.",
+        "An authorization link was never completed.",
+        [(Authorize, "Make an authorization link and send it to the user.")];
+    AccountPendingVerification = "account_pending_verification", 409, FailedPrecondition, Developer, Never,
+        "The user's identity has not been confirmed yet.",
+        "The authorization is complete, but the app has not confirmed who the user is.",
+        [(VerifyUser, "Confirm the user with the auth_request_id that your user_verify_url received.")];
+    AccountExpired = "account_expired", 409, FailedPrecondition, EndUser, Never,
+        "The account's credential ran out and could not be renewed.",
+        "The provider no longer accepts the refresh token, or there is none.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    AccountRevoked = "account_revoked", 409, FailedPrecondition, EndUser, Never,
+        "Access was taken away at the provider.",
+        "The user or an administrator removed the app's access.",
+        [(Reauthorize, "Explain why access is needed and send the user a new authorization link.")];
+    AccountError = "account_error", 409, FailedPrecondition, Developer, Never,
+        "Authorizing this account failed.",
+        "The failure was not the user's doing; the account's events say what it was.",
+        [(ReadEvents, "Read the account's events, mend the cause, and send a new authorization link.")];
+    AccountDisconnected = "account_disconnected", 409, FailedPrecondition, EndUser, Never,
+        "The account was disconnected.",
+        "It was disconnected here; its credential is erased.",
+        [(Reauthorize, "Send the user a new authorization link to connect again.")];
+    AccountStatusConflict = "account_status_conflict", 409, FailedPrecondition, Developer, Never,
+        "The account's status does not allow this.",
+        "The step does not fit the account's present status.",
+        [(ReadEvents, "Read the account's status and events.")];
+    Conflict = "conflict", 409, Aborted, Nobody, Safe,
+        "Somebody else changed this at the same moment.",
+        "Two writers met; the first one won and nothing of the second was written.",
+        [(Retry, "Read it again and repeat the change.")];
+    InsufficientScope = "insufficient_scope", 403, PermissionDenied, EndUser, Never,
+        "The account lacks a scope that the tool needs.",
+        "The user did not grant it, or the connection did not ask for it.",
+        [(Reauthorize, "Add the scope to the connection if it is missing there, then send the user a new authorization link.")];
+    RefreshNotPossible = "refresh_not_possible", 409, FailedPrecondition, Developer, Never,
+        "This account has nothing to refresh.",
+        "Only OAuth accounts with a refresh token (or client credentials) can be refreshed.",
+        [(Reauthorize, "If the credential no longer works, send the user a new authorization link.")];
+    RefreshRefused = "refresh_refused", 409, FailedPrecondition, EndUser, Never,
+        "The provider refused to renew the credential.",
+        "The refresh token is expired, revoked or already used.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    CredentialRejected = "credential_rejected", 400, FailedPrecondition, EndUser, Never,
+        "The provider does not accept the credential that was entered.",
+        "A test call with it was refused.",
+        [(EnterCredential, "Check the key or password and enter it again.")];
+    // Authorization flow.
+    LinkInvalid = "link_invalid", 404, NotFound, EndUser, Never,
+        "This authorization link is not valid.",
+        "It was mistyped, cut off or never existed.",
+        [(Authorize, "Ask the app that sent the link for a new one.")];
+    LinkExpired = "link_expired", 410, FailedPrecondition, EndUser, Never,
+        "This authorization link has expired.",
+        "Links work for a limited time.",
+        [(Authorize, "Ask the app that sent the link for a new one.")];
+    LinkUsed = "link_used", 410, FailedPrecondition, EndUser, Never,
+        "This authorization link has been used already.",
+        "Every link works once.",
+        [(Authorize, "Ask the app that sent the link for a new one.")];
+    LinkOtherBrowser = "link_other_browser", 403, PermissionDenied, EndUser, Never,
+        "This link was opened in another browser.",
+        "A link belongs to the browser that opened it first.",
+        [(Authorize, "Go on in that browser, or ask for a new link.")];
+    StateMissing = "state_missing", 400, InvalidArgument, EndUser, Never,
+        "The answer of the provider carries no state.",
+        "Somebody opened the callback address by hand, or the provider dropped the parameter.",
+        [(Authorize, "Start again from a new authorization link.")];
+    StateUnknown = "state_unknown", 400, InvalidArgument, EndUser, Never,
+        "The answer of the provider belongs to no attempt.",
+        "Its state was altered, forged, or comes from another server.",
+        [(Authorize, "Start again from a new authorization link.")];
+    StateExpired = "state_expired", 400, FailedPrecondition, EndUser, Never,
+        "The authorization took too long.",
+        "The answer of the provider must come within ten minutes.",
+        [(Authorize, "Start again from a new authorization link.")];
+    StateReused = "state_reused", 400, FailedPrecondition, EndUser, Never,
+        "This answer of the provider has been used already.",
+        "The page was reloaded, or somebody replayed its address.",
+        [(Authorize, "If the account is not connected, start again from a new authorization link.")];
+    BrowserMismatch = "browser_mismatch", 403, PermissionDenied, EndUser, Never,
+        "The authorization ended in another browser than it began in.",
+        "The cookie that binds an attempt to its browser is missing or different: another browser or device, or cookies are blocked.",
+        [(EnableCookies, "Allow cookies for this site and do all steps in one browser."), (Authorize, "Then start again from a new authorization link.")];
+    IssuerMismatch = "issuer_mismatch", 400, FailedPrecondition, Operator, Never,
+        "The answer comes from another authorization server than the one asked.",
+        "The iss parameter is not the connector's issuer (RFC 9207): a mix-up, or a wrong configuration.",
+        [(ConfigureConnection, "Check the connection's overrides and the connector's issuer.")];
+    CodeMissing = "code_missing", 400, InvalidArgument, Nobody, Safe,
+        "The answer of the provider carries neither a code nor an error.",
+        "The provider's redirect was incomplete.",
+        [(Authorize, "Start again from a new authorization link.")];
+    AccessDenied = "access_denied", 403, PermissionDenied, EndUser, Never,
+        "The authorization was declined.",
+        "The user pressed deny, or the provider's policy declined for them.",
+        [(Authorize, "Offer the user to try again.")];
+    ProviderInvalidRequest = "provider_invalid_request", 400, FailedPrecondition, Developer, Never,
+        "The provider found our authorization request malformed.",
+        "A parameter, scope or redirect URI does not fit what the provider expects.",
+        [(ConfigureConnection, "Check the connection's scopes, overrides and redirect URI.")];
+    ProviderServerError = "provider_server_error", 502, Internal, Nobody, Later,
+        "The provider failed while authorizing.",
+        "The provider reported an internal error.",
+        [(Retry, "Try again in a few minutes; look at the provider's status page.")];
+    ProviderTemporarilyUnavailable = "provider_temporarily_unavailable", 503, Internal, Nobody, Later,
+        "The provider cannot authorize at the moment.",
+        "The provider reported that it is overloaded or under maintenance.",
+        [(Retry, "Try again in a few minutes; look at the provider's status page.")];
+    ProviderRefusedAuthorization = "provider_refused_authorization", 400, FailedPrecondition, Developer, Never,
+        "The provider refused the authorization.",
+        "It answered with an error of its own.",
+        [(ReadEvents, "Read the account's events for the provider's code.")];
+    ExchangeRefused = "exchange_refused", 400, FailedPrecondition, Developer, Never,
+        "The provider refused to exchange the authorization code.",
+        "The code was expired or used, or the redirect URI or PKCE verifier did not match.",
+        [(Authorize, "Start again from a new authorization link.")];
+    ExchangeFailed = "exchange_failed", 502, Internal, Nobody, Later,
+        "The exchange of the authorization code failed.",
+        "The provider could not be reached or its answer could not be read.",
+        [(Authorize, "Try again from a new authorization link in a moment.")];
+    AuthRequestNotFound = "auth_request_not_found", 404, NotFound, Developer, Never,
+        "There is no such authorization attempt.",
+        "The auth_request_id is unknown or belongs to another environment.",
+        [(FixRequest, "Use the auth_request_id that your user_verify_url received.")];
+    VerificationMismatch = "verification_mismatch", 403, PermissionDenied, Developer, Never,
+        "The identifier is not the one that the link was made for.",
+        "Another user finished the authorization than the one who was asked.",
+        [(Authorize, "Make a new link for the user who is signed in to your app.")];
+    VerificationNotPending = "verification_not_pending", 409, FailedPrecondition, Developer, Never,
+        "This attempt does not wait for verification.",
+        "It was confirmed already, failed or has expired.",
+        [(ReadEvents, "Read the account's status and events.")];
+    FormExpired = "form_expired", 403, PermissionDenied, EndUser, Never,
+        "This form is no longer valid.",
+        "It was open for too long, or was sent from elsewhere.",
+        [(Authorize, "Open the link again and repeat.")];
+    // Tools and calls.
+    ToolNotFound = "tool_not_found", 404, NotFound, Developer, Never,
+        "There is no such tool.",
+        "No connector has a tool of this name.",
+        [(FixRequest, "List the tools with `valetkey tool list`.")];
+    ToolInputInvalid = "tool_input_invalid", 400, InvalidArgument, Developer, Never,
+        "The tool's input does not fit its schema.",
+        "A field is missing, unknown or of the wrong type.",
+        [(FixRequest, "Correct the named fields; the tool's input_schema says what they accept.")];
+    ExecutionNotFound = "execution_not_found", 404, NotFound, Developer, Never,
+        "There is no such execution.",
+        "No execution of this environment has this id.",
+        [(FixRequest, "Use an execution_id that a call returned.")];
+    UpstreamUnauthorized = "upstream_unauthorized", 502, Unauthenticated, Nobody, Later,
+        "The provider refused the credential.",
+        "The provider answered 401 although the credential should be good.",
+        [(Refresh, "Refresh the account; if that fails, send the user a new authorization link.")];
+    UpstreamForbidden = "upstream_forbidden", 403, PermissionDenied, ProviderAdmin, Never,
+        "The provider does not allow this call.",
+        "The user may not do this at the provider, a policy forbids it, or a scope is missing.",
+        [(CheckProvider, "Check the user's rights and the organization's policies at the provider.")];
+    UpstreamNotFound = "upstream_not_found", 422, NotFound, Developer, Never,
+        "The provider does not know what the call is about.",
+        "The resource does not exist, or this user may not see it.",
+        [(FixRequest, "Check the ids in the input.")];
+    UpstreamInvalidRequest = "upstream_invalid_request", 422, InvalidArgument, Developer, Never,
+        "The provider finds the call wrong.",
+        "A value in the input is not acceptable to the provider.",
+        [(FixRequest, "Correct the input as the provider's message says.")];
+    UpstreamConflict = "upstream_conflict", 409, Aborted, Developer, Never,
+        "The provider reports a conflict.",
+        "The resource was changed or exists already.",
+        [(FixRequest, "Read the resource again and repeat.")];
+    UpstreamRateLimited = "upstream_rate_limited", 429, ResourceExhausted, Nobody, Later,
+        "The provider's rate limit is reached.",
+        "Too many calls in a short time for this account or OAuth client.",
+        [(Wait, "Wait as long as retry_after_ms says; use an OAuth client of your own for a quota of your own.")];
+    UpstreamError = "upstream_error", 502, Internal, Nobody, Later,
+        "The provider failed.",
+        "The provider answered with a server error.",
+        [(Retry, "Try again in a moment; look at the provider's status page.")];
+    UpstreamTimeout = "upstream_timeout", 504, DeadlineExceeded, Nobody, Later,
+        "The provider did not answer in time.",
+        "The deadline of the call passed.",
+        [(Retry, "Try again; for calls that change something, check first whether it happened.")];
+    UpstreamUnreachable = "upstream_unreachable", 502, Internal, Operator, Later,
+        "The provider could not be reached.",
+        "The connection was refused or broke.",
+        [(CheckNetwork, "Check the network, firewall and proxy settings between this server and the provider.")];
+    UpstreamDnsFailed = "upstream_dns_failed", 502, Internal, Operator, Later,
+        "The provider's host name could not be resolved.",
+        "DNS has no answer for it.",
+        [(CheckNetwork, "Check the host name in the connection's overrides and this server's DNS.")];
+    UpstreamTlsFailed = "upstream_tls_failed", 502, Internal, Operator, Never,
+        "No trusted TLS connection to the provider.",
+        "Its certificate is expired, for another host or from an unknown authority.",
+        [(CheckNetwork, "Behind a TLS-inspecting proxy set upstream_ca_file; otherwise check this server's clock.")];
+    UpstreamResponseInvalid = "upstream_response_invalid", 502, Internal, Nobody, Later,
+        "The provider's answer could not be read.",
+        "It is not what the connector expects.",
+        [(Retry, "Try again; if it stays, the connector needs an update.")];
+    UpstreamResponseTooLarge = "upstream_response_too_large", 502, Internal, Developer, Never,
+        "The provider's answer is too large.",
+        "Answers are bounded.",
+        [(FixRequest, "Ask for less: smaller pages or fewer fields.")];
+    UpstreamAddressBlocked = "upstream_address_blocked", 403, PermissionDenied, Operator, Never,
+        "The address is not one that this server may call.",
+        "It is private, loopback or otherwise special, and private upstreams are not allowed.",
+        [(ConfigureServer, "If this is intended, set allow_private_upstreams or list the address.")];
+    UpstreamRedirected = "upstream_redirected", 502, Internal, Developer, Never,
+        "The provider redirected the call elsewhere.",
+        "Redirects are not followed, so that the credential goes nowhere else.",
+        [(ConfigureConnection, "Check the connection's api_base_url.")];
+    ProxyPathInvalid = "proxy_path_invalid", 400, InvalidArgument, Developer, Never,
+        "The path of the proxied call is not acceptable.",
+        "It leaves the connector's API, or holds forbidden characters.",
+        [(FixRequest, "Give a path below the connector's API base URL, without `..`, `//` or control characters.")];
+    // API clients.
+    ApiClientNotFound = "api_client_not_found", 404, NotFound, Developer, Never,
+        "There is no such API client.",
+        "No API client of this environment has this id.",
+        [(FixRequest, "List them with `valetkey client list`.")];
+    ApiClientAlreadyExists = "api_client_already_exists", 409, AlreadyExists, Developer, Never,
+        "An API client of this id exists.",
+        "Client ids are unique.",
+        [(FixRequest, "Use another id.")];
+    ApiTokenNotFound = "api_token_not_found", 404, NotFound, Developer, Never,
+        "There is no such API token.",
+        "No API token of this environment has this id.",
+        [(FixRequest, "List them with `valetkey token list`.")];
+    // The server itself.
+    SealRefused = "seal_refused", 500, Internal, Operator, Never,
+        "A stored secret does not open.",
+        "The record was moved or altered, or was sealed under another key.",
+        [(ConfigureServer, "Check the master key and where the database came from; the event names the record.")];
+    StorageUnavailable = "storage_unavailable", 503, Internal, Operator, Later,
+        "The database is not available.",
+        "It cannot be reached, is full or read-only.",
+        [(ConfigureServer, "Check the database and its disk.")];
+    ShuttingDown = "shutting_down", 503, Unavailable, Nobody, Safe,
+        "The server is shutting down.",
+        "It finishes what it began and takes on nothing new.",
+        [(Retry, "Send the request again in a moment.")];
+    Internal = "internal", 500, Internal, Operator, Later,
+        "Something went wrong in the server.",
+        "This is a bug; the log has the details under the request id.",
+        [(ReportBug, "Look the request id up in the server's log and report it.")];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_all_distinct_and_parse_back() {
+        let texts: HashSet<_> = ErrorCode::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(texts.len(), ErrorCode::ALL.len());
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::parse(code.as_str()), Some(*code));
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn entries_all_say_what_to_do() {
+        for code in ErrorCode::ALL {
+            let entry = code.entry();
+            assert!(!entry.remedies.is_empty(), "{} has no remedy", entry.code);
+            assert!(entry.meaning.ends_with('.') && entry.cause.ends_with('.'), "{}", entry.code);
+            assert!((400..600).contains(&entry.http_status), "{}", entry.code);
+        }
+    }
+
+    /// Clients repeat UNAVAILABLE, tool calls too: no code that can follow a sent call may map to it.
+    #[test]
+    fn unavailable_only_before_anything_ran() {
+        for code in ErrorCode::ALL {
+            if code.entry().grpc_code == GrpcCode::Unavailable {
+                assert_eq!(code.entry().retry, Retry::Safe, "{}", code.as_str());
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The durable record of one tool or proxy call.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, ApiClientId, ConnectionId, EnvironmentId, ErrorCode, ExecutionId, Time};
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ExecutionStatus {
+    /// Begun, not ended. After a crash it becomes [`ExecutionStatus::Unknown`].
+    Running,
+    /// The provider answered and the tool accepted the answer.
+    Succeeded,
+    /// It failed; the code says why.
+    Failed,
+    /// The server ended before the outcome was known: the call may or may not have happened.
+    Unknown,
+}
+
+impl ExecutionStatus {
+    /// The name on the wire and in storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Running, Self::Succeeded, Self::Failed, Self::Unknown].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// Which door a call came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Native REST.
+    Rest,
+    /// The compatible gRPC API.
+    Grpc,
+    /// The compatible REST API.
+    CompatRest,
+    /// The proxy.
+    Proxy,
+}
+
+impl Source {
+    /// The name on the wire and in storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+            Self::CompatRest => "compat_rest",
+            Self::Proxy => "proxy",
+        }
+    }
+
+    /// Reads the name in storage.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Rest, Self::Grpc, Self::CompatRest, Self::Proxy].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// The durable record of one tool or proxy call. It holds no input and no output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// `ex_…`
+    pub id: ExecutionId,
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// The tool as resolved (aliases give the tool's own name); `None` for a proxied call.
+    pub tool: Option<String>,
+    /// The slug of the connector.
+    pub connector: String,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The account whose credential was used.
+    pub account: AccountId,
+    /// The account's identifier.
+    pub identifier: String,
+    /// The caller's id of an agent run, handed through.
+    pub agent_run_id: Option<String>,
+    /// Who called.
+    pub client: ApiClientId,
+    /// Through which door.
+    pub source: Source,
+    /// Our request id.
+    pub request_id: String,
+    /// Method and path sent upstream, without query and secrets: `GET /gmail/v1/users/me/profile`.
+    pub upstream_request: Option<String>,
+    /// The provider's HTTP status, if it answered.
+    pub upstream_status: Option<u16>,
+    /// How it ended.
+    pub status: ExecutionStatus,
+    /// Why it failed.
+    pub error_code: Option<ErrorCode>,
+    /// The error message as the caller got it, bounded.
+    pub error_message: Option<String>,
+    /// When it began.
+    pub started_at: Time,
+    /// How long it took, in microseconds.
+    pub duration_us: Option<u64>,
+}
