@@ -36,8 +36,10 @@ permissions! {
     AccountsWrite = "connected_accounts:write",
     /// Disconnect and delete connected accounts.
     AccountsRevoke = "connected_accounts:revoke",
-    /// Make authorization links and, where enabled, read access tokens.
+    /// Make authorization links.
     AccountsAccess = "connected_accounts:access",
+    /// Read the access tokens of accounts. Not part of the default set: agents call tools and need no token.
+    CredentialsRead = "credentials:read",
     /// List and search connectors and tools.
     ToolsRead = "agent_connectors:read",
     /// Execute tools and make proxied calls.
@@ -75,6 +77,12 @@ impl Permissions {
     #[must_use]
     pub fn all() -> Self {
         Permission::ALL.iter().copied().collect()
+    }
+
+    /// What a new API client gets unless told otherwise: everything but reading access tokens.
+    #[must_use]
+    pub fn standard() -> Self {
+        Permission::ALL.iter().copied().filter(|p| *p != Permission::CredentialsRead).collect()
     }
 
     /// Whether `permission` is in the set.
