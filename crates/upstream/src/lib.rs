@@ -1,1 +1,6 @@
 //! The only outbound door: connector definitions, OAuth protocol, tool rendering and calls, egress guard.
+//!
+//! Everything that leaves the system goes through [`http::Egress`]: one client that resolves names once, vets every
+//! address, dials only vetted ones, follows no redirect and keeps every answer bounded in size and time.
+
+pub mod http;
