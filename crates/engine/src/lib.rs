@@ -1,1 +1,33 @@
-//! Use cases: connections, accounts, links, authorization, refresh, execution.
+//! Use cases: connections, connected accounts, authorization links and the flow behind them, credentials, tools,
+//! proxied calls, API clients.
+//!
+//! [`Engine`] is the whole surface. Every use case is one of its methods, written in the file of its noun; most take
+//! the [`Caller`](valetkey_domain::Caller) first, check its permission and stay inside its environment. An id of
+//! another environment is answered exactly like an unknown one. The crate knows no HTTP framework and no database.
+
+mod accounts;
+mod authorize;
+mod clients;
+mod connection_test;
+mod connections;
+mod context;
+mod credentials;
+mod events;
+mod execute;
+mod executions;
+mod identity;
+mod links;
+mod proxy;
+mod refresh;
+mod revoke;
+mod tools;
+
+pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
+pub use authorize::{
+    CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, StartOutcome,
+    SubmitOutcome, VerifiedUser,
+};
+pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
+pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
+pub use context::{Engine, EngineParts, EngineSettings, Sealer};
+pub use links::{Link, LinkOptions};

@@ -1,0 +1,194 @@
+//! Connected accounts: create, find, list, change.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use valetkey_domain::{Account, Caller, Error, Page, PageRequest, SecretString, Time, store::AccountFilter};
+
+use crate::Engine;
+
+/// An account as it is shown: with what its connection adds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountView {
+    /// The account.
+    pub account: Account,
+    /// The name of its connection.
+    pub connection_name: String,
+    /// The slug of its connector.
+    pub connector: String,
+    /// The connector's official upper-case name.
+    pub provider: String,
+}
+
+/// Which account: by id, by identifier and connection name, or by identifier alone where that names only one. What
+/// is given beside the id must agree with it, or there is no such account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountRef {
+    /// `ca_…`
+    pub id: Option<String>,
+    /// The name (or id) of the connection.
+    pub connection_name: Option<String>,
+    /// The caller's own id of the end user.
+    pub identifier: Option<String>,
+    /// The caller's own id of the user's organization.
+    pub organization_id: Option<String>,
+    /// The caller's own further user id.
+    pub user_id: Option<String>,
+}
+
+impl AccountRef {
+    /// By id.
+    #[must_use]
+    pub fn id(id: impl Into<String>) -> Self {
+        Self { id: Some(id.into()), ..Self::default() }
+    }
+
+    /// By connection name and identifier.
+    #[must_use]
+    pub fn named(connection_name: impl Into<String>, identifier: impl Into<String>) -> Self {
+        Self {
+            connection_name: Some(connection_name.into()),
+            identifier: Some(identifier.into()),
+            ..Self::default()
+        }
+    }
+
+    /// By identifier alone.
+    #[must_use]
+    pub fn identifier(identifier: impl Into<String>) -> Self {
+        Self { identifier: Some(identifier.into()), ..Self::default() }
+    }
+}
+
+/// A credential that the caller brings along.
+#[derive(Debug, Clone)]
+pub enum NewCredential {
+    /// Tokens of an OAuth grant made elsewhere.
+    OAuth {
+        /// The access token.
+        access_token: SecretString,
+        /// The refresh token, if there is one.
+        refresh_token: Option<SecretString>,
+        /// The scopes that the grant has.
+        scopes: Vec<String>,
+        /// When the access token stops working, if known.
+        expires_at: Option<Time>,
+        /// The user's domain at the provider, where URL templates need it.
+        domain: Option<String>,
+    },
+    /// The fields of an API key, basic or bearer credential, by the connector's field names.
+    Static(BTreeMap<String, SecretString>),
+}
+
+/// An account to create.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// The name (or id) of the connection.
+    pub connection_name: String,
+    /// The caller's own id of the end user.
+    pub identifier: String,
+    /// The caller's own id of the user's organization.
+    pub organization_id: Option<String>,
+    /// The caller's own further user id.
+    pub user_id: Option<String>,
+    /// Free settings (a JSON object).
+    pub api_config: Option<Value>,
+    /// A credential to import; the account is `ACTIVE` at once.
+    pub credential: Option<NewCredential>,
+    /// Whether an imported static credential is tried out with the connector's cheapest read call first. Default: yes.
+    pub probe: bool,
+}
+
+impl NewAccount {
+    /// An account for `identifier` on a connection, to be authorized.
+    #[must_use]
+    pub fn new(connection_name: impl Into<String>, identifier: impl Into<String>) -> Self {
+        Self {
+            connection_name: connection_name.into(),
+            identifier: identifier.into(),
+            organization_id: None,
+            user_id: None,
+            api_config: None,
+            credential: None,
+            probe: true,
+        }
+    }
+}
+
+/// A change of an account: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AccountUpdate {
+    /// Another organization id; `Some(None)` removes it.
+    pub organization_id: Option<Option<String>>,
+    /// Another user id; `Some(None)` removes it.
+    pub user_id: Option<Option<String>>,
+    /// Other free settings (a JSON object); replaces all of them.
+    pub api_config: Option<Value>,
+    /// Another credential; the account is `ACTIVE` afterwards.
+    pub credential: Option<NewCredential>,
+    /// Leaves out the trial call with a static credential.
+    pub skip_probe: bool,
+}
+
+impl Engine {
+    /// Creates an account. Needs `connected_accounts:write`. With a credential (or a connector that needs no user) it
+    /// is `ACTIVE` at once, else `PENDING`.
+    ///
+    /// # Errors
+    /// `invalid_argument` naming the field, `connection_not_found`, `account_already_exists`,
+    /// `credential_rejected`, and what a provider's token endpoint may answer.
+    pub async fn create_account(&self, _caller: &Caller, _new: NewAccount) -> Result<AccountView, Error> {
+        Err(Error::internal("not written yet"))
+    }
+
+    /// Finds an account. Needs `connected_accounts:read`.
+    ///
+    /// # Errors
+    /// `account_not_found`, `ambiguous_connection` (an identifier alone that fits several), `invalid_argument`.
+    pub async fn find_account(&self, _caller: &Caller, _account: &AccountRef) -> Result<AccountView, Error> {
+        Err(Error::internal("not written yet"))
+    }
+
+    /// Accounts of the caller's environment, newest first. Needs `connected_accounts:read`. `connection_names` limits
+    /// the list to connections of these names (or ids) on top of the filter; an unknown name matches nothing.
+    ///
+    /// # Errors
+    /// `permission_denied`.
+    pub async fn list_accounts(
+        &self,
+        _caller: &Caller,
+        _connection_names: &[String],
+        _filter: AccountFilter,
+        _page: &PageRequest,
+    ) -> Result<Page<AccountView>, Error> {
+        Err(Error::internal("not written yet"))
+    }
+
+    /// Accounts whose identifier, label, id, organization or user id contains `query`. Needs
+    /// `connected_accounts:read`.
+    ///
+    /// # Errors
+    /// `permission_denied`; `connection_not_found` if the connection named is unknown.
+    pub async fn search_accounts(
+        &self,
+        _caller: &Caller,
+        _query: &str,
+        _connection: Option<&str>,
+        _page: &PageRequest,
+    ) -> Result<Page<AccountView>, Error> {
+        Err(Error::internal("not written yet"))
+    }
+
+    /// Changes an account. Needs `connected_accounts:write`.
+    ///
+    /// # Errors
+    /// `account_not_found`, `invalid_argument`, `credential_rejected`.
+    pub async fn update_account(
+        &self,
+        _caller: &Caller,
+        _account: &AccountRef,
+        _update: AccountUpdate,
+    ) -> Result<AccountView, Error> {
+        Err(Error::internal("not written yet"))
+    }
+}

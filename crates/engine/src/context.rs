@@ -1,0 +1,134 @@
+//! The engine itself: what it is made of, its settings, and the few helpers that every use case needs.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio_util::task::TaskTracker;
+use url::Url;
+use valetkey_domain::{
+    Change, Changes, Clock, Entropy, Error, EventId, SealedBlob, SecretString, Store, Time, event::NewEvent,
+    sealed::SealContext,
+};
+use zeroize::Zeroizing;
+
+/// Seals and opens secrets for storage.
+#[async_trait]
+pub trait Sealer: Send + Sync + 'static {
+    /// Seals `clear` for exactly this place.
+    async fn seal(&self, context: SealContext<'_>, clear: &[u8]) -> Result<SealedBlob, Error>;
+    /// Opens what was sealed for exactly this place.
+    async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error>;
+}
+
+/// What an engine is built from.
+pub struct EngineParts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Sealing and opening of stored secrets.
+    pub keyring: Arc<dyn Sealer>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Settings.
+    pub settings: EngineSettings,
+}
+
+/// Settings of the engine. [`EngineSettings::new`] has the defaults.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Where end users' browsers reach this server: scheme, host and port, with an optional path prefix.
+    pub public_url: Url,
+    /// Operator-wide OAuth clients: connector slug to client id and client secret.
+    pub shared_credentials: BTreeMap<String, (String, SecretString)>,
+    /// Whether overrides may name private and loopback addresses (and plain `http`).
+    pub allow_private_upstreams: bool,
+    /// How long an authorization link works. Default: 24 hours.
+    pub link_ttl: Duration,
+    /// How long a `state` works from the redirect on. Default and upper bound: 10 minutes.
+    pub state_ttl: Duration,
+    /// How long an access token of `/oauth/token` works. Default: 1 hour.
+    pub access_token_ttl: Duration,
+    /// The deadline of one call to a provider. Default: 30 seconds.
+    pub call_deadline: Duration,
+    /// The largest answer of a provider that is read into memory, in bytes. Default: 8 MiB.
+    pub max_response_bytes: usize,
+}
+
+impl EngineSettings {
+    /// The default settings for a server at `public_url`.
+    #[must_use]
+    pub fn new(public_url: Url) -> Self {
+        Self {
+            public_url,
+            shared_credentials: BTreeMap::new(),
+            allow_private_upstreams: false,
+            link_ttl: Duration::from_secs(24 * 3600),
+            state_ttl: Duration::from_secs(600),
+            access_token_ttl: Duration::from_secs(3600),
+            call_deadline: Duration::from_secs(30),
+            max_response_bytes: 8 << 20,
+        }
+    }
+}
+
+/// Every use case of the system. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+/// What the clones of an [`Engine`] share.
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyring: Arc<dyn Sealer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) settings: EngineSettings,
+    /// Work that must be finished even if the caller hangs up: exchanges, refreshes, revocations.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Engine {
+    /// An engine made of `parts`.
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        let EngineParts { store, keyring, clock, entropy, settings } = parts;
+        Self(Arc::new(Inner { store, keyring, clock, entropy, settings, tasks: TaskTracker::new() }))
+    }
+
+    /// The settings the engine was built with.
+    #[must_use]
+    pub fn settings(&self) -> &EngineSettings {
+        &self.0.settings
+    }
+
+    /// Whether the database answers and accepts writes.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    pub async fn check(&self) -> Result<(), Error> {
+        Ok(self.0.store.check().await?)
+    }
+
+    /// Waits for the work that outlives its callers (exchanges, refreshes, revocations). Call it at shutdown, after
+    /// the last request was taken on.
+    pub async fn drain(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// The present instant.
+    pub(crate) fn now(&self) -> Time {
+        self.0.clock.now()
+    }
+
+    /// The change that appends `event`, now.
+    pub(crate) fn event(&self, event: NewEvent) -> Change {
+        let id = EventId::new(&*self.0.clock, &*self.0.entropy);
+        Change::AppendEvent(event.at(id, self.now()))
+    }
+
+    /// Applies `changes` as one transaction.
+    pub(crate) async fn commit(&self, changes: impl Into<Changes>) -> Result<(), Error> {
+        Ok(self.0.store.commit(changes.into()).await?)
+    }
+}

@@ -1,0 +1,1 @@
+//! Who the user is at the provider.

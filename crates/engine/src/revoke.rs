@@ -1,0 +1,1 @@
+//! Disconnecting and deleting accounts; revocation at the provider.
