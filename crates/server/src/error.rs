@@ -1,0 +1,181 @@
+//! The one place that turns a [`valetkey_domain::Error`] into the native JSON shape.
+//!
+//! Handlers answer with [`ApiError`]; it travels to the front of the server inside the response, where request id
+//! and public URL are known, and is written out there by [`render`].
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+use valetkey_domain::{
+    Error, ErrorCode, Remedy, RequestId,
+    error::{FieldViolation, ProviderEvidence},
+};
+
+/// An error on its way out of a handler.
+#[derive(Debug, Clone)]
+pub struct ApiError(pub Error);
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = status_of(self.0.code()).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The HTTP status of a code.
+pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
+    StatusCode::from_u16(code.entry().http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// What every error answer of the native API looks like.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorResponse {
+    error: ErrorBody,
+}
+
+/// One error: what happened, why, and what to do about it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+struct ErrorBody {
+    /// The code from the catalogue; programs branch on it.
+    #[schema(example = "account_revoked")]
+    code: &'static str,
+    /// What happened, for people.
+    message: String,
+    /// Why.
+    cause: String,
+    /// What to do, in order.
+    remedies: Vec<RemedyBody>,
+    /// The fields of the request at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    fields: Vec<FieldBody>,
+    /// The page that explains the code.
+    docs: String,
+    /// The id of this request, as in the server's log.
+    #[schema(example = "req_01k0p9zq3v8x6m5n4c2b1a0s9d")]
+    request_id: String,
+    /// The connected account concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<String>,
+    /// The connection concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_id: Option<String>,
+    /// The execution that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_id: Option<String>,
+    /// When a retry may help, in milliseconds from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    /// What the provider said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<ProviderBody>,
+}
+
+/// One thing to do.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Remedy)]
+struct RemedyBody {
+    /// The kind of step; programs branch on it.
+    #[schema(example = "reauthorize")]
+    action: &'static str,
+    /// The step in words.
+    text: String,
+    /// A link that performs or explains the step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+/// One field at fault.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FieldViolation)]
+struct FieldBody {
+    /// The path of the field: `tool_input.to`.
+    field: String,
+    /// What is wrong with it.
+    message: String,
+}
+
+/// What the provider said.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProviderEvidence)]
+struct ProviderBody {
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    /// The provider's own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// The provider's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl From<Remedy> for RemedyBody {
+    fn from(remedy: Remedy) -> Self {
+        Self { action: remedy.action.as_str(), text: remedy.text, url: remedy.url }
+    }
+}
+
+impl From<&FieldViolation> for FieldBody {
+    fn from(violation: &FieldViolation) -> Self {
+        Self { field: violation.field.clone(), message: violation.message.clone() }
+    }
+}
+
+impl From<&ProviderEvidence> for ProviderBody {
+    fn from(evidence: &ProviderEvidence) -> Self {
+        Self { status: evidence.status, code: evidence.code.clone(), message: evidence.message.clone() }
+    }
+}
+
+/// Writes an error out: status, headers and JSON. `docs_base` is where the error pages are: `…/docs/errors/`.
+pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
+    let details = error.details();
+    let code = error.code();
+    let retry_after_ms = details.retry_after_ms.or_else(|| default_retry_after_ms(code));
+    let body = ErrorResponse {
+        error: ErrorBody {
+            code: code.as_str(),
+            message: details.message.clone(),
+            cause: error.cause_text().to_owned(),
+            remedies: error.remedies().into_iter().map(RemedyBody::from).collect(),
+            fields: details.fields.iter().map(FieldBody::from).collect(),
+            docs: format!("{docs_base}{}", code.as_str()),
+            request_id: request_id.to_string(),
+            account_id: details.account.as_ref().map(ToString::to_string),
+            connection_id: details.connection.as_ref().map(ToString::to_string),
+            execution_id: details.execution.as_ref().map(ToString::to_string),
+            retry_after_ms,
+            provider: details.provider.as_ref().map(ProviderBody::from),
+        },
+    };
+    let mut response = (status_of(code), Json(body)).into_response();
+    let headers = response.headers_mut();
+    if let Some(millis) = retry_after_ms {
+        // RFC 9110 §10.2.3: whole seconds; never earlier than meant.
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+    }
+    if matches!(code, ErrorCode::Unauthenticated) {
+        // RFC 6750 §3
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// Codes that always deserve a Retry-After.
+fn default_retry_after_ms(code: ErrorCode) -> Option<u64> {
+    matches!(code, ErrorCode::Overloaded | ErrorCode::ShuttingDown | ErrorCode::StorageUnavailable)
+        .then_some(1000)
+}

@@ -1,0 +1,46 @@
+//! What is known about one request, shared between the front of the server and the handlers.
+
+use std::sync::{Arc, OnceLock};
+
+use valetkey_domain::{ApiClientId, RequestId};
+
+/// One request: its id, and what the handlers learn on the way for the access log.
+#[derive(Debug, Clone)]
+pub struct RequestContext(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: RequestId,
+    route: OnceLock<String>,
+    client: OnceLock<ApiClientId>,
+}
+
+impl RequestContext {
+    pub(crate) fn new(id: RequestId) -> Self {
+        Self(Arc::new(Inner { id, route: OnceLock::new(), client: OnceLock::new() }))
+    }
+
+    /// The id of the request: `req_…`.
+    #[must_use]
+    pub fn id(&self) -> &RequestId {
+        &self.0.id
+    }
+
+    /// Notes the matched route. The log holds it instead of the path: a path can carry the token of a link.
+    pub(crate) fn note_route(&self, route: &str) {
+        let _ = self.0.route.set(route.to_owned());
+    }
+
+    /// Notes who called, once authenticated.
+    pub fn note_client(&self, client: &ApiClientId) {
+        let _ = self.0.client.set(client.clone());
+    }
+
+    pub(crate) fn route(&self) -> &str {
+        self.0.route.get().map_or("", String::as_str)
+    }
+
+    pub(crate) fn client(&self) -> &str {
+        self.0.client.get().map_or("", ApiClientId::as_str)
+    }
+}

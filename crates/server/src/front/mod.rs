@@ -1,0 +1,183 @@
+//! What every request passes, whatever it is for: an id, bounds, one shape of errors, one set of headers, one line
+//! in the log.
+
+pub(crate) mod body;
+mod context;
+
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use http::{HeaderName, HeaderValue, Method, Uri, header, uri::PathAndQuery};
+use http_body::Body as _;
+use tracing::Instrument;
+use valetkey_domain::{Error, ErrorCode, RequestId};
+
+use crate::{ServerOptions, error::ApiError, error::render};
+use body::{BodyFault, BoundedBody};
+pub use context::RequestContext;
+
+/// The header that tells a caller the id of its request.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+struct Front {
+    options: ServerOptions,
+    docs_base: String,
+}
+
+/// Puts the front before `routes`.
+pub(crate) fn before(routes: Router, options: &ServerOptions) -> Router {
+    let front = Arc::new(Front { docs_base: options.address_of("/docs/errors/"), options: options.clone() });
+    let routes = routes
+        .route_layer(from_fn(note_route))
+        .fallback(|| async { ApiError(Error::new(ErrorCode::RouteNotFound)) })
+        .method_not_allowed_fallback(|| async { ApiError(Error::new(ErrorCode::MethodNotAllowed)) });
+    // As a fallback service, so that the front runs before routing and can mend the path.
+    Router::new().fallback_service(routes).layer(from_fn_with_state(front, pass))
+}
+
+async fn note_route(matched: MatchedPath, request: Request, next: Next) -> Response {
+    if let Some(context) = request.extensions().get::<RequestContext>() {
+        context.note_route(matched.as_str());
+    }
+    next.run(request).await
+}
+
+async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
+    let options = &front.options;
+    let context = RequestContext::new(RequestId::new(options.clock.as_ref(), options.entropy.as_ref()));
+    let seen = Seen::of(&request);
+    let span = tracing::info_span!("request", request_id = %context.id());
+    request.extensions_mut().insert(context.clone());
+
+    let answer = async {
+        let answer = match admit(request, options) {
+            Ok(request) => AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+                // The panic's own message may quote anything; the hook has written where it was.
+                ApiError(Error::internal("a handler panicked")).into_response()
+            }),
+            Err(error) => ApiError(error).into_response(),
+        };
+        let mut answer = finish(answer, &context, &front.docs_base);
+        common_headers(&mut answer, &context);
+        seen.log(&context, &answer);
+        answer
+    };
+    answer.instrument(span).await
+}
+
+/// Refuses what no route may see and bounds what they all may.
+fn admit(request: Request, options: &ServerOptions) -> Result<Request, Error> {
+    // S58: TRACE echoes headers, credentials among them. CONNECT is for forward proxies.
+    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+        return Err(Error::new(ErrorCode::MethodNotAllowed));
+    }
+    let (mut parts, body) = request.into_parts();
+    if let Some(uri) = without_leading_slashes(&parts.uri) {
+        parts.uri = uri;
+    }
+    let (limit, time) = if parts.uri.path().starts_with("/proxy/") {
+        (options.max_proxy_body_bytes, options.proxy_body_timeout)
+    } else {
+        (options.max_body_bytes, options.body_timeout)
+    };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(BodyFault::TooLarge { limit }.into());
+    }
+    let body = if body.is_end_stream() { body } else { Body::new(BoundedBody::new(body, limit, time)) };
+    Ok(Request::from_parts(parts, body))
+}
+
+/// A client whose base URL ends with a slash asks for `//oauth/token`: one slash is meant.
+fn without_leading_slashes(uri: &Uri) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str();
+    if !rest.starts_with("//") {
+        return None;
+    }
+    let mended = format!("/{}", rest.trim_start_matches('/'));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(mended.parse::<PathAndQuery>().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// Writes out an error that a handler answered with.
+fn finish(mut answer: Response, context: &RequestContext, docs_base: &str) -> Response {
+    let Some(ApiError(error)) = answer.extensions_mut().remove::<ApiError>() else { return answer };
+    let details = error.details();
+    if answer.status().is_server_error() {
+        tracing::warn!(code = error.code().as_str(), message = %details.message, reason = details.internal, "request failed");
+    } else {
+        tracing::debug!(code = error.code().as_str(), reason = details.internal, "request refused");
+    }
+    let mut rendered = render(&error, context.id(), docs_base);
+    // 405 comes with Allow, which only the router knows.
+    if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
+        rendered.headers_mut().insert(header::ALLOW, allow);
+    }
+    rendered.extensions_mut().insert(error.code());
+    rendered
+}
+
+/// The headers of every answer. Pages add their own; what a handler has set stays.
+fn common_headers(answer: &mut Response, context: &RequestContext) {
+    const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let headers = answer.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(context.id().as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(value);
+    }
+}
+
+/// What the log needs of a request that is gone by the time it is written.
+struct Seen {
+    method: Method,
+    version: http::Version,
+    peer: Option<SocketAddr>,
+    since: Instant,
+}
+
+impl Seen {
+    fn of(request: &Request) -> Self {
+        Self {
+            method: request.method().clone(),
+            version: request.version(),
+            peer: request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+            since: Instant::now(),
+        }
+    }
+
+    /// One line per request: the route, never the path or the query, since both can carry secrets.
+    fn log(&self, context: &RequestContext, answer: &Response) {
+        let code = answer.extensions().get::<ErrorCode>().map_or("", |code| code.as_str());
+        let duration_us = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(
+            target: "valetkey::access",
+            method = %self.method,
+            route = context.route(),
+            status = answer.status().as_u16(),
+            duration_us,
+            client = context.client(),
+            code,
+            version = ?self.version,
+            peer = self.peer.map(tracing::field::display),
+            "request"
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! What the server needs to know beside the engine.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use url::Url;
+use valetkey_domain::{Clock, Entropy};
+
+/// Settings of the HTTP surfaces.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Where callers and browsers reach this server. `https` makes cookies `Secure` and `__Host-`.
+    pub public_url: Url,
+    /// Who asks, as end users read it on the hosted pages: the name of the company or app.
+    pub app_name: Option<String>,
+    /// Bytes of a request body.
+    pub max_body_bytes: usize,
+    /// Bytes of the body of a proxied call: uploads go through here.
+    pub max_proxy_body_bytes: usize,
+    /// Time for a request body to arrive.
+    pub body_timeout: Duration,
+    /// Time for the body of a proxied call to arrive.
+    pub proxy_body_timeout: Duration,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where request ids and browser cookies come from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl ServerOptions {
+    /// The defaults for a server that is reached at `public_url`.
+    #[must_use]
+    pub fn new(public_url: Url, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            public_url,
+            app_name: None,
+            max_body_bytes: 4 * 1024 * 1024,
+            max_proxy_body_bytes: 64 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            proxy_body_timeout: Duration::from_secs(300),
+            clock,
+            entropy,
+        }
+    }
+
+    /// Whether browsers reach this server over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// The address of `path` (which begins with a slash) on this server.
+    #[must_use]
+    pub fn address_of(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions")
+            .field("public_url", &self.public_url.as_str())
+            .field("app_name", &self.app_name)
+            .field("max_body_bytes", &self.max_body_bytes)
+            .finish_non_exhaustive()
+    }
+}
