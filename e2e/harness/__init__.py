@@ -1,0 +1,1 @@
+"""What the end-to-end suite runs Valetkey against: real processes, real sockets, real clients."""
