@@ -1,11 +1,20 @@
 //! REST, gRPC, proxy and hosted pages over the engine.
+//!
+//! [`router`] is the whole surface as one [`axum::Router`]; [`serve`] puts it on a port.
 
+mod auth;
+mod compat;
 mod error;
+mod extract;
 mod front;
+mod health;
 mod listener;
 mod options;
+mod routes;
+mod state;
 
 pub use error::ApiError;
 pub use front::RequestContext;
 pub use listener::{Drained, ListenerSettings, TlsError, serve, server_config};
 pub use options::ServerOptions;
+pub use routes::router;

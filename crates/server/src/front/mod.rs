@@ -31,15 +31,19 @@ struct Front {
     docs_base: String,
 }
 
-/// Puts the front before `routes`.
-pub(crate) fn before(routes: Router, options: &ServerOptions) -> Router {
+/// Puts the front before `doors`, a router that has only a fallback: the front runs before any routing and can still
+/// mend the path.
+pub(crate) fn before(doors: Router, options: &ServerOptions) -> Router {
     let front = Arc::new(Front { docs_base: options.address_of("/docs/errors/"), options: options.clone() });
-    let routes = routes
+    doors.layer(from_fn_with_state(front, pass))
+}
+
+/// What routes answer where they do not match, and the note of the one that matches.
+pub(crate) fn route_errors(routes: Router) -> Router {
+    routes
         .route_layer(from_fn(note_route))
         .fallback(|| async { ApiError(Error::new(ErrorCode::RouteNotFound)) })
-        .method_not_allowed_fallback(|| async { ApiError(Error::new(ErrorCode::MethodNotAllowed)) });
-    // As a fallback service, so that the front runs before routing and can mend the path.
-    Router::new().fallback_service(routes).layer(from_fn_with_state(front, pass))
+        .method_not_allowed_fallback(|| async { ApiError(Error::new(ErrorCode::MethodNotAllowed)) })
 }
 
 async fn note_route(matched: MatchedPath, request: Request, next: Next) -> Response {
