@@ -28,6 +28,13 @@ pub use authorize::{
     SubmitOutcome, VerifiedUser,
 };
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
+pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
+pub use execute::{ExecuteTool, ToolOutcome};
 pub use links::{Link, LinkOptions};
+pub use proxy::{ProxyCall, ProxyReply};
+pub use tools::{
+    ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
+    ToolView,
+};

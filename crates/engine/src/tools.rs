@@ -1,1 +1,0 @@
-//! Listing and searching connectors and tools.
