@@ -1,8 +1,33 @@
 //! Resolving, vetting and dialling.
 
-use std::{io, net::IpAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use http::{Uri, uri::Scheme};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{net::TcpStream, time};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tower::Service;
+
+use super::{
+    Fault, FaultKind,
+    address::{Policy, Verdict},
+    fault,
+    proxy_tunnel::{self, EgressProxy},
+};
 
 /// Where the addresses of a name come from.
 #[async_trait]
@@ -22,5 +47,256 @@ pub struct SystemResolver;
 impl Resolver for SystemResolver {
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
+    }
+}
+
+/// How long an address may keep us waiting before the next one is tried beside it (RFC 8305 §5).
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// Opens the connections of the client: the only code that dials.
+#[derive(Clone)]
+pub(super) struct Connector(pub(super) Arc<Dialer>);
+
+pub(super) struct Dialer {
+    pub policy: Policy,
+    pub resolver: Arc<dyn Resolver>,
+    pub tls: Arc<ClientConfig>,
+    pub proxy: Option<EgressProxy>,
+    pub timeout: Duration,
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = Fault;
+    type Future = BoxFuture<'static, Result<Stream, Fault>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let dialer = self.0.clone();
+        Box::pin(async move {
+            match time::timeout(dialer.timeout, dialer.connect(&uri)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Fault::unsent(
+                    FaultKind::ConnectTimeout,
+                    format!("No connection to {} within {:?}", host_of(&uri), dialer.timeout),
+                )),
+            }
+        })
+    }
+}
+
+fn host_of(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default()
+}
+
+/// The address that a host name stands for by itself, in any spelling that some resolver would understand:
+/// `127.1`, `0x7f000001`, `[::ffff:127.0.0.1]`, `localhost`.
+fn literal(host: &str) -> Option<IpAddr> {
+    match url::Host::parse(host) {
+        Ok(url::Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Ok(url::Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Ok(url::Host::Domain(name)) => {
+            // RFC 6761 §6.3: the name and all below it are loopback, whatever a resolver says.
+            let name = name.trim_end_matches('.');
+            (name == "localhost" || name.ends_with(".localhost")).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        }
+        Err(_) => None,
+    }
+}
+
+impl Dialer {
+    async fn connect(&self, uri: &Uri) -> Result<Stream, Fault> {
+        let host = host_of(uri);
+        let https = uri.scheme() == Some(&Scheme::HTTPS);
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        let tcp = match &self.proxy {
+            // A name is resolved, and so vetted, by the proxy; what is an address by itself is vetted here, and
+            // one that the operator opened is local and needs no proxy.
+            Some(proxy) if https => match literal(host).map(|ip| self.policy.verdict(ip, port)) {
+                Some(Verdict::Closed) => return Err(blocked(host)),
+                Some(Verdict::Opened) => self.dial_vetted(host, port, https).await?,
+                Some(Verdict::Public) | None => proxy_tunnel::open(proxy, host, port).await?,
+            },
+            _ => self.dial_vetted(host, port, https).await?,
+        };
+        if !https {
+            return Ok(Stream::Plain(TokioIo::new(tcp)));
+        }
+        let name = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| Fault::unsent(FaultKind::Request, format!("{host} is not a host name")))?;
+        let stream = TlsConnector::from(self.tls.clone())
+            .connect(name, tcp)
+            .await
+            .map_err(|error| handshake_fault(host, &error))?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
+    }
+
+    /// S47: the addresses that are vetted here are the ones that are dialled; nothing is looked up again.
+    async fn dial_vetted(&self, host: &str, port: u16, https: bool) -> Result<TcpStream, Fault> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = match bare.parse::<IpAddr>() {
+            Ok(ip) => vec![ip],
+            Err(_) => self.resolver.resolve(host).await.map_err(|error| {
+                Fault::unsent(FaultKind::Dns, format!("The name {host} could not be resolved: {error}"))
+            })?,
+        };
+        if found.is_empty() {
+            return Err(Fault::unsent(FaultKind::Dns, format!("The name {host} has no address")));
+        }
+        let verdicts = found.iter().map(|ip| (SocketAddr::new(*ip, port), self.policy.verdict(*ip, port)));
+        let (mut open, mut plain_text_refused) = (Vec::new(), false);
+        for (address, verdict) in verdicts {
+            match verdict {
+                Verdict::Opened => open.push(address),
+                Verdict::Public if https => open.push(address),
+                // A credential crosses the internet in TLS or not at all.
+                Verdict::Public => plain_text_refused = true,
+                Verdict::Closed => {}
+            }
+        }
+        if open.is_empty() {
+            return Err(if plain_text_refused {
+                Fault::unsent(FaultKind::Blocked, format!("Calls to {host} need https, not http"))
+            } else {
+                blocked(host)
+            });
+        }
+        dial(host, &open).await
+    }
+}
+
+/// The address itself is not told: what a name resolves to inside is nobody's business outside.
+fn blocked(host: &str) -> Fault {
+    Fault::unsent(FaultKind::Blocked, format!("{host} leads to no address that may be called"))
+}
+
+/// Dials in order, the next address beside the one before it when that fails or hesitates; the first one wins.
+async fn dial(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
+    let mut waiting = addresses.iter();
+    let mut attempts = FuturesUnordered::new();
+    let mut last = None;
+    loop {
+        if let Some(address) = waiting.next() {
+            attempts.push(TcpStream::connect(*address));
+        } else if attempts.is_empty() {
+            break;
+        }
+        let outcome = if waiting.len() == 0 {
+            attempts.next().await
+        } else {
+            match time::timeout(NEXT_ADDRESS_AFTER, attempts.next()).await {
+                Ok(outcome) => outcome,
+                Err(_) => continue,
+            }
+        };
+        match outcome {
+            Some(Ok(stream)) => {
+                stream.set_nodelay(true).map_err(|e| refused(host, &e))?;
+                return Ok(stream);
+            }
+            Some(Err(error)) => last = Some(error),
+            None => {}
+        }
+    }
+    Err(last.map_or_else(
+        || Fault::unsent(FaultKind::Refused, format!("{host} could not be dialled")),
+        |error| refused(host, &error),
+    ))
+}
+
+fn refused(host: &str, error: &io::Error) -> Fault {
+    let kind = match error.kind() {
+        io::ErrorKind::TimedOut => FaultKind::ConnectTimeout,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FaultKind::Reset,
+        _ => FaultKind::Refused,
+    };
+    Fault::unsent(kind, format!("No connection to {host}: {}", error.kind()))
+}
+
+fn handshake_fault(host: &str, error: &io::Error) -> Fault {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(tls) => Fault::unsent(
+            FaultKind::Tls(fault::tls_fault(tls)),
+            format!("No trusted connection to {host}: {tls}"),
+        ),
+        None => Fault::unsent(
+            FaultKind::Reset,
+            format!("The connection to {host} broke during the TLS handshake: {}", error.kind()),
+        ),
+    }
+}
+
+/// An open connection.
+pub(super) enum Stream {
+    Plain(TokioIo<TcpStream>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        match self {
+            Self::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Connected::new().negotiated_h2()
+            }
+            _ => Connected::new(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, pieces),
+        }
     }
 }

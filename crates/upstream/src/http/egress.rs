@@ -3,12 +3,29 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::{HeaderValue, Method, Uri, Version, header};
 use http_body::Body;
+use http_body_util::{BodyExt as _, Either, Full, combinators::UnsyncBoxBody};
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{CaptureConnection, capture_connection},
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::time::Instant;
 use url::Url;
 use valetkey_domain::Error;
 
 use super::{
     BodyError, CallLimits, Fault, FaultKind, OutboundRequest, Resolver, Response, ResponseBody, StreamLimits,
+    SystemResolver,
+    address::Policy,
+    body::{collect, decode, too_large},
+    connect::{Connector, Dialer},
+    fault,
+    proxy_tunnel::EgressProxy,
+    tls,
 };
 
 /// How calls leave.
@@ -41,7 +58,15 @@ impl Default for EgressSettings {
 
 /// The only way out. Cheap to clone; clones share connections.
 #[derive(Clone)]
-pub struct Egress(Arc<()>);
+pub struct Egress(Arc<Client<Connector, OutboundBody>>);
+
+type OutboundBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BodyError>>;
+
+/// How long an idle connection is kept: less than the 60 s after which common balancers close theirs.
+const KEEP_IDLE: Duration = Duration::from_secs(50);
+/// Idle connections kept per provider host.
+const MAX_IDLE_PER_HOST: usize = 256;
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("valetkey/", env!("CARGO_PKG_VERSION")));
 
 impl Egress {
     /// A client with these settings.
@@ -49,8 +74,7 @@ impl Egress {
     /// # Errors
     /// `invalid_argument` naming `upstream_ca_file` or `https_proxy`.
     pub fn new(settings: EgressSettings) -> Result<Self, Error> {
-        let _ = settings;
-        Ok(Self(Arc::new(())))
+        Self::with_resolver(settings, Arc::new(SystemResolver))
     }
 
     /// The same with another source of addresses.
@@ -58,8 +82,22 @@ impl Egress {
     /// # Errors
     /// As [`Egress::new`].
     pub fn with_resolver(settings: EgressSettings, resolver: Arc<dyn Resolver>) -> Result<Self, Error> {
-        let _ = resolver;
-        Self::new(settings)
+        let dialer = Dialer {
+            policy: Policy { allow_private: settings.allow_private, allow: settings.allow },
+            resolver,
+            tls: tls::client_config(settings.extra_ca_pem.as_deref())?,
+            proxy: settings.https_proxy.as_ref().map(EgressProxy::from_url).transpose()?,
+            timeout: settings.connect_timeout,
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_IDLE)
+            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .http2_adaptive_window(true)
+            .build(Connector(Arc::new(dialer)));
+        Ok(Self(Arc::new(client)))
     }
 
     /// Sends a request and reads the whole answer. A redirect is a fault.
@@ -67,7 +105,15 @@ impl Egress {
     /// # Errors
     /// See [`FaultKind`].
     pub async fn send(&self, request: OutboundRequest, limits: CallLimits) -> Result<Response, Fault> {
-        self.send_raw(request, limits).await
+        let response = self.send_raw(request, limits).await?;
+        // S49: the credential goes where it was meant to go and nowhere else.
+        if response.status.is_redirection() && response.headers.contains_key(header::LOCATION) {
+            return Err(Fault::sent(
+                FaultKind::Redirected,
+                format!("It answered {} and pointed elsewhere", response.status.as_u16()),
+            ));
+        }
+        Ok(response)
     }
 
     /// Sends a request and reads the whole answer, a redirect included.
@@ -75,11 +121,27 @@ impl Egress {
     /// # Errors
     /// See [`FaultKind`].
     pub async fn send_raw(&self, request: OutboundRequest, limits: CallLimits) -> Result<Response, Fault> {
-        let _ = (request, limits);
-        Err(Fault::unsent(FaultKind::Request, "in the making"))
+        let mut outbound = http::Request::new(Either::Left(Full::new(request.body)));
+        *outbound.method_mut() = request.method;
+        *outbound.uri_mut() = uri_of(&request.url)?;
+        *outbound.headers_mut() = request.headers;
+        outbound.headers_mut().entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        check(&outbound)?;
+        let connection = prepare(&mut outbound);
+        let call = async {
+            let answer = self.0.request(outbound).await.map_err(|e| fault::from_chain(&e, e.is_connect()))?;
+            let (mut head, body) = answer.into_parts();
+            let body = collect(body, limits.max_response_bytes).await?;
+            let body = decode(&mut head.headers, body, limits.max_response_bytes).await?;
+            Ok(Response { status: head.status, headers: head.headers, body })
+        };
+        tokio::time::timeout(limits.deadline, call)
+            .await
+            .unwrap_or_else(|_| Err(late(&connection, limits.deadline)))
     }
 
-    /// Sends a request whose body comes in pieces and hands on the answer as it comes. Redirects are handed on too.
+    /// Sends a request whose body comes in pieces and hands on the answer as it comes, packed as the provider packed
+    /// it. Redirects are handed on too.
     ///
     /// # Errors
     /// See [`FaultKind`].
@@ -92,7 +154,57 @@ impl Egress {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let _ = (request, limits);
-        Err(Fault::unsent(FaultKind::Request, "in the making"))
+        let mut outbound = request.map(|body| Either::Right(UnsyncBoxBody::new(body.map_err(Into::into))));
+        check(&outbound)?;
+        let connection = prepare(&mut outbound);
+        let deadline = limits.deadline.map(|after| Instant::now() + after);
+        let answer = match tokio::time::timeout(limits.head_deadline, self.0.request(outbound)).await {
+            Ok(outcome) => outcome.map_err(|e| fault::from_chain(&e, e.is_connect()))?,
+            Err(_) => return Err(late(&connection, limits.head_deadline)),
+        };
+        if answer.body().size_hint().lower() > limits.max_response_bytes {
+            return Err(too_large());
+        }
+        Ok(answer.map(|body| ResponseBody::new(body, limits.max_response_bytes, limits.idle, deadline)))
     }
+}
+
+fn uri_of(url: &Url) -> Result<Uri, Fault> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Fault::unsent(FaultKind::Request, "The URL holds a user name or password"));
+    }
+    url.as_str().parse().map_err(|_| Fault::unsent(FaultKind::Request, "The URL cannot be sent"))
+}
+
+/// Refuses what may not leave in this form.
+fn check<B>(request: &http::Request<B>) -> Result<(), Fault> {
+    let uri = request.uri();
+    if !matches!(uri.scheme_str(), Some("https" | "http")) {
+        return Err(Fault::unsent(FaultKind::Request, "The URL is neither https nor http"));
+    }
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+        return Err(Fault::unsent(FaultKind::Request, "The URL names no host, or a user"));
+    }
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        return Err(Fault::unsent(FaultKind::Request, format!("{} is not sent", request.method())));
+    }
+    Ok(())
+}
+
+/// What every request gets: our name, a `Host` from its URL alone, and a watch on whether it found a connection.
+fn prepare<B>(request: &mut http::Request<B>) -> CaptureConnection {
+    *request.version_mut() = Version::HTTP_11;
+    request.headers_mut().remove(header::HOST);
+    request.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
+    capture_connection(request)
+}
+
+fn late(connection: &CaptureConnection, after: Duration) -> Fault {
+    let connected = connection.connection_metadata().is_some();
+    let (kind, what) = if connected {
+        (FaultKind::Timeout, "No complete answer")
+    } else {
+        (FaultKind::ConnectTimeout, "No connection")
+    };
+    Fault { kind, sent: connected, detail: format!("{what} within {after:?}") }
 }
