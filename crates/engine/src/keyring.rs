@@ -9,11 +9,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use async_trait::async_trait;
 use valetkey_domain::{
     Change, Clock, Error, SealedBlob, Store, StoreError, keys::KeyTerm, sealed::SealContext,
 };
 use valetkey_vault::{Keyring, MasterKey, OpenError, TermKey};
 use zeroize::Zeroizing;
+
+use crate::Sealer;
 
 /// How often a term may seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,6 +280,17 @@ impl VaultKeeper {
             reserved,
             limit_per_term: self.limits.per_term,
         }
+    }
+}
+
+#[async_trait]
+impl Sealer for VaultKeeper {
+    async fn seal(&self, context: SealContext<'_>, clear: &[u8]) -> Result<SealedBlob, Error> {
+        Self::seal(self, &context, clear).await
+    }
+
+    async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.open_latest(&context, sealed).await
     }
 }
 

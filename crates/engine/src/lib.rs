@@ -16,6 +16,7 @@ mod events;
 mod execute;
 mod executions;
 mod identity;
+pub mod keyring;
 mod links;
 mod proxy;
 mod refresh;
