@@ -11,6 +11,8 @@ use valetkey_domain::{
 };
 use zeroize::Zeroizing;
 
+use crate::calls::Calls;
+
 /// Seals and opens secrets for storage.
 #[async_trait]
 pub trait Sealer: Send + Sync + 'static {
@@ -85,6 +87,8 @@ pub(crate) struct Inner {
     pub(crate) settings: EngineSettings,
     /// Work that must be finished even if the caller hangs up: exchanges, refreshes, revocations.
     pub(crate) tasks: TaskTracker,
+    /// Refreshes under way and the like.
+    pub(crate) calls: Calls,
 }
 
 impl Engine {
@@ -92,7 +96,15 @@ impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, keyring, clock, entropy, settings } = parts;
-        Self(Arc::new(Inner { store, keyring, clock, entropy, settings, tasks: TaskTracker::new() }))
+        Self(Arc::new(Inner {
+            store,
+            keyring,
+            clock,
+            entropy,
+            settings,
+            tasks: TaskTracker::new(),
+            calls: Calls::default(),
+        }))
     }
 
     /// The settings the engine was built with.

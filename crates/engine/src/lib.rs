@@ -7,6 +7,7 @@
 
 mod accounts;
 mod authorize;
+mod calls;
 mod clients;
 mod connection_test;
 mod connections;

@@ -3,6 +3,8 @@
 #[expect(dead_code, reason = "used by the next slice")]
 mod flight;
 
+pub(crate) use flight::Refreshes;
+
 use valetkey_domain::{Account, Caller, Connection, Credential, Error};
 
 use crate::{AccountRef, AccountView, Engine};

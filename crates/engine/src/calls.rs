@@ -1,0 +1,33 @@
+//! What the calls of one process share: refreshes under way, and what was told already.
+
+use std::time::Duration;
+
+use crate::refresh::Refreshes;
+
+/// How long the same news is not told again.
+const NEWS_LASTS: Duration = Duration::from_secs(600);
+const NEWS_REMEMBERED: u64 = 10_000;
+
+/// State of calls that lives and dies with the process. Nothing in it is needed after a restart.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    /// Refreshes under way and their pauses.
+    pub(crate) refreshes: Refreshes,
+    told: moka::sync::Cache<String, ()>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            refreshes: Refreshes::default(),
+            told: moka::sync::Cache::builder().max_capacity(NEWS_REMEMBERED).time_to_live(NEWS_LASTS).build(),
+        }
+    }
+}
+
+impl Calls {
+    /// Whether `news` was not told within the last minutes; notes that it is told now.
+    pub(crate) fn is_news(&self, news: &str) -> bool {
+        self.told.entry_by_ref(news).or_insert(()).is_fresh()
+    }
+}
