@@ -1,0 +1,31 @@
+//! Percent-encoding of values that are not ours, so that none can leave its place in a URL.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything but RFC 3986's unreserved characters and the few that are harmless and common in ids and readable URLs.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b'!');
+
+/// A value as exactly one path segment.
+///
+/// # Errors
+/// When it is empty, or `.` or `..`: URL parsers fold those away even when they are percent-encoded (WHATWG URL
+/// §4.1), so such a value cannot stand as a segment at all.
+pub(crate) fn path_segment(value: &str) -> Result<String, &'static str> {
+    if value.is_empty() {
+        return Err("is empty");
+    }
+    if value == "." || value == ".." {
+        return Err("may not be \".\" or \"..\"");
+    }
+    if value.chars().any(char::is_control) {
+        return Err("holds a control character");
+    }
+    Ok(utf8_percent_encode(value, SEGMENT).to_string())
+}

@@ -1,0 +1,143 @@
+//! Tools as data: what a tool takes, which scopes it needs, what it sends and what it gives back.
+
+use std::fmt;
+
+use jsonschema::Validator;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use valetkey_domain::{Error, ErrorCode};
+
+use crate::connector::ApiErrors;
+
+/// A named action of a connector.
+#[derive(Clone)]
+pub struct Tool {
+    /// `gmail_send_email`.
+    pub name: String,
+    /// Further names under which it is found.
+    pub aliases: Vec<String>,
+    /// A short name for people.
+    pub title: String,
+    /// What it does, when to use it, what it returns; written for a model to choose by.
+    pub description: String,
+    /// The JSON Schema (2020-12) of its input.
+    pub input_schema: Value,
+    /// Whether it changes nothing at the provider.
+    pub read_only: bool,
+    /// Whether doing it twice is the same as doing it once. Such a call may be repeated after a fault.
+    pub idempotent: bool,
+    /// Whether it can destroy or overwrite something.
+    pub destructive: bool,
+    /// Every group must be met by at least one of its scopes; the first one of a group is the narrowest.
+    pub scopes: Vec<Vec<String>>,
+    /// An input that fits, for tests and documentation.
+    pub example: Value,
+    scope_prefixes: Vec<String>,
+    validator: Validator,
+}
+
+/// A tool as written in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToolFile {
+    name: String,
+    title: String,
+    #[serde(default)]
+    aliases: Vec<String>,
+    description: String,
+    #[serde(default)]
+    read_only: bool,
+    idempotent: Option<bool>,
+    #[serde(default)]
+    destructive: bool,
+    #[serde(default)]
+    scopes: Vec<Vec<String>>,
+    input: Value,
+    example: Value,
+}
+
+impl Tool {
+    pub(crate) fn new(
+        file: ToolFile,
+        _errors: &ApiErrors,
+        scope_prefixes: &[String],
+    ) -> Result<Self, (String, String)> {
+        let mut schema = file.input;
+        if let Some(object) = schema.as_object_mut() {
+            object.entry("type").or_insert(json!("object"));
+            object.entry("additionalProperties").or_insert(json!(false));
+        }
+        let validator = jsonschema::draft202012::new(&schema)
+            .map_err(|error| (format!("input{}", error.instance_path()), error.to_string()))?;
+        Ok(Self {
+            name: file.name,
+            aliases: file.aliases,
+            title: file.title,
+            description: file.description,
+            input_schema: schema,
+            read_only: file.read_only,
+            idempotent: file.idempotent.unwrap_or(file.read_only),
+            destructive: file.destructive,
+            scopes: file.scopes,
+            example: file.example,
+            scope_prefixes: scope_prefixes.to_vec(),
+            validator,
+        })
+    }
+
+    /// Checks an input against the schema.
+    ///
+    /// # Errors
+    /// `tool_input_invalid`, naming each field at fault as `tool_input.<path>`.
+    pub fn validate(&self, input: &Value) -> Result<(), Error> {
+        if self.validator.is_valid(input) {
+            return Ok(());
+        }
+        let mut error = Error::new(ErrorCode::ToolInputInvalid);
+        for fault in self.validator.iter_errors(input).take(5) {
+            let path = fault.instance_path().to_string().replace('/', ".");
+            error = error.field(format!("tool_input{path}"), fault.to_string());
+        }
+        Err(error)
+    }
+
+    /// The scopes that are missing for this tool: of each group that no granted scope meets, the narrowest one. Empty
+    /// if `granted` is, since then the provider does not tell which scopes it granted.
+    #[must_use]
+    pub fn missing_scopes(&self, granted: &[String]) -> Vec<String> {
+        if granted.is_empty() {
+            return Vec::new();
+        }
+        let bare = |scope: &str| {
+            let prefix = self.scope_prefixes.iter().find(|prefix| scope.starts_with(prefix.as_str()));
+            scope[prefix.map_or(0, String::len)..].to_ascii_lowercase()
+        };
+        let granted: Vec<_> = granted.iter().map(|scope| bare(scope)).collect();
+        let met = |group: &&Vec<String>| group.iter().any(|scope| granted.contains(&bare(scope)));
+        self.scopes.iter().filter(|group| !met(group)).filter_map(|group| group.first().cloned()).collect()
+    }
+
+    /// The definition as the compatible API and MCP give it: name, description, input schema, annotations.
+    #[must_use]
+    pub fn definition(&self) -> Value {
+        json!({
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "input_schema": self.input_schema,
+            "annotations": {
+                "title": self.title,
+                "readOnlyHint": self.read_only,
+                "destructiveHint": self.destructive,
+                "idempotentHint": self.idempotent,
+                "openWorldHint": true,
+            },
+        })
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tool").field("name", &self.name).finish_non_exhaustive()
+    }
+}
