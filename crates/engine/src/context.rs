@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
@@ -11,7 +12,10 @@ use valetkey_domain::{
 };
 use zeroize::Zeroizing;
 
-use crate::calls::Calls;
+use crate::{
+    calls::Calls,
+    clients::{SigningKeys, VERIFIED_TOKENS, Verified},
+};
 
 /// Seals and opens secrets for storage.
 #[async_trait]
@@ -89,6 +93,9 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Refreshes under way and the like.
     pub(crate) calls: Calls,
+    pub(crate) signing_keys: SigningKeys,
+    /// Access tokens whose signature has been checked, by their SHA-256.
+    pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
 }
 
 impl Engine {
@@ -104,6 +111,8 @@ impl Engine {
             settings,
             tasks: TaskTracker::new(),
             calls: Calls::default(),
+            signing_keys: SigningKeys::default(),
+            verified_tokens: Cache::new(VERIFIED_TOKENS),
         }))
     }
 
