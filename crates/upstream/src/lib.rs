@@ -6,4 +6,6 @@
 pub mod connector;
 pub(crate) mod encode;
 pub mod http;
+pub mod oauth;
+pub mod proxy;
 pub mod tool;
