@@ -10,6 +10,7 @@ use valetkey_domain::{
     Change, Changes, Clock, Entropy, Error, EventId, SealedBlob, SecretString, Store, Time, event::NewEvent,
     sealed::SealContext,
 };
+use valetkey_upstream::{connector::Connectors, http::Egress};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -32,6 +33,10 @@ pub struct EngineParts {
     pub store: Arc<dyn Store>,
     /// Sealing and opening of stored secrets.
     pub keyring: Arc<dyn Sealer>,
+    /// The connectors of this server.
+    pub connectors: Arc<Connectors>,
+    /// The way out.
+    pub egress: Egress,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -86,6 +91,8 @@ pub struct Engine(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keyring: Arc<dyn Sealer>,
+    pub(crate) connectors: Arc<Connectors>,
+    pub(crate) egress: Egress,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: EngineSettings,
@@ -102,10 +109,12 @@ impl Engine {
     /// An engine made of `parts`.
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        let EngineParts { store, keyring, clock, entropy, settings } = parts;
+        let EngineParts { store, keyring, connectors, egress, clock, entropy, settings } = parts;
         Self(Arc::new(Inner {
             store,
             keyring,
+            connectors,
+            egress,
             clock,
             entropy,
             settings,

@@ -1,16 +1,179 @@
-//! Reading executions.
+//! The durable record of calls: writing it around a call, and reading it.
+//!
+//! A call that may have an effect is recorded as running before it leaves and ended afterwards, so that a crash in
+//! between shows as "outcome unknown". A call that only reads is recorded once, when its outcome is known; it is
+//! durable before the caller hears of it.
 
-use valetkey_domain::{Caller, Error, Execution, Page, PageRequest, store::ExecutionFilter};
+use tokio::time::{Duration, Instant};
+use valetkey_domain::{
+    Account, Caller, Change, Changes, Connection, Error, ErrorCode, Execution, ExecutionId, Page,
+    PageRequest, Permission, Time,
+    execution::{ExecutionStatus, Source},
+    store::ExecutionFilter,
+};
 
 use crate::Engine;
 
+/// The longest error message that is kept, in bytes.
+const MAX_MESSAGE: usize = 500;
+/// The longest method and path that is kept, in bytes.
+const MAX_REQUEST: usize = 500;
+/// The use of an account is noted at most this often.
+const TOUCH_AFTER: time::Duration = time::Duration::minutes(1);
+/// How often the end of a call that has happened is tried to be written.
+const WRITE_ATTEMPTS: u32 = 4;
+
+/// What the caller says about a call.
+#[derive(Debug, Clone)]
+pub(crate) struct CallOrigin {
+    pub(crate) agent_run_id: Option<String>,
+    pub(crate) source: Source,
+    pub(crate) request_id: String,
+}
+
+/// A call under way and its record.
+#[derive(Debug)]
+pub(crate) struct Run {
+    execution: Execution,
+    began: Instant,
+    last_used_at: Option<Time>,
+    announced: bool,
+    sent: bool,
+}
+
+fn bounded(text: &str, limit: usize) -> String {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+impl Run {
+    /// The id of the record.
+    pub(crate) fn id(&self) -> &ExecutionId {
+        &self.execution.id
+    }
+
+    /// Notes where the request goes: method and path, nothing else of it.
+    pub(crate) fn leaves_for(&mut self, method: &http::Method, path: &str) {
+        self.execution.upstream_request = Some(bounded(&format!("{method} {path}"), MAX_REQUEST));
+        self.sent = true;
+    }
+
+    /// Notes that the provider answered.
+    pub(crate) fn answered(&mut self, status: http::StatusCode) {
+        self.execution.upstream_status = Some(status.as_u16());
+    }
+}
+
 impl Engine {
+    /// Begins the record of a call.
+    pub(crate) fn begin_run(
+        &self,
+        caller: &Caller,
+        account: &Account,
+        connection: &Connection,
+        tool: Option<&str>,
+        origin: CallOrigin,
+    ) -> Run {
+        let execution = Execution {
+            id: ExecutionId::new(&*self.0.clock, &*self.0.entropy),
+            environment: account.environment.clone(),
+            tool: tool.map(str::to_owned),
+            connector: connection.connector.clone(),
+            connection: connection.id.clone(),
+            account: account.id.clone(),
+            identifier: account.identifier.clone(),
+            agent_run_id: origin.agent_run_id,
+            client: caller.client.clone(),
+            source: origin.source,
+            request_id: origin.request_id,
+            upstream_request: None,
+            upstream_status: None,
+            status: ExecutionStatus::Running,
+            error_code: None,
+            error_message: None,
+            started_at: self.now(),
+            duration_us: None,
+        };
+        Run {
+            execution,
+            began: Instant::now(),
+            last_used_at: account.last_used_at,
+            announced: false,
+            sent: false,
+        }
+    }
+
+    /// Makes the record of a call durable before the call leaves.
+    pub(crate) async fn announce_run(&self, run: &mut Run) -> Result<(), Error> {
+        if !run.announced {
+            self.commit(Change::InsertExecution(run.execution.clone())).await?;
+            run.announced = true;
+        }
+        Ok(())
+    }
+
+    /// Makes the end of a call durable, together with the use of the account.
+    ///
+    /// # Errors
+    /// `storage_unavailable` when it could not be written; the caller must not hear of a success then.
+    pub(crate) async fn finish_run(&self, run: &mut Run, failure: Option<&Error>) -> Result<(), Error> {
+        let execution = &mut run.execution;
+        execution.duration_us = Some(u64::try_from(run.began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        match failure {
+            None => execution.status = ExecutionStatus::Succeeded,
+            Some(error) => {
+                execution.status = ExecutionStatus::Failed;
+                execution.error_code = Some(error.code());
+                execution.error_message = Some(bounded(&error.details().message, MAX_MESSAGE));
+            }
+        }
+        let now = self.now();
+        let touch = run.sent && run.last_used_at.is_none_or(|last| now - last >= TOUCH_AFTER);
+        let record = if run.announced {
+            Change::FinishExecution(execution.clone())
+        } else {
+            Change::InsertExecution(execution.clone())
+        };
+        let touch = touch.then(|| Change::TouchAccount { id: execution.account.clone(), at: now });
+        self.commit_after_call(Changes::from(record).and_maybe(touch)).await
+    }
+
+    /// Writes what has happened already: worth more than one attempt, since a failure would tell the caller that a
+    /// call failed which did not.
+    async fn commit_after_call(&self, changes: Changes) -> Result<(), Error> {
+        let mut wait = Duration::from_millis(50);
+        for _ in 1..WRITE_ATTEMPTS {
+            match self.commit(changes.clone()).await {
+                Err(error) if error.code() == ErrorCode::StorageUnavailable => {
+                    tracing::warn!(%error, "the record of a call could not be written; trying again");
+                    tokio::time::sleep(wait).await;
+                    wait *= 3;
+                }
+                done => return done,
+            }
+        }
+        self.commit(changes).await.map_err(|error| {
+            error
+                .cause("The call was made, but its outcome could not be recorded. Check whether it happened.")
+        })
+    }
+
     /// An execution by id. Needs `agent_logs:read`.
     ///
     /// # Errors
     /// `execution_not_found`.
-    pub async fn get_execution(&self, _caller: &Caller, _id: &str) -> Result<Execution, Error> {
-        Err(Error::internal("not written yet"))
+    pub async fn get_execution(&self, caller: &Caller, id: &str) -> Result<Execution, Error> {
+        caller.require(Permission::ExecutionsRead)?;
+        let execution = match id.parse::<ExecutionId>() {
+            Ok(id) => self.0.store.execution(&id).await?,
+            Err(_) => None,
+        };
+        execution
+            .filter(|execution| execution.environment == caller.environment)
+            .ok_or_else(|| Error::new(ErrorCode::ExecutionNotFound))
     }
 
     /// Executions of the caller's environment, newest first. Needs `agent_logs:read`.
@@ -19,11 +182,12 @@ impl Engine {
     /// `permission_denied`.
     pub async fn list_executions(
         &self,
-        _caller: &Caller,
-        _filter: &ExecutionFilter,
-        _page: &PageRequest,
+        caller: &Caller,
+        filter: &ExecutionFilter,
+        page: &PageRequest,
     ) -> Result<Page<Execution>, Error> {
-        Err(Error::internal("not written yet"))
+        caller.require(Permission::ExecutionsRead)?;
+        Ok(self.0.store.executions(&caller.environment, filter, page).await?)
     }
 
     /// Marks the executions that an earlier process left running as of unknown outcome. Call it once at start, before
@@ -32,6 +196,6 @@ impl Engine {
     /// # Errors
     /// `storage_unavailable`.
     pub async fn abandon_executions(&self) -> Result<(), Error> {
-        Err(Error::internal("not written yet"))
+        self.commit(Change::AbandonExecutions { started_before: self.now() }).await
     }
 }

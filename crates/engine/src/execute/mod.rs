@@ -1,5 +1,7 @@
 //! Executing tools.
 
+mod resolve;
+
 use std::time::Duration;
 
 use serde_json::Value;
