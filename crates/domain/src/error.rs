@@ -153,6 +153,13 @@ impl Error {
         self
     }
 
+    /// Replaces the remedies.
+    #[must_use]
+    pub fn with_remedies(mut self, remedies: Vec<Remedy>) -> Self {
+        self.0.remedies = remedies;
+        self
+    }
+
     /// Names a field at fault. With a single field the message becomes about that field.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {

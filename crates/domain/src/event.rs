@@ -70,6 +70,8 @@ event_kinds! {
     CredentialRefreshed = "credential.refreshed",
     /// A renewal failed; says of which class.
     RefreshFailed = "credential.refresh_failed",
+    /// The provider refused the credential in a call, and a renewal did not help.
+    CredentialRefused = "credential.refused",
     /// The provider granted other scopes than before.
     ScopesChanged = "account.scopes_changed",
     /// The credential ran out.
