@@ -1,16 +1,19 @@
 //! The engine itself: what it is made of, its settings, and the few helpers that every use case needs.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
-    Change, Changes, Clock, Entropy, Error, EventId, SealedBlob, SecretString, Store, Time, event::NewEvent,
-    sealed::SealContext,
+    Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, EventId, SealedBlob, SecretString, Store,
+    StoreError, Time, event::NewEvent, sealed::SealContext,
 };
-use valetkey_upstream::{connector::Connectors, http::Egress};
+use valetkey_upstream::{
+    connector::{Connector, Connectors, Target},
+    http::{CallLimits, Egress},
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -33,9 +36,9 @@ pub struct EngineParts {
     pub store: Arc<dyn Store>,
     /// Sealing and opening of stored secrets.
     pub keyring: Arc<dyn Sealer>,
-    /// The connectors of this server.
+    /// The connectors.
     pub connectors: Arc<Connectors>,
-    /// The way out.
+    /// The way out to providers.
     pub egress: Egress,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -52,8 +55,11 @@ pub struct EngineSettings {
     pub public_url: Url,
     /// Operator-wide OAuth clients: connector slug to client id and client secret.
     pub shared_credentials: BTreeMap<String, (String, SecretString)>,
-    /// Whether overrides may name private and loopback addresses (and plain `http`).
+    /// Whether overrides may name private and loopback addresses (and plain `http` there). The egress guard has the
+    /// last word on every address; this makes a refusal visible when the connection is written.
     pub allow_private_upstreams: bool,
+    /// Single special addresses that are open all the same, each at one port; as given to the egress guard.
+    pub allowed_upstreams: Vec<SocketAddr>,
     /// How long an authorization link works. Default: 24 hours.
     pub link_ttl: Duration,
     /// How long a `state` works from the redirect on. Default and upper bound: 10 minutes.
@@ -74,6 +80,7 @@ impl EngineSettings {
             public_url,
             shared_credentials: BTreeMap::new(),
             allow_private_upstreams: false,
+            allowed_upstreams: Vec::new(),
             link_ttl: Duration::from_secs(24 * 3600),
             state_ttl: Duration::from_secs(600),
             access_token_ttl: Duration::from_secs(3600),
@@ -159,6 +166,56 @@ impl Engine {
 
     /// Applies `changes` as one transaction.
     pub(crate) async fn commit(&self, changes: impl Into<Changes>) -> Result<(), Error> {
-        Ok(self.0.store.commit(changes.into()).await?)
+        self.0.store.commit(changes.into()).await.map_err(refused_commit)
     }
+
+    /// `{public_url}{path}`; the path begins with a slash.
+    pub(crate) fn public_address(&self, path: &str) -> String {
+        format!("{}{path}", self.0.settings.public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// What one call to a provider may take.
+    pub(crate) fn call_limits(&self) -> CallLimits {
+        CallLimits {
+            deadline: self.0.settings.call_deadline,
+            max_response_bytes: self.0.settings.max_response_bytes,
+        }
+    }
+
+    /// The connector of a connection.
+    ///
+    /// # Errors
+    /// `connector_not_found` if the connection was made with a connector file that is no longer there.
+    pub(crate) fn connector_of(&self, connection: &Connection) -> Result<&Arc<Connector>, Error> {
+        self.0.connectors.get(&connection.connector).ok_or_else(|| {
+            Error::new(ErrorCode::ConnectorNotFound)
+                .message(format!(
+                    "The connector \"{}\" of this connection is not installed.",
+                    connection.connector
+                ))
+                .connection(&connection.id)
+        })
+    }
+}
+
+/// Where requests of an account of `connection` go.
+pub(crate) fn target<'a>(
+    connector: &'a Connector,
+    connection: &'a Connection,
+    metadata: &'a BTreeMap<String, String>,
+) -> Target<'a> {
+    Target { connector, overrides: &connection.overrides, variables: &connection.variables, metadata }
+}
+
+/// A refused commit as the caller should see it: a taken name is not a race.
+fn refused_commit(refusal: StoreError) -> Error {
+    let StoreError::Conflict { what } = &refusal else { return refusal.into() };
+    let code = match *what {
+        "connection.name" => ErrorCode::ConnectionAlreadyExists,
+        "connection.accounts" => ErrorCode::ConnectionInUse,
+        "account.identifier" => ErrorCode::AccountAlreadyExists,
+        "api_client" => ErrorCode::ApiClientAlreadyExists,
+        _ => return refusal.into(),
+    };
+    Error::new(code).because(refusal)
 }
