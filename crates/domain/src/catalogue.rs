@@ -257,6 +257,10 @@ catalogue! {
         "The request did not arrive in time.",
         "The client sent its request too slowly.",
         [(Retry, "Send the request again.")];
+    DeadlineExceeded = "deadline_exceeded", 504, DeadlineExceeded, Developer, Later,
+        "The caller's deadline passed before the answer was ready.",
+        "The client set a shorter deadline than the call took.",
+        [(Retry, "Set a longer deadline; for calls that change something, check first whether it happened.")];
     Overloaded = "overloaded", 503, Unavailable, Nobody, Safe,
         "The server has more work than it takes on at once.",
         "Queues are bounded so that accepted work is finished.",
