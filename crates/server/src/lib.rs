@@ -10,6 +10,7 @@ mod front;
 mod health;
 mod listener;
 mod options;
+mod rest;
 mod routes;
 mod state;
 
@@ -17,4 +18,5 @@ pub use error::ApiError;
 pub use front::RequestContext;
 pub use listener::{Drained, ListenerSettings, TlsError, serve, server_config};
 pub use options::ServerOptions;
+pub use rest::openapi;
 pub use routes::router;

@@ -3,6 +3,7 @@
 use axum::{
     Router,
     extract::{Request, State},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -10,13 +11,13 @@ use http::header;
 use tower::ServiceExt;
 use valetkey_engine::Engine;
 
-use crate::{ServerOptions, compat, front, health, state::App};
+use crate::{ServerOptions, auth::require_caller, compat, front, health, rest, state::App};
 
 /// Every surface of the server on one router.
 #[must_use]
 pub fn router(engine: Engine, options: ServerOptions) -> Router {
     let app = App::new(engine.clone(), options.clone());
-    let native = front::route_errors(public(app));
+    let native = front::route_errors(public(app.clone()).merge(closed(app)));
     let doors = Doors { native, compat: compat::routes(engine) };
     front::before(Router::new().fallback(choose).with_state(doors), &options)
 }
@@ -27,6 +28,12 @@ fn public(app: App) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .with_state(app)
+}
+
+/// What needs a token.
+fn closed(app: App) -> Router {
+    let (native, _) = rest::routes().split_for_parts();
+    native.route_layer(from_fn_with_state(app.clone(), require_caller)).with_state(app)
 }
 
 /// The two APIs on the port.

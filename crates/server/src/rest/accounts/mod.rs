@@ -1,0 +1,105 @@
+//! Connected accounts.
+
+mod create;
+mod credential;
+mod events;
+mod get;
+mod list;
+mod update;
+mod verify;
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use valetkey_engine::AccountView;
+
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(verify::verify))
+        .routes(routes!(get::get, update::update))
+        .routes(routes!(events::events))
+}
+
+/// A connected account. Its credential is never shown.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Account)]
+pub(crate) struct AccountBody {
+    /// `ca_…`
+    id: String,
+    /// `PENDING`, `PENDING_VERIFICATION`, `ACTIVE`, `EXPIRED`, `REVOKED`, `ERROR` or `DISCONNECTED`.
+    #[schema(example = "ACTIVE")]
+    status: &'static str,
+    /// Why it is not working, as a code from the catalogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "refresh_refused")]
+    cause: Option<&'static str>,
+    /// The name of its connection.
+    #[schema(example = "gmail")]
+    connection_name: String,
+    /// `conn_…`
+    connection_id: String,
+    /// The connector.
+    #[schema(example = "gmail")]
+    connector: String,
+    /// The connector's official upper-case name.
+    #[schema(example = "GMAIL")]
+    provider: String,
+    /// Your own id of the end user.
+    #[schema(example = "user_123")]
+    identifier: String,
+    /// Your own id of the user's organization.
+    organization_id: Option<String>,
+    /// Your own further user id.
+    user_id: Option<String>,
+    /// How it is authorized: `OAUTH`, `OAUTH_CLIENT_CREDENTIALS`, `API_KEY`, `BASIC`, `BEARER` or `NONE`.
+    #[schema(example = "OAUTH")]
+    auth_type: &'static str,
+    /// The scopes granted at the provider.
+    scopes: Vec<String>,
+    /// The e-mail address or user name at the provider, if known.
+    label: Option<String>,
+    /// Free settings that you keep with the account.
+    #[schema(value_type = Object)]
+    api_config: Value,
+    /// When the access token stops working; `null` if unknown or never.
+    #[serde(with = "time::serde::rfc3339::option")]
+    token_expires_at: Option<OffsetDateTime>,
+    /// When it was last used for a call, to the minute.
+    #[serde(with = "time::serde::rfc3339::option")]
+    last_used_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+}
+
+impl From<AccountView> for AccountBody {
+    fn from(view: AccountView) -> Self {
+        let account = view.account;
+        Self {
+            status: account.status().as_str(),
+            id: account.id.into(),
+            cause: account.cause.map(|code| code.as_str()),
+            connection_name: view.connection_name,
+            connection_id: account.connection.into(),
+            connector: view.connector,
+            provider: view.provider,
+            identifier: account.identifier,
+            organization_id: account.organization_id,
+            user_id: account.user_id,
+            auth_type: account.auth_type.as_str(),
+            scopes: account.scopes,
+            label: account.label,
+            api_config: account.api_config,
+            token_expires_at: account.token_expires_at,
+            last_used_at: account.last_used_at,
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+        }
+    }
+}
