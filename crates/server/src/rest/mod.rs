@@ -4,10 +4,13 @@ mod accounts;
 mod clients;
 mod common;
 mod connections;
+mod connectors;
 mod events;
+mod executions;
 mod links;
 mod openapi;
 mod tokens;
+mod tools;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -19,6 +22,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(connections::routes())
         .merge(accounts::routes())
         .merge(links::routes())
+        .merge(tools::routes())
+        .merge(connectors::routes())
+        .merge(executions::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
 }

@@ -2,9 +2,12 @@
 
 mod create;
 mod credential;
+mod delete;
+mod disconnect;
 mod events;
 mod get;
 mod list;
+mod refresh;
 mod update;
 mod verify;
 
@@ -21,7 +24,9 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(verify::verify))
-        .routes(routes!(get::get, update::update))
+        .routes(routes!(get::get, update::update, delete::delete))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(disconnect::disconnect))
         .routes(routes!(events::events))
 }
 

@@ -5,6 +5,7 @@ mod delete;
 mod events;
 mod get;
 mod list;
+mod test;
 mod update;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create::create, list::list))
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(events::events))
+        .routes(routes!(test::test))
 }
 
 /// A connection. Its client secret is never shown.

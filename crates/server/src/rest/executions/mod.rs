@@ -1,0 +1,78 @@
+//! Executions: the durable record of tool and proxy calls.
+
+mod get;
+mod list;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use valetkey_domain::Execution;
+
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
+}
+
+/// The record of one call. It holds no input and no output.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Execution)]
+pub(crate) struct ExecutionBody {
+    /// `ex_…`
+    id: String,
+    /// `RUNNING`, `SUCCEEDED`, `FAILED` or `UNKNOWN` (the server ended before the outcome was known).
+    #[schema(example = "SUCCEEDED")]
+    status: &'static str,
+    /// The tool's own name; `null` for a proxied call.
+    tool_name: Option<String>,
+    connector: String,
+    connection_id: String,
+    connected_account_id: String,
+    /// The account's identifier.
+    identifier: String,
+    /// Your own id of an agent run.
+    agent_run_id: Option<String>,
+    /// The API client that called.
+    client_id: String,
+    /// Through which door the call came: `rest`, `grpc`, `compat_rest` or `proxy`.
+    source: &'static str,
+    /// The id of the request that it was part of.
+    request_id: String,
+    /// Method and path sent to the provider, without the query.
+    upstream_request: Option<String>,
+    /// The provider's HTTP status, if it answered.
+    upstream_status: Option<u16>,
+    /// Why it failed, as a code from the catalogue.
+    error_code: Option<&'static str>,
+    /// The error message as the caller got it.
+    error_message: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    started_at: OffsetDateTime,
+    /// How long it took, in microseconds.
+    duration_us: Option<u64>,
+}
+
+impl From<Execution> for ExecutionBody {
+    fn from(execution: Execution) -> Self {
+        Self {
+            id: execution.id.into(),
+            status: execution.status.as_str(),
+            tool_name: execution.tool,
+            connector: execution.connector,
+            connection_id: execution.connection.into(),
+            connected_account_id: execution.account.into(),
+            identifier: execution.identifier,
+            agent_run_id: execution.agent_run_id,
+            client_id: execution.client.into(),
+            source: execution.source.as_str(),
+            request_id: execution.request_id,
+            upstream_request: execution.upstream_request,
+            upstream_status: execution.upstream_status,
+            error_code: execution.error_code.map(|code| code.as_str()),
+            error_message: execution.error_message,
+            started_at: execution.started_at,
+            duration_us: execution.duration_us,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Tools: named actions of a connector.
+
+mod execute;
+mod get;
+mod list;
+mod search;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use valetkey_engine::ToolView;
+
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(execute::execute))
+        .routes(routes!(search::search))
+        .routes(routes!(get::get))
+}
+
+/// A tool.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tool)]
+pub(crate) struct ToolBody {
+    /// Its name.
+    #[schema(example = "gmail_get_profile")]
+    name: String,
+    /// Its connector.
+    #[schema(example = "gmail")]
+    connector: String,
+    /// The connector's official upper-case name.
+    #[schema(example = "GMAIL")]
+    provider: String,
+    /// `name`, `description`, `input_schema` and `annotations`, to hand to a model as they are.
+    #[schema(value_type = Object)]
+    definition: Value,
+}
+
+impl From<ToolView> for ToolBody {
+    fn from(view: ToolView) -> Self {
+        Self {
+            name: view.name,
+            connector: view.connector,
+            provider: view.provider,
+            definition: view.definition,
+        }
+    }
+}
