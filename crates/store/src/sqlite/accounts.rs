@@ -1,0 +1,205 @@
+//! Connected accounts.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection as Database, named_params, params, types::ToSql};
+use valetkey_domain::{
+    Account, AccountId, AccountStatus, AuthType, ConnectionId, EnvironmentId, ErrorCode, Page, PageRequest,
+    StoreError, Time, store::AccountFilter,
+};
+
+use super::{
+    connections,
+    list::{Scope, folded, page},
+    row::{
+        Columns, Conflicts, Listed, Record, count, execute, execute_one, json, micros, one, optional_micros,
+    },
+};
+
+const TABLE: &str = "accounts";
+const CONFLICTS: Conflicts = Conflicts {
+    table: TABLE,
+    record: "account",
+    unique: "account.identifier",
+    reference: "account.connection",
+};
+
+impl Record for Account {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id, environment, connection, identifier, auth_type, created_at, status, \
+        organization_id, user_id, scopes, provider_subject, label, metadata, api_config, token_expires_at, \
+        last_used_at, generation, cause, version, updated_at";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let mut account = Self::pending(
+            columns.id("id")?,
+            columns.id("environment")?,
+            columns.id("connection")?,
+            columns.get("identifier")?,
+            columns.word("auth_type", AuthType::parse)?,
+            columns.time("created_at")?,
+        )
+        .restored(columns.word("status", AccountStatus::parse)?);
+        account.organization_id = columns.get("organization_id")?;
+        account.user_id = columns.get("user_id")?;
+        account.scopes = columns.json("scopes")?;
+        account.provider_subject = columns.get("provider_subject")?;
+        account.label = columns.get("label")?;
+        account.metadata = columns.json("metadata")?;
+        account.api_config = columns.json("api_config")?;
+        account.token_expires_at = columns.optional_time("token_expires_at")?;
+        account.last_used_at = columns.optional_time("last_used_at")?;
+        account.generation = columns.count("generation")?;
+        account.cause = columns.optional_word("cause", ErrorCode::parse)?;
+        account.version = columns.count("version")?;
+        account.updated_at = columns.time("updated_at")?;
+        Ok(account)
+    }
+}
+
+impl Listed for Account {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+/// Everything that a search looks at, apart by a character that no field holds.
+fn search_text(account: &Account) -> String {
+    let optional = [&account.label, &account.organization_id, &account.user_id];
+    let mut fields = vec![account.id.as_str(), account.identifier.as_str()];
+    fields.extend(optional.into_iter().flatten().map(String::as_str));
+    folded(&fields.join("\u{1f}"))
+}
+
+fn write(database: &Database, sql: &str, it: &Account) -> Result<(), StoreError> {
+    let values: &[(&str, &dyn ToSql)] = named_params! {
+        ":id": it.id.as_str(),
+        ":environment": it.environment.as_str(),
+        ":connection": it.connection.as_str(),
+        ":identifier": it.identifier,
+        ":organization_id": it.organization_id,
+        ":user_id": it.user_id,
+        ":auth_type": it.auth_type.as_str(),
+        ":status": it.status().as_str(),
+        ":scopes": json(&it.scopes, TABLE, "scopes")?,
+        ":provider_subject": it.provider_subject,
+        ":label": it.label,
+        ":metadata": json(&it.metadata, TABLE, "metadata")?,
+        ":api_config": json(&it.api_config, TABLE, "api_config")?,
+        ":token_expires_at": optional_micros(it.token_expires_at),
+        ":last_used_at": optional_micros(it.last_used_at),
+        ":generation": count(it.generation, TABLE, "generation")?,
+        ":cause": it.cause.map(ErrorCode::as_str),
+        ":version": count(it.version, TABLE, "version")?,
+        ":created_at": micros(it.created_at),
+        ":updated_at": micros(it.updated_at),
+        ":search_text": search_text(it),
+    };
+    execute_one(database, CONFLICTS, sql, values)
+}
+
+pub(super) fn insert(database: &Database, account: &Account) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO accounts (id, environment, connection, identifier, organization_id, user_id, auth_type,
+            status, scopes, provider_subject, label, metadata, api_config, token_expires_at, last_used_at,
+            generation, cause, version, created_at, updated_at, search_text)
+        VALUES (:id, :environment, :connection, :identifier, :organization_id, :user_id, :auth_type, :status,
+            :scopes, :provider_subject, :label, :metadata, :api_config, :token_expires_at, :last_used_at,
+            :generation, :cause, :version, :created_at, :updated_at, :search_text)";
+    write(database, sql, account)
+}
+
+pub(super) fn update(database: &Database, account: &Account) -> Result<(), StoreError> {
+    // A use that was noted while the change was being prepared must not be forgotten by it.
+    let sql = "UPDATE accounts SET identifier = :identifier, organization_id = :organization_id,
+            user_id = :user_id, auth_type = :auth_type, status = :status, scopes = :scopes,
+            provider_subject = :provider_subject, label = :label, metadata = :metadata, api_config = :api_config,
+            token_expires_at = :token_expires_at,
+            last_used_at = nullif(max(coalesce(last_used_at, -1), coalesce(:last_used_at, -1)), -1),
+            generation = :generation, cause = :cause, version = :version, created_at = :created_at,
+            updated_at = :updated_at, search_text = :search_text
+        WHERE id = :id AND environment = :environment AND connection = :connection AND version = :version - 1";
+    write(database, sql, account)
+}
+
+/// Notes a use; an account that is gone is none of its business, and a late note never goes back in time.
+pub(super) fn touch(database: &Database, id: &AccountId, at: Time) -> Result<(), StoreError> {
+    let sql = "UPDATE accounts SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at, -1) < ?2";
+    execute(database, CONFLICTS, sql, params![id.as_str(), micros(at)])?;
+    Ok(())
+}
+
+/// Credentials and auth requests go with it (`ON DELETE CASCADE`).
+pub(super) fn delete(database: &Database, id: &AccountId) -> Result<(), StoreError> {
+    execute_one(database, CONFLICTS, "DELETE FROM accounts WHERE id = ?1", [id.as_str()])
+}
+
+pub(super) fn by_id(database: &Database, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    one(database, "id = ?1", [id.as_str()])
+}
+
+pub(super) fn by_identifier(
+    database: &Database,
+    connection: &ConnectionId,
+    identifier: &str,
+) -> Result<Option<Account>, StoreError> {
+    one(database, "connection = ?1 AND identifier = ?2", params![connection.as_str(), identifier])
+}
+
+pub(super) fn list(
+    database: &Database,
+    environment: &EnvironmentId,
+    filter: &AccountFilter,
+    request: &PageRequest,
+) -> Result<Page<Account>, StoreError> {
+    page(database, &scopes(database, environment, filter)?, request)
+}
+
+/// One scope per connection where the filter names connections, else one for the whole environment.
+fn scopes(
+    database: &Database,
+    environment: &EnvironmentId,
+    filter: &AccountFilter,
+) -> Result<Vec<Scope>, StoreError> {
+    let mut wanted: Option<BTreeSet<String>> = (!filter.connections.is_empty())
+        .then(|| filter.connections.iter().map(|id| id.as_str().to_owned()).collect());
+    if let Some(connector) = &filter.connector {
+        let of_connector: BTreeSet<String> =
+            connections::of_connector(database, environment, connector)?.into_iter().collect();
+        wanted = Some(match wanted {
+            Some(named) => named.intersection(&of_connector).cloned().collect(),
+            None => of_connector,
+        });
+    }
+    Ok(match wanted {
+        None => vec![scope(environment, None, filter)],
+        Some(ids) => ids.into_iter().map(|id| scope(environment, Some(id), filter)).collect(),
+    })
+}
+
+/// The most telling condition decides which index is walked; the others get a `+` and are only checked.
+fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &AccountFilter) -> Scope {
+    let environment = environment.as_str().to_owned();
+    let of_user = filter.user_id.is_some() || filter.organization_id.is_some();
+    let scope = match connection {
+        Some(id) if of_user && filter.identifier.is_none() => {
+            Scope::default().and("environment = ?", environment).and("+connection = ?", id)
+        }
+        Some(id) => Scope::default().and("connection = ?", id).and("+environment = ?", environment),
+        None => Scope::default().and("environment = ?", environment),
+    };
+    let scope = match (&filter.user_id, &filter.organization_id) {
+        (Some(user), Some(organization)) => {
+            scope.and("user_id = ?", user.clone()).and("+organization_id = ?", organization.clone())
+        }
+        (user, organization) => scope
+            .and_maybe("user_id = ?", user.clone())
+            .and_maybe("organization_id = ?", organization.clone()),
+    };
+    let status = filter.status.map(|status| status.as_str().to_owned());
+    let status_condition = if of_user || filter.identifier.is_some() { "+status = ?" } else { "status = ?" };
+    scope
+        .and_maybe("identifier = ?", filter.identifier.clone())
+        .and_maybe(status_condition, status)
+        .and_maybe("instr(search_text, ?) > 0", filter.query.as_deref().map(folded))
+}

@@ -1,0 +1,153 @@
+//! Executions.
+
+use rusqlite::{Connection, named_params, params, types::ToSql};
+use valetkey_domain::{
+    EnvironmentId, ErrorCode, Execution, ExecutionId, Page, PageRequest, StoreError, Time,
+    execution::{ExecutionStatus, Source},
+    store::ExecutionFilter,
+};
+
+use super::{
+    list::{Scope, page},
+    row::{Columns, Conflicts, Listed, Record, count, execute, execute_one, micros, one},
+};
+
+const TABLE: &str = "executions";
+const CONFLICTS: Conflicts =
+    Conflicts { table: TABLE, record: "execution", unique: "execution", reference: "execution" };
+
+impl Record for Execution {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
+        agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
+        error_message, started_at, duration_us";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id("id")?,
+            environment: columns.id("environment")?,
+            tool: columns.get("tool")?,
+            connector: columns.get("connector")?,
+            connection: columns.id("connection")?,
+            account: columns.id("account")?,
+            identifier: columns.get("identifier")?,
+            agent_run_id: columns.get("agent_run_id")?,
+            client: columns.id("client")?,
+            source: columns.word("source", Source::parse)?,
+            request_id: columns.get("request_id")?,
+            upstream_request: columns.get("upstream_request")?,
+            upstream_status: columns.get("upstream_status")?,
+            status: columns.word("status", ExecutionStatus::parse)?,
+            error_code: columns.optional_word("error_code", ErrorCode::parse)?,
+            error_message: columns.get("error_message")?,
+            started_at: columns.time("started_at")?,
+            duration_us: columns.optional_count("duration_us")?,
+        })
+    }
+}
+
+impl Listed for Execution {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), StoreError> {
+    let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
+            agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
+            error_message, started_at, duration_us)
+        VALUES (:id, :environment, :tool, :connector, :connection, :account, :identifier, :agent_run_id,
+            :client, :source, :request_id, :upstream_request, :upstream_status, :status, :error_code,
+            :error_message, :started_at, :duration_us)";
+    let values: &[(&str, &dyn ToSql)] = named_params! {
+        ":id": it.id.as_str(),
+        ":environment": it.environment.as_str(),
+        ":tool": it.tool,
+        ":connector": it.connector,
+        ":connection": it.connection.as_str(),
+        ":account": it.account.as_str(),
+        ":identifier": it.identifier,
+        ":agent_run_id": it.agent_run_id,
+        ":client": it.client.as_str(),
+        ":source": it.source.as_str(),
+        ":request_id": it.request_id,
+        ":upstream_request": it.upstream_request,
+        ":upstream_status": it.upstream_status,
+        ":status": it.status.as_str(),
+        ":error_code": it.error_code.map(ErrorCode::as_str),
+        ":error_message": it.error_message,
+        ":started_at": micros(it.started_at),
+        ":duration_us": duration(it)?,
+    };
+    execute_one(connection, CONFLICTS, sql, values)
+}
+
+fn duration(execution: &Execution) -> Result<Option<i64>, StoreError> {
+    execution.duration_us.map(|micros| count(micros, TABLE, "duration_us")).transpose()
+}
+
+/// Ends an execution that is running. What it was a call of is known since it began and stays as it is.
+pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE executions SET upstream_request = :upstream_request, upstream_status = :upstream_status,
+            status = :status, error_code = :error_code, error_message = :error_message,
+            duration_us = :duration_us
+        WHERE id = :id AND status = 'RUNNING'";
+    let values: &[(&str, &dyn ToSql)] = named_params! {
+        ":id": it.id.as_str(),
+        ":upstream_request": it.upstream_request,
+        ":upstream_status": it.upstream_status,
+        ":status": it.status.as_str(),
+        ":error_code": it.error_code.map(ErrorCode::as_str),
+        ":error_message": it.error_message,
+        ":duration_us": duration(it)?,
+    };
+    execute_one(connection, CONFLICTS, sql, values)
+}
+
+pub(super) fn abandon(connection: &Connection, started_before: Time) -> Result<(), StoreError> {
+    let sql = "UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND started_at < ?1";
+    execute(connection, CONFLICTS, sql, params![micros(started_before)])?;
+    Ok(())
+}
+
+pub(super) fn by_id(connection: &Connection, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
+    one(connection, "id = ?1", [id.as_str()])
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    environment: &EnvironmentId,
+    filter: &ExecutionFilter,
+    request: &PageRequest,
+) -> Result<Page<Execution>, StoreError> {
+    page(connection, &[scope(environment, filter)], request)
+}
+
+/// The most telling condition decides which index is walked; the others get a `+` and are only checked.
+fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
+    let environment = environment.as_str().to_owned();
+    let account = filter.account.as_ref().map(|id| id.as_str().to_owned());
+    let connection = filter.connection.as_ref().map(|id| id.as_str().to_owned());
+    let tool = filter.tool.clone();
+    let scope = match (account, connection) {
+        (Some(account), connection) => Scope::default()
+            .and("account = ?", account)
+            .and_maybe("+connection = ?", connection)
+            .and("+environment = ?", environment)
+            .and_maybe("+tool = ?", tool),
+        (None, Some(connection)) => Scope::default()
+            .and("connection = ?", connection)
+            .and("+environment = ?", environment)
+            .and_maybe("+tool = ?", tool),
+        (None, None) => Scope::default().and("environment = ?", environment).and_maybe("tool = ?", tool),
+    };
+    // Written out, since a partial index serves only a condition that is known to imply its own.
+    match filter.status {
+        None => scope,
+        Some(ExecutionStatus::Running) => scope.and_fixed("status = 'RUNNING'"),
+        Some(ExecutionStatus::Succeeded) => scope.and_fixed("status = 'SUCCEEDED'"),
+        Some(ExecutionStatus::Failed) => scope.and_fixed("status = 'FAILED'"),
+        Some(ExecutionStatus::Unknown) => scope.and_fixed("status = 'UNKNOWN'"),
+    }
+}

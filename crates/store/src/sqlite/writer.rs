@@ -1,0 +1,255 @@
+//! The one writer: group commit.
+//!
+//! A durable commit waits for the disk, and the disk takes as long for one as for a hundred. So one thread owns the
+//! writing connection, takes every commit that is waiting, applies each under a savepoint of its own inside one
+//! transaction, has it made durable once and then answers them all. A commit that conflicts is rolled back alone.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use valetkey_domain::{Changes, StoreError};
+
+use super::{Place, SqliteOptions, changes::apply, open, row::unavailable};
+
+/// After so long without a commit the journal is folded into the database file and cut, so that what was deleted does
+/// not linger in it (S37).
+const IDLE: Duration = Duration::from_secs(30);
+
+type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+enum Job {
+    Commit(Changes, Answer),
+    /// A write without content: shows that the database accepts writes.
+    Probe(Answer),
+    Close(Answer),
+    #[cfg(test)]
+    Run(Box<dyn FnOnce(&Connection) + Send>),
+}
+
+/// How many commits went into how many durable writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CommitStats {
+    /// Commits that were applied.
+    pub commits: u64,
+    /// Commits that were refused as conflicts.
+    pub conflicts: u64,
+    /// Durable writes.
+    pub batches: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    conflicts: AtomicU64,
+    batches: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: SyncSender<Job>,
+    counters: Arc<Counters>,
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the writer has stopped".into())
+}
+
+impl Writer {
+    pub(super) fn start(
+        place: Place,
+        connection: Arc<Mutex<Connection>>,
+        options: SqliteOptions,
+    ) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(options.queue.max(1));
+        let counters = Arc::new(Counters::default());
+        let mut thread = Thread { place, connection: Some(connection), options, counters: counters.clone() };
+        std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || thread.run(&jobs))?;
+        Ok(Self { queue, counters })
+    }
+
+    async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(job(answer)).map_err(|refused| match refused {
+            TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
+            TrySendError::Disconnected(_) => stopped(),
+        })?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// Once it is queued, a commit is carried out even if nobody waits for the answer any more.
+    pub(super) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        if changes.0.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Job::Commit(changes, answer)).await
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        self.ask(Job::Probe).await
+    }
+
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        self.ask(Job::Close).await
+    }
+
+    pub(super) fn stats(&self) -> CommitStats {
+        CommitStats {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            conflicts: self.counters.conflicts.load(Ordering::Relaxed),
+            batches: self.counters.batches.load(Ordering::Relaxed),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn run(&self, job: impl FnOnce(&Connection) + Send + 'static) {
+        self.queue.send(Job::Run(Box::new(job))).unwrap();
+    }
+}
+
+struct Thread {
+    place: Place,
+    /// None after a failure: the next batch starts with a new connection, so that what was wrong with the disk may
+    /// have passed and nothing of a failed write is left in memory.
+    connection: Option<Arc<Mutex<Connection>>>,
+    options: SqliteOptions,
+    counters: Arc<Counters>,
+}
+
+impl Thread {
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        let mut written = false;
+        loop {
+            let first = match jobs.recv_timeout(IDLE) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    if std::mem::take(&mut written) {
+                        self.fold_journal();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            written = true;
+            let waiting = std::iter::once(first).chain(jobs.try_iter()).take(self.options.batch.max(1));
+            let (mut batch, mut closing) = (Vec::new(), None);
+            for job in waiting {
+                match job {
+                    Job::Commit(changes, answer) => batch.push((changes, answer)),
+                    Job::Probe(answer) => batch.push((Changes::new(), answer)),
+                    Job::Close(answer) => {
+                        closing = Some(answer);
+                        break;
+                    }
+                    #[cfg(test)]
+                    Job::Run(run) => {
+                        if let Ok(connection) = self.connection() {
+                            run(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+                        }
+                    }
+                }
+            }
+            self.write(batch);
+            if let Some(answer) = closing {
+                self.fold_journal();
+                // Whoever asked may have gone; closed it is all the same.
+                let _ = answer.send(Ok(()));
+                break;
+            }
+        }
+    }
+
+    fn connection(&mut self) -> Result<Arc<Mutex<Connection>>, StoreError> {
+        if let Some(connection) = &self.connection {
+            return Ok(Arc::clone(connection));
+        }
+        let connection = match &self.place {
+            Place::Memory(connection) => Arc::clone(connection),
+            Place::File(path) => {
+                Arc::new(Mutex::new(open::writer(path, &self.options).map_err(unavailable)?))
+            }
+        };
+        Ok(Arc::clone(self.connection.insert(connection)))
+    }
+
+    fn write(&mut self, batch: Vec<(Changes, Answer)>) {
+        if batch.is_empty() {
+            return;
+        }
+        let outcome = self.connection().and_then(|connection| {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = write_batch(&connection, batch.iter().map(|(changes, _)| changes));
+            if outcome.is_err() && !connection.is_autocommit() {
+                // The failure that is reported is the first one; the connection is given up in any case.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            outcome
+        });
+        let answers: Vec<_> = match outcome {
+            Ok(answers) => {
+                let conflicts = answers.iter().filter(|answer| answer.is_err()).count() as u64;
+                self.counters.conflicts.fetch_add(conflicts, Ordering::Relaxed);
+                self.counters.commits.fetch_add(answers.len() as u64 - conflicts, Ordering::Relaxed);
+                self.counters.batches.fetch_add(1, Ordering::Relaxed);
+                answers
+            }
+            Err(failure) => {
+                tracing::error!(commits = batch.len(), %failure, "the database did not take a write: {failure}");
+                self.connection = None;
+                batch.iter().map(|_| Err(failure.clone())).collect()
+            }
+        };
+        for ((_, asked), answer) in batch.into_iter().zip(answers) {
+            // A caller that hung up reads the outcome from the database if it comes back.
+            let _ = asked.send(answer);
+        }
+    }
+
+    fn fold_journal(&mut self) {
+        let folded = self.connection().and_then(|connection| {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(unavailable)
+        });
+        if let Err(failure) = folded {
+            tracing::warn!(%failure, "the journal was not folded into the database: {failure}");
+        }
+    }
+}
+
+/// One transaction for all; one answer for each. `Err` means that nothing was written for any of them — also for
+/// those that would have been a conflict, since what they conflicted with is not written either.
+fn write_batch<'a>(
+    connection: &Connection,
+    batch: impl ExactSizeIterator<Item = &'a Changes>,
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let run = |sql: &str| -> Result<(), StoreError> {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map_err(unavailable)?;
+        Ok(())
+    };
+    run("BEGIN IMMEDIATE")?;
+    let mut answers = Vec::with_capacity(batch.len());
+    for changes in batch {
+        run("SAVEPOINT one_commit")?;
+        let answer = apply(connection, changes);
+        if let Err(StoreError::Unavailable(_)) = &answer {
+            return answer.map(|()| Vec::new());
+        }
+        if answer.is_err() {
+            run("ROLLBACK TO one_commit")?;
+        }
+        run("RELEASE one_commit")?;
+        answers.push(answer);
+    }
+    run("COMMIT")?;
+    Ok(answers)
+}
