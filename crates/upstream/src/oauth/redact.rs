@@ -15,7 +15,7 @@ const PIECE: usize = 12;
 const MAX_INPUT: usize = 16 << 10;
 
 /// The secrets that a provider may know, in every form in which it may quote them.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Redactor(Vec<Zeroizing<String>>);
 
 impl Redactor {
