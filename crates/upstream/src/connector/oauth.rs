@@ -512,7 +512,7 @@ pub enum RevokeAuth {
 }
 
 /// A token to revoke.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokedToken {
     /// The refresh token.
