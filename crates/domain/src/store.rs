@@ -149,6 +149,13 @@ impl Changes {
         self
     }
 
+    /// With all changes of another list after its own.
+    #[must_use]
+    pub fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// With one more change, if there is one.
     #[must_use]
     pub fn and_maybe(mut self, change: Option<Change>) -> Self {
