@@ -1,11 +1,14 @@
 //! Connected accounts: create, find, list, change.
 
+mod check;
+mod import;
+mod list;
+mod write;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use valetkey_domain::{Account, Caller, Error, Page, PageRequest, SecretString, Time, store::AccountFilter};
-
-use crate::Engine;
+use valetkey_domain::{Account, SecretString, Time};
 
 /// An account as it is shown: with what its connection adds.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,67 +131,4 @@ pub struct AccountUpdate {
     pub credential: Option<NewCredential>,
     /// Leaves out the trial call with a static credential.
     pub skip_probe: bool,
-}
-
-impl Engine {
-    /// Creates an account. Needs `connected_accounts:write`. With a credential (or a connector that needs no user) it
-    /// is `ACTIVE` at once, else `PENDING`.
-    ///
-    /// # Errors
-    /// `invalid_argument` naming the field, `connection_not_found`, `account_already_exists`,
-    /// `credential_rejected`, and what a provider's token endpoint may answer.
-    pub async fn create_account(&self, _caller: &Caller, _new: NewAccount) -> Result<AccountView, Error> {
-        Err(Error::internal("not written yet"))
-    }
-
-    /// Finds an account. Needs `connected_accounts:read`.
-    ///
-    /// # Errors
-    /// `account_not_found`, `ambiguous_connection` (an identifier alone that fits several), `invalid_argument`.
-    pub async fn find_account(&self, _caller: &Caller, _account: &AccountRef) -> Result<AccountView, Error> {
-        Err(Error::internal("not written yet"))
-    }
-
-    /// Accounts of the caller's environment, newest first. Needs `connected_accounts:read`. `connection_names` limits
-    /// the list to connections of these names (or ids) on top of the filter; an unknown name matches nothing.
-    ///
-    /// # Errors
-    /// `permission_denied`.
-    pub async fn list_accounts(
-        &self,
-        _caller: &Caller,
-        _connection_names: &[String],
-        _filter: AccountFilter,
-        _page: &PageRequest,
-    ) -> Result<Page<AccountView>, Error> {
-        Err(Error::internal("not written yet"))
-    }
-
-    /// Accounts whose identifier, label, id, organization or user id contains `query`. Needs
-    /// `connected_accounts:read`.
-    ///
-    /// # Errors
-    /// `permission_denied`; `connection_not_found` if the connection named is unknown.
-    pub async fn search_accounts(
-        &self,
-        _caller: &Caller,
-        _query: &str,
-        _connection: Option<&str>,
-        _page: &PageRequest,
-    ) -> Result<Page<AccountView>, Error> {
-        Err(Error::internal("not written yet"))
-    }
-
-    /// Changes an account. Needs `connected_accounts:write`.
-    ///
-    /// # Errors
-    /// `account_not_found`, `invalid_argument`, `credential_rejected`.
-    pub async fn update_account(
-        &self,
-        _caller: &Caller,
-        _account: &AccountRef,
-        _update: AccountUpdate,
-    ) -> Result<AccountView, Error> {
-        Err(Error::internal("not written yet"))
-    }
 }

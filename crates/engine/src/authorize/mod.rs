@@ -7,8 +7,10 @@
 //! on.
 
 mod callback;
+mod grant;
 mod open;
 mod outcome;
+mod probe;
 mod start;
 mod submit;
 mod verify;
@@ -19,3 +21,5 @@ pub use outcome::{CallbackOutcome, DonePage, FailurePage};
 pub use start::StartOutcome;
 pub use submit::SubmitOutcome;
 pub use verify::VerifiedUser;
+
+pub(crate) use grant::{Obtained, Source};
