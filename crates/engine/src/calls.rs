@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
+use valetkey_domain::AccountId;
+
 use crate::refresh::Refreshes;
 
 /// How long the same news is not told again.
 const NEWS_LASTS: Duration = Duration::from_secs(600);
 const NEWS_REMEMBERED: u64 = 10_000;
 
+/// How long a link that was made for an error is given again.
+const LINK_LASTS: Duration = Duration::from_secs(300);
+const LINKS_REMEMBERED: u64 = 10_000;
+
 /// State of calls that lives and dies with the process. Nothing in it is needed after a restart.
-#[derive(Debug)]
 pub(crate) struct Calls {
     /// Refreshes under way and their pauses.
     pub(crate) refreshes: Refreshes,
     told: moka::sync::Cache<String, ()>,
+    links: moka::sync::Cache<(AccountId, u64), String>,
 }
 
 impl Default for Calls {
@@ -21,6 +27,10 @@ impl Default for Calls {
         Self {
             refreshes: Refreshes::default(),
             told: moka::sync::Cache::builder().max_capacity(NEWS_REMEMBERED).time_to_live(NEWS_LASTS).build(),
+            links: moka::sync::Cache::builder()
+                .max_capacity(LINKS_REMEMBERED)
+                .time_to_live(LINK_LASTS)
+                .build(),
         }
     }
 }
@@ -29,5 +39,15 @@ impl Calls {
     /// Whether `news` was not told within the last minutes; notes that it is told now.
     pub(crate) fn is_news(&self, news: &str) -> bool {
         self.told.entry_by_ref(news).or_insert(()).is_fresh()
+    }
+
+    /// The link that was made for this account in this version lately.
+    pub(crate) fn link(&self, key: &(AccountId, u64)) -> Option<String> {
+        self.links.get(key)
+    }
+
+    /// Keeps a link for the next error.
+    pub(crate) fn keep_link(&self, key: (AccountId, u64), url: String) {
+        self.links.insert(key, url);
     }
 }

@@ -1,5 +1,6 @@
 //! Executing tools.
 
+pub(crate) mod refusal;
 mod resolve;
 
 use std::time::Duration;

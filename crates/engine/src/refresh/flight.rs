@@ -14,7 +14,7 @@ use std::{
 use time::Duration;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use valetkey_domain::{Account, AccountId, Credential, Error, Time};
+use valetkey_domain::{Account, AccountId, Connection, Credential, Error, Time};
 
 /// How many accounts are remembered as failing or as just forced. The least used are forgotten first; the cost is one
 /// more request to their provider.
@@ -60,13 +60,17 @@ pub(crate) struct Pause {
 #[derive(Debug)]
 pub(crate) struct Refreshes {
     flights: Flights,
-    pauses: moka::sync::Cache<AccountId, Pause>,
+    pauses: moka::sync::Cache<String, Pause>,
     forced: moka::sync::Cache<AccountId, (u64, Time)>,
 }
 
 impl Default for Refreshes {
     fn default() -> Self {
-        fn remembered<V: Clone + Send + Sync + 'static>() -> moka::sync::Cache<AccountId, V> {
+        fn remembered<K, V>() -> moka::sync::Cache<K, V>
+        where
+            K: std::hash::Hash + Eq + Send + Sync + 'static,
+            V: Clone + Send + Sync + 'static,
+        {
             moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build()
         }
         Self { flights: Flights::default(), pauses: remembered(), forced: remembered() }
@@ -76,6 +80,17 @@ impl Default for Refreshes {
 fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<AccountId, watch::Receiver<Option<Landing>>>> {
     // The map is only ever inserted into and removed from: a panic elsewhere leaves it whole.
     flights.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whose pause: one account's.
+pub(crate) fn of_account(account: &AccountId) -> String {
+    account.to_string()
+}
+
+/// Whose pause: that of all accounts of a connection, as long as the connection stays as it is. Changing it is what
+/// ends the pause.
+pub(crate) fn of_connection(connection: &Connection) -> String {
+    format!("{}@{}", connection.id, connection.version)
 }
 
 /// Takes the flight off the board even if its task panics or is dropped at the end of the runtime.
@@ -134,21 +149,15 @@ impl Refreshes {
         }
     }
 
-    /// The pause that still holds for `account` at `now`.
-    pub(crate) fn pause(&self, account: &AccountId, now: Time) -> Option<Pause> {
-        self.pauses.get(account).filter(|pause| now < pause.until)
+    /// The pause that still holds for `whose` at `now`.
+    pub(crate) fn pause(&self, whose: &str, now: Time) -> Option<Pause> {
+        self.pauses.get(whose).filter(|pause| now < pause.until)
     }
 
     /// Notes a failure and how long the provider asks us to wait. The pause of our own doubles from one second to a
     /// minute.
-    pub(crate) fn failed(
-        &self,
-        account: &AccountId,
-        error: &Error,
-        retry_after: Option<StdDuration>,
-        now: Time,
-    ) {
-        let failures = self.pauses.get(account).map_or(0, |pause| pause.failures).saturating_add(1);
+    pub(crate) fn failed(&self, whose: String, error: &Error, retry_after: Option<StdDuration>, now: Time) {
+        let failures = self.pauses.get(&whose).map_or(0, |pause| pause.failures).saturating_add(1);
         let own = (FIRST_PAUSE * 2_i32.pow(failures.min(7) - 1)).min(LONGEST_OWN_PAUSE);
         let asked = retry_after.map(|d| Duration::try_from(d).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE));
         let pause = Pause {
@@ -157,12 +166,12 @@ impl Refreshes {
             error: error.clone(),
             failures,
         };
-        self.pauses.insert(account.clone(), pause);
+        self.pauses.insert(whose, pause);
     }
 
     /// Forgets earlier failures.
-    pub(crate) fn succeeded(&self, account: &AccountId) {
-        self.pauses.invalidate(account);
+    pub(crate) fn succeeded(&self, whose: &str) {
+        self.pauses.invalidate(whose);
     }
 
     /// Notes that a forced refresh brought `generation`.
@@ -246,7 +255,8 @@ mod tests {
         let tasks = TaskTracker::new();
         let (open, mut gate) = watch::channel(false);
         let (done, mut landed) = watch::channel(false);
-        let flight = refreshes.join(&account('1'), &tasks, || async move {
+        let id = account('1');
+        let flight = refreshes.join(&id, &tasks, || async move {
             gate.wait_for(|open| *open).await.unwrap();
             done.send(true).unwrap();
             Ok(ready())
@@ -273,19 +283,19 @@ mod tests {
     #[test]
     fn pause_doubles_honours_the_provider_and_is_bounded() {
         let refreshes = Refreshes::default();
-        let (id, now) = (account('1'), ManualClock::default().now());
+        let (id, now) = (of_account(&account('1')), ManualClock::default().now());
         let error = Error::new(ErrorCode::UpstreamError);
         let lengths: Vec<i64> = (0..9)
             .map(|_| {
-                refreshes.failed(&id, &error, None, now);
+                refreshes.failed(id.clone(), &error, None, now);
                 (refreshes.pause(&id, now).unwrap().until - now).whole_seconds()
             })
             .collect();
         assert_eq!(lengths, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        refreshes.failed(&id, &error, Some(StdDuration::from_secs(120)), now);
+        refreshes.failed(id.clone(), &error, Some(StdDuration::from_secs(120)), now);
         let pause = refreshes.pause(&id, now).unwrap();
         assert_eq!(((pause.until - now).whole_seconds(), pause.asked_for), (120, true));
-        refreshes.failed(&id, &error, Some(StdDuration::MAX), now);
+        refreshes.failed(id.clone(), &error, Some(StdDuration::MAX), now);
         assert_eq!((refreshes.pause(&id, now).unwrap().until - now).whole_seconds(), 3600);
         assert!(refreshes.pause(&id, now + Duration::hours(1)).is_none());
         refreshes.succeeded(&id);
