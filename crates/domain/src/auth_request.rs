@@ -91,6 +91,9 @@ pub struct AuthRequest {
     pub phase: AuthPhase,
     /// Why it failed, if it did.
     pub failure: Option<ErrorCode>,
+    /// The generation of the credential that the attempt brought; 0 until then. Confirming the user counts for this
+    /// credential only, not for one that another attempt put in its place.
+    pub generation: u64,
     /// Counts changes, for optimistic locking: one-time use hangs on it.
     pub version: u64,
     /// When the link was made.
