@@ -90,6 +90,7 @@ CREATE TABLE auth_requests (
     user_verify_url  TEXT,
     phase            TEXT NOT NULL,
     failure          TEXT,
+    generation       INTEGER NOT NULL,
     version          INTEGER NOT NULL,
     created_at       INTEGER NOT NULL,
     expires_at       INTEGER NOT NULL,

@@ -16,8 +16,8 @@ const CONFLICTS: Conflicts = Conflicts {
 impl Record for AuthRequest {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, account, connection, link_hash, state_hash, browser_hash, \
-        code_verifier, scopes, caller_state, user_verify_url, phase, failure, version, created_at, expires_at, \
-        redirected_at";
+        code_verifier, scopes, caller_state, user_verify_url, phase, failure, generation, version, created_at, \
+        expires_at, redirected_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -34,6 +34,7 @@ impl Record for AuthRequest {
             user_verify_url: columns.get("user_verify_url")?,
             phase: columns.word("phase", AuthPhase::parse)?,
             failure: columns.optional_word("failure", ErrorCode::parse)?,
+            generation: columns.count("generation")?,
             version: columns.count("version")?,
             created_at: columns.time("created_at")?,
             expires_at: columns.time("expires_at")?,
@@ -57,6 +58,7 @@ fn write(connection: &Connection, sql: &str, it: &AuthRequest) -> Result<(), Sto
         ":user_verify_url": it.user_verify_url,
         ":phase": it.phase.as_str(),
         ":failure": it.failure.map(ErrorCode::as_str),
+        ":generation": count(it.generation, TABLE, "generation")?,
         ":version": count(it.version, TABLE, "version")?,
         ":created_at": micros(it.created_at),
         ":expires_at": micros(it.expires_at),
@@ -67,11 +69,11 @@ fn write(connection: &Connection, sql: &str, it: &AuthRequest) -> Result<(), Sto
 
 pub(super) fn insert(connection: &Connection, request: &AuthRequest) -> Result<(), StoreError> {
     let sql = "INSERT INTO auth_requests (id, environment, account, connection, link_hash, state_hash,
-            browser_hash, code_verifier, scopes, caller_state, user_verify_url, phase, failure, version,
+            browser_hash, code_verifier, scopes, caller_state, user_verify_url, phase, failure, generation, version,
             created_at, expires_at, redirected_at)
         VALUES (:id, :environment, :account, :connection, :link_hash, :state_hash, :browser_hash,
-            :code_verifier, :scopes, :caller_state, :user_verify_url, :phase, :failure, :version, :created_at,
-            :expires_at, :redirected_at)";
+            :code_verifier, :scopes, :caller_state, :user_verify_url, :phase, :failure, :generation, :version,
+            :created_at, :expires_at, :redirected_at)";
     write(connection, sql, request)
 }
 
@@ -79,7 +81,7 @@ pub(super) fn update(connection: &Connection, request: &AuthRequest) -> Result<(
     let sql = "UPDATE auth_requests SET link_hash = :link_hash, state_hash = :state_hash,
             browser_hash = :browser_hash, code_verifier = :code_verifier, scopes = :scopes,
             caller_state = :caller_state, user_verify_url = :user_verify_url, phase = :phase,
-            failure = :failure, version = :version, created_at = :created_at, expires_at = :expires_at,
+            failure = :failure, generation = :generation, version = :version, created_at = :created_at, expires_at = :expires_at,
             redirected_at = :redirected_at
         WHERE id = :id AND environment = :environment AND account = :account AND connection = :connection
             AND version = :version - 1";
