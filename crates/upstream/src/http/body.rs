@@ -4,7 +4,7 @@ use std::{
     error::Error as StdError,
     io::Read as _,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,7 +16,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use super::{Fault, FaultKind, fault};
+use valetkey_domain::SecretString;
+
+use super::{Fault, FaultKind, fault, mask::Mask};
 
 /// Whatever the sender of a request body reports.
 pub type BodyError = Box<dyn StdError + Send + Sync>;
@@ -30,11 +32,20 @@ pub struct ResponseBody {
     /// Made when the provider first keeps us waiting, and set anew for every wait.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
+    mask: Option<Box<Mask>>,
+    /// Trailers that wait for what the mask held back.
+    trailers: Option<Frame<Bytes>>,
 }
 
 impl ResponseBody {
     pub(super) fn new(inner: Incoming, left: u64, idle: Duration, deadline: Option<Instant>) -> Self {
-        Self { inner, left, idle, deadline, timer: None, waiting: false }
+        Self { inner, left, idle, deadline, timer: None, waiting: false, mask: None, trailers: None }
+    }
+
+    /// The same body with every byte of each of `secrets` replaced by `*`.
+    pub(crate) fn masking(mut self, secrets: &[&SecretString]) -> Self {
+        self.mask = Mask::new(secrets).map(Box::new);
+        self
     }
 
     fn arm(&mut self) {
@@ -48,14 +59,18 @@ impl ResponseBody {
     }
 }
 
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = Fault;
+impl ResponseBody {
+    fn held(&self) -> usize {
+        self.mask.as_ref().map_or(0, |mask| mask.held())
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    /// What the mask held back, at the end.
+    fn rest(&mut self) -> Option<Bytes> {
+        self.mask.as_mut().map(|mask| mask.finish()).filter(|rest| !rest.is_empty())
+    }
+
+    /// The provider's next piece, within the limits.
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = false;
@@ -82,13 +97,60 @@ impl Body for ResponseBody {
             }
         }
     }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        loop {
+            if let Some(trailers) = self.trailers.take() {
+                return Poll::Ready(Some(Ok(trailers)));
+            }
+            let frame = match ready!(self.poll_inner(cx)) {
+                Some(frame) => frame?,
+                None => return Poll::Ready(self.rest().map(|rest| Ok(Frame::data(rest)))),
+            };
+            let Some(mask) = &mut self.mask else { return Poll::Ready(Some(Ok(frame))) };
+            match frame.into_data() {
+                Ok(data) => {
+                    let data = mask.next(data);
+                    // A piece that is held back whole waits for the next one.
+                    if !data.is_empty() {
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
+                }
+                Err(trailers) => match self.rest() {
+                    Some(rest) => {
+                        self.trailers = Some(trailers);
+                        return Poll::Ready(Some(Ok(Frame::data(rest))));
+                    }
+                    None => return Poll::Ready(Some(Ok(trailers))),
+                },
+            }
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.is_end_stream() && self.held() == 0 && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let held = self.held() as u64;
+        let mut hint = self.inner.size_hint();
+        if held > 0 {
+            let upper = hint.upper();
+            hint = SizeHint::new();
+            hint.set_lower(self.inner.size_hint().lower() + held);
+            if let Some(upper) = upper {
+                hint.set_upper(upper + held);
+            }
+        }
+        hint
     }
 }
 

@@ -9,6 +9,7 @@ mod body;
 mod connect;
 mod egress;
 mod fault;
+mod mask;
 mod proxy_tunnel;
 mod tls;
 
