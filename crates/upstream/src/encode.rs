@@ -12,6 +12,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'!');
 
+/// RFC 3986's unreserved characters stay; a space becomes `%20`, which every parser reads, and not `+`.
+pub(crate) const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// A value as exactly one path segment.
 ///
 /// # Errors

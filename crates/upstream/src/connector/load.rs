@@ -6,7 +6,7 @@ use serde::Deserialize;
 use valetkey_domain::AuthType;
 
 use super::{Api, Auth, Connector, Links, OAuthProfile, StaticAuth, Variable, check, supported};
-use crate::tool::{Tool, ToolFile};
+use crate::tool::{Surroundings, Tool, ToolFile};
 
 /// A connector file is not acceptable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,9 +107,12 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Connector, LoadError> {
     let refuse = |place: &str, message: String| LoadError::new(file, place, message);
     let auth = raw.auth.into_auth().map_err(|message| refuse("auth", message))?;
     let prefixes = auth.oauth().map(|profile| profile.scopes.prefixes.clone()).unwrap_or_default();
+    let errors = Arc::new(raw.api.errors.clone());
+    let around =
+        Surroundings { provider_name: &raw.display_name, errors: &errors, scope_prefixes: &prefixes };
     let mut tools = Vec::with_capacity(raw.tools.len());
     for (index, tool) in raw.tools.into_iter().enumerate() {
-        let tool = Tool::new(tool, &raw.api.errors, &prefixes)
+        let tool = Tool::new(tool, &around)
             .map_err(|(place, message)| LoadError::new(file, format!("tools[{index}].{place}"), message))?;
         tools.push(Arc::new(tool));
     }

@@ -294,3 +294,6 @@ impl Connector {
         self.tools.iter().find(|tool| tool.name == name || tool.aliases.iter().any(|alias| alias == name))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,9 @@ pub struct OAuthProfile {
     /// Whether the provider promises `iss` on every callback, so that its absence is a fault too (RFC 9207 §2.4).
     #[serde(default)]
     pub issuer_required: bool,
+    /// Whether the issuer stays the same when a connection overrides the authorization endpoint.
+    #[serde(default)]
+    pub issuer_is_constant: bool,
     /// Resource indicator (RFC 8707), sent on authorize, token and refresh.
     pub resource: Option<TextTemplate>,
     /// `audience`, sent on authorize and in client-credentials requests.

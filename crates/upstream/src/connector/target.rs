@@ -172,7 +172,8 @@ impl Target<'_> {
         if let Some(issuer) = self.variables.get("issuer") {
             return Ok(ExpectedIssuer::Exact { issuer: issuer.clone(), required });
         }
-        if let Some(authorize) = &self.overrides.authorize_url {
+        let constant = profile.is_some_and(|profile| profile.issuer_is_constant && profile.issuer.is_some());
+        if let Some(authorize) = self.overrides.authorize_url.as_ref().filter(|_| !constant) {
             return Ok(ExpectedIssuer::SameOrigin(authorize.clone()));
         }
         Ok(match profile.and_then(|profile| profile.issuer.clone()) {

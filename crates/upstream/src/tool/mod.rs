@@ -1,12 +1,32 @@
 //! Tools as data: what a tool takes, which scopes it needs, what it sends and what it gives back.
 
-use std::fmt;
+mod classify;
+mod credential;
+mod filter;
+mod gmail;
+mod mime;
+mod render;
+mod request;
+mod schema;
+mod shape;
+pub(crate) mod template;
+
+use std::{fmt, sync::Arc};
 
 use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use valetkey_domain::{Error, ErrorCode};
+use valetkey_domain::Error;
 
+pub use self::{
+    credential::{Mask, attach_credential},
+    render::{api_headers, render},
+    shape::shape,
+};
+use self::{
+    request::{Request, RequestFile},
+    shape::{ResponseFile, Shape},
+};
 use crate::connector::ApiErrors;
 
 /// A named action of a connector.
@@ -32,8 +52,19 @@ pub struct Tool {
     pub scopes: Vec<Vec<String>>,
     /// An input that fits, for tests and documentation.
     pub example: Value,
+    provider_name: String,
     scope_prefixes: Vec<String>,
     validator: Validator,
+    request: Request,
+    response: Shape,
+    errors: Arc<ApiErrors>,
+}
+
+/// What a tool takes over from its connector.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) provider_name: &'a str,
+    pub(crate) errors: &'a Arc<ApiErrors>,
+    pub(crate) scope_prefixes: &'a [String],
 }
 
 /// A tool as written in a file.
@@ -54,35 +85,49 @@ pub(crate) struct ToolFile {
     scopes: Vec<Vec<String>>,
     input: Value,
     example: Value,
+    request: RequestFile,
+    #[serde(default)]
+    response: ResponseFile,
 }
 
 impl Tool {
-    pub(crate) fn new(
-        file: ToolFile,
-        _errors: &ApiErrors,
-        scope_prefixes: &[String],
-    ) -> Result<Self, (String, String)> {
+    pub(crate) fn new(file: ToolFile, around: &Surroundings<'_>) -> Result<Self, (String, String)> {
         let mut schema = file.input;
-        if let Some(object) = schema.as_object_mut() {
-            object.entry("type").or_insert(json!("object"));
-            object.entry("additionalProperties").or_insert(json!(false));
-        }
+        let Some(object) = schema.as_object_mut() else {
+            return Err(("input".into(), "is not a JSON Schema of an object".into()));
+        };
+        object.entry("type").or_insert(json!("object"));
+        object.entry("properties").or_insert(json!({}));
+        schema::strict(&mut schema);
         let validator = jsonschema::draft202012::new(&schema)
             .map_err(|error| (format!("input{}", error.instance_path()), error.to_string()))?;
-        Ok(Self {
+        let request = Request::new(file.request)?;
+        for name in request.roots() {
+            if schema.pointer(&format!("/properties/{name}")).is_none() {
+                return Err(("request".into(), format!("\"{name}\" is used but is no property of input")));
+            }
+        }
+        let tool = Self {
+            idempotent: file.idempotent.unwrap_or(file.read_only),
             name: file.name,
             aliases: file.aliases,
             title: file.title,
-            description: file.description,
+            description: file.description.trim().to_owned(),
             input_schema: schema,
             read_only: file.read_only,
-            idempotent: file.idempotent.unwrap_or(file.read_only),
             destructive: file.destructive,
             scopes: file.scopes,
             example: file.example,
-            scope_prefixes: scope_prefixes.to_vec(),
+            provider_name: around.provider_name.to_owned(),
+            scope_prefixes: around.scope_prefixes.to_vec(),
             validator,
-        })
+            request,
+            response: Shape::new(&file.response)?,
+            errors: Arc::clone(around.errors),
+        };
+        tool.validate(&tool.example)
+            .map_err(|error| ("example".to_owned(), error.details().message.clone()))?;
+        Ok(tool)
     }
 
     /// Checks an input against the schema.
@@ -93,12 +138,13 @@ impl Tool {
         if self.validator.is_valid(input) {
             return Ok(());
         }
-        let mut error = Error::new(ErrorCode::ToolInputInvalid);
-        for fault in self.validator.iter_errors(input).take(5) {
-            let path = fault.instance_path().to_string().replace('/', ".");
-            error = error.field(format!("tool_input{path}"), fault.to_string());
-        }
-        Err(error)
+        Err(schema::refusal(self.validator.iter_errors(input)))
+    }
+
+    /// The HTTP method of the call.
+    #[must_use]
+    pub fn method(&self) -> &http::Method {
+        &self.request.method
     }
 
     /// The scopes that are missing for this tool: of each group that no granted scope meets, the narrowest one. Empty

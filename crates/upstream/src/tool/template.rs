@@ -1,0 +1,402 @@
+//! The template language of tools: JSON in which text in braces stands for values.
+//!
+//! - `"{a.b}"` alone is the value itself, with its type; amid other text it is the value as text.
+//! - A field whose template has no value is omitted; so is an object of which every field was omitted.
+//! - `"{a || b || 'text'}"` is the first that is there, `"{a | join}"` the value passed through a filter.
+//! - `{$each: "{list}", as: …}` is the list with every item through the inner template, where `{.}` is the item and
+//!   `{.name}` a field of it. `$mime` builds a mail message (see [`super::mime`]).
+//! - `{{` and `}}` are braces; a field name that begins with `$` is written `$$`.
+//!
+//! There is nothing more: no loops, no arithmetic, no conditions but presence.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{
+    filter::{Filter, FilterFault},
+    mime,
+};
+use crate::connector::{
+    InvalidTemplate, JsonPath,
+    text::{RawPiece, split_holes},
+};
+
+/// A parsed template.
+#[derive(Debug, Clone)]
+pub(crate) enum Template {
+    Constant(Value),
+    Hole(Expr),
+    Text(Vec<TextPiece>),
+    Object(Vec<(String, Template)>),
+    Array(Vec<Template>),
+    Each { list: Expr, of: Box<Template> },
+    Mime(Box<mime::MailTemplate>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum TextPiece {
+    Literal(String),
+    Hole(Expr),
+}
+
+/// What is between two braces.
+#[derive(Debug, Clone)]
+pub(crate) struct Expr {
+    terms: Vec<Term>,
+    filters: Vec<Filter>,
+}
+
+#[derive(Debug, Clone)]
+enum Term {
+    /// A path from the root.
+    Root(JsonPath),
+    /// A path from the item of the innermost `$each`.
+    Item(JsonPath),
+    Literal(String),
+}
+
+/// What a template is filled from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) root: &'a Value,
+    pub(crate) item: &'a Value,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(root: &'a Value) -> Self {
+        Self { root, item: root }
+    }
+}
+
+/// A value does not fit where the template puts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// The path of the input, such as `to`.
+    pub(crate) path: String,
+    /// What is wrong with it.
+    pub(crate) message: String,
+}
+
+/// Deepest nesting of a template.
+const MAX_DEPTH: usize = 32;
+
+impl Template {
+    /// Reads a template from JSON.
+    pub(crate) fn parse(json: &Value) -> Result<Self, InvalidTemplate> {
+        Self::parse_at(json, 0)
+    }
+
+    fn parse_at(json: &Value, depth: usize) -> Result<Self, InvalidTemplate> {
+        if depth > MAX_DEPTH {
+            return Err(InvalidTemplate::new("…", "it is nested too deeply"));
+        }
+        match json {
+            Value::String(text) => Self::parse_text(text),
+            Value::Array(items) => {
+                Ok(Self::Array(items.iter().map(|i| Self::parse_at(i, depth + 1)).collect::<Result<_, _>>()?))
+            }
+            Value::Object(fields) => Self::parse_object(fields, depth),
+            constant => Ok(Self::Constant(constant.clone())),
+        }
+    }
+
+    /// Reads the template of one line of text.
+    pub(crate) fn parse_text(text: &str) -> Result<Self, InvalidTemplate> {
+        let mut pieces = split_holes(text)?
+            .into_iter()
+            .map(|piece| match piece {
+                RawPiece::Literal(literal) => Ok(TextPiece::Literal(literal)),
+                RawPiece::Hole(inner) => Expr::parse(inner).map(TextPiece::Hole),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if pieces.iter().all(|piece| matches!(piece, TextPiece::Literal(_))) {
+            return Ok(Self::Constant(Value::String(
+                pieces
+                    .into_iter()
+                    .map(|piece| match piece {
+                        TextPiece::Literal(literal) => literal,
+                        TextPiece::Hole(_) => String::new(),
+                    })
+                    .collect(),
+            )));
+        }
+        if pieces.len() == 1
+            && let Some(TextPiece::Hole(expr)) = pieces.pop()
+        {
+            return Ok(Self::Hole(expr));
+        }
+        Ok(Self::Text(pieces))
+    }
+
+    fn parse_object(fields: &Map<String, Value>, depth: usize) -> Result<Self, InvalidTemplate> {
+        let directive = fields.keys().find(|name| name.starts_with('$') && !name.starts_with("$$"));
+        match directive.map(String::as_str) {
+            None if fields.is_empty() => Ok(Self::Constant(Value::Object(Map::new()))),
+            None => fields
+                .iter()
+                .map(|(name, value)| {
+                    let name = name.strip_prefix('$').unwrap_or(name);
+                    Ok((name.to_owned(), Self::parse_at(value, depth + 1)?))
+                })
+                .collect::<Result<_, _>>()
+                .map(Self::Object),
+            Some("$each") => {
+                let (Some(Value::String(list)), Some(of), 2) =
+                    (fields.get("$each"), fields.get("as"), fields.len())
+                else {
+                    return Err(InvalidTemplate::new("$each", "expected {$each: \"{list}\", as: …}"));
+                };
+                let Self::Hole(list) = Self::parse_text(list)? else {
+                    return Err(InvalidTemplate::new(list, "$each needs one placeholder"));
+                };
+                Ok(Self::Each { list, of: Box::new(Self::parse_at(of, depth + 1)?) })
+            }
+            Some("$mime") => match fields.get("$mime") {
+                Some(Value::Object(parts)) if fields.len() == 1 => {
+                    Ok(Self::Mime(Box::new(mime::MailTemplate::parse(parts)?)))
+                }
+                _ => Err(InvalidTemplate::new(
+                    "$mime",
+                    "expected {$mime: {to: …, subject: …, …}} and nothing beside",
+                )),
+            },
+            Some(other) => {
+                Err(InvalidTemplate::new(other, "there is no such directive; write \"$$\" for a \"$\""))
+            }
+        }
+    }
+
+    /// The value; `None` if the template has none.
+    pub(crate) fn fill(&self, scope: Scope<'_>) -> Result<Option<Value>, Misfit> {
+        Ok(match self {
+            Self::Constant(value) => Some(value.clone()),
+            Self::Hole(expr) => expr.value(scope)?.map(Cow::into_owned),
+            Self::Text(pieces) => {
+                let mut out = String::new();
+                for piece in pieces {
+                    match piece {
+                        TextPiece::Literal(literal) => out.push_str(literal),
+                        TextPiece::Hole(expr) => match expr.text(scope)? {
+                            Some(text) => out.push_str(&text),
+                            None => return Ok(None),
+                        },
+                    }
+                }
+                Some(Value::String(out))
+            }
+            Self::Object(fields) => {
+                let mut object = Map::new();
+                for (name, template) in fields {
+                    if let Some(value) = template.fill(scope)? {
+                        object.insert(name.clone(), value);
+                    }
+                }
+                if object.is_empty() { None } else { Some(Value::Object(object)) }
+            }
+            Self::Array(items) => {
+                let filled = items.iter().map(|item| item.fill(scope)).collect::<Result<Vec<_>, _>>()?;
+                let filled: Vec<_> = filled.into_iter().flatten().collect();
+                if filled.is_empty() && !items.is_empty() { None } else { Some(Value::Array(filled)) }
+            }
+            Self::Each { list, of } => match list.value(scope)?.as_deref() {
+                Some(Value::Array(items)) => {
+                    let filled = items
+                        .iter()
+                        .map(|item| of.fill(Scope { root: scope.root, item }))
+                        .collect::<Result<Vec<_>, _>>()?;
+                    Some(Value::Array(filled.into_iter().flatten().collect()))
+                }
+                _ => None,
+            },
+            Self::Mime(mail) => mail.fill(scope)?.map(Value::String),
+        })
+    }
+
+    /// Every first member of a path from the root, for checking that inputs exist.
+    pub(crate) fn roots(&self, out: &mut Vec<String>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Hole(expr) => expr.roots(out),
+            Self::Text(pieces) => pieces.iter().for_each(|piece| {
+                if let TextPiece::Hole(expr) = piece {
+                    expr.roots(out);
+                }
+            }),
+            Self::Object(fields) => fields.iter().for_each(|(_, template)| template.roots(out)),
+            Self::Array(items) => items.iter().for_each(|template| template.roots(out)),
+            Self::Each { list, of } => {
+                list.roots(out);
+                of.roots(out);
+            }
+            Self::Mime(mail) => mail.templates().for_each(|template| template.roots(out)),
+        }
+    }
+}
+
+impl Expr {
+    fn parse(inner: &str) -> Result<Self, InvalidTemplate> {
+        // `||` separates terms, a single `|` filters; quoted text may hold either.
+        let mut parts = split_unquoted(inner);
+        let mut terms = Vec::new();
+        let mut filters = Vec::new();
+        if parts.is_empty() {
+            parts.push((false, inner));
+        }
+        for (is_filter, part) in parts {
+            let part = part.trim();
+            if is_filter {
+                filters.push(
+                    Filter::parse(part).ok_or_else(|| {
+                        InvalidTemplate::new(inner, format!("there is no filter \"{part}\""))
+                    })?,
+                );
+            } else {
+                terms.push(Term::parse(part).map_err(|reason| InvalidTemplate::new(inner, reason))?);
+            }
+        }
+        Ok(Self { terms, filters })
+    }
+
+    /// The value of the first term that is there, through the filters.
+    pub(crate) fn value<'a>(&self, scope: Scope<'a>) -> Result<Option<Cow<'a, Value>>, Misfit> {
+        let mut value = self.terms.iter().find_map(|term| match term {
+            Term::Root(path) => path.value(scope.root),
+            Term::Item(path) => path.value(scope.item),
+            Term::Literal(text) => Some(Cow::Owned(Value::String(text.clone()))),
+        });
+        for filter in &self.filters {
+            let Some(present) = value else { return Ok(None) };
+            value =
+                filter.apply(&present).map_err(|FilterFault(message)| self.misfit(message))?.map(Cow::Owned);
+        }
+        Ok(value)
+    }
+
+    /// The value as text. Lists and objects have none.
+    pub(crate) fn text(&self, scope: Scope<'_>) -> Result<Option<String>, Misfit> {
+        match self.value(scope)?.as_deref() {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
+            Some(_) => Err(self.misfit("cannot be written as text".into())),
+        }
+    }
+
+    /// Whether the last filter keeps slashes as separators of path segments.
+    pub(crate) fn is_segments(&self) -> bool {
+        matches!(self.filters.last(), Some(Filter::Segments))
+    }
+
+    pub(crate) fn misfit(&self, message: String) -> Misfit {
+        let path = self.terms.iter().find_map(|term| match term {
+            Term::Root(path) | Term::Item(path) => Some(path.as_str().trim_start_matches('.').to_owned()),
+            Term::Literal(_) => None,
+        });
+        Misfit { path: path.unwrap_or_default(), message }
+    }
+
+    fn roots(&self, out: &mut Vec<String>) {
+        for term in &self.terms {
+            if let Term::Root(path) = term
+                && let Some(member) = path.root_member()
+            {
+                out.push(member.to_owned());
+            }
+        }
+    }
+}
+
+impl Term {
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some(literal) = text.strip_prefix('\'') {
+            let literal = literal.strip_suffix('\'').ok_or("a quoted text lacks its end")?;
+            return Ok(Self::Literal(literal.to_owned()));
+        }
+        let path: JsonPath =
+            text.parse().map_err(|error: crate::connector::InvalidPath| error.to_string())?;
+        Ok(if text.starts_with('.') { Self::Item(path) } else { Self::Root(path) })
+    }
+}
+
+/// Splits at `||` (a further term) and `|` (a filter), outside quotes. The flag says whether the part is a filter.
+fn split_unquoted(text: &str) -> Vec<(bool, &str)> {
+    let mut parts = Vec::new();
+    let (mut start, mut quoted, mut is_filter) = (0, false, false);
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\'' => quoted = !quoted,
+            b'|' if !quoted => {
+                parts.push((is_filter, &text[start..at]));
+                is_filter = bytes.get(at + 1) != Some(&b'|');
+                at += usize::from(!is_filter);
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    parts.push((is_filter, &text[start..]));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fill(template: Value, root: &Value) -> Option<Value> {
+        Template::parse(&template).unwrap().fill(Scope::new(root)).unwrap()
+    }
+
+    #[test]
+    fn template_keeps_types_and_omits_what_is_absent() {
+        let input = json!({"n": 3, "list": [1, 2], "text": "x", "null": null, "flag": false});
+        assert_eq!(fill(json!("{n}"), &input), Some(json!(3)));
+        assert_eq!(fill(json!("{list}"), &input), Some(json!([1, 2])));
+        assert_eq!(fill(json!("a{n}b{text}"), &input), Some(json!("a3bx")));
+        assert_eq!(fill(json!("a{missing}"), &input), None);
+        assert_eq!(
+            fill(json!({"a": "{n}", "b": "{missing}", "c": {"d": "{null}"}, "e": {}, "f": "{flag}"}), &input),
+            Some(json!({"a": 3, "e": {}, "f": false})),
+        );
+        assert_eq!(fill(json!({"c": {"d": "{missing}"}}), &input), None);
+        assert_eq!(fill(json!(["{missing}", "{n}"]), &input), Some(json!([3])));
+        assert_eq!(fill(json!("{missing || n}"), &input), Some(json!(3)));
+        assert_eq!(fill(json!("{missing || 'a|b'}"), &input), Some(json!("a|b")));
+        assert_eq!(fill(json!({"$$each": "{{n}}"}), &input), Some(json!({"$each": "{n}"})));
+    }
+
+    #[test]
+    fn template_each_maps_items() {
+        let input = json!({"people": [{"mail": "a@x"}, {"mail": "b@x", "name": "B"}], "all": 1});
+        let template =
+            json!({"$each": "{people}", "as": {"address": "{.mail}", "name": "{.name}", "all": "{all}"}});
+        assert_eq!(
+            fill(template, &input),
+            Some(json!([{"address": "a@x", "all": 1}, {"address": "b@x", "name": "B", "all": 1}])),
+        );
+        assert_eq!(fill(json!({"$each": "{missing}", "as": "{.}"}), &input), None);
+    }
+
+    #[test]
+    fn template_malformed_is_refused() {
+        for bad in [
+            json!("{"),
+            json!("{a | nofilter}"),
+            json!({"$if": 1}),
+            json!({"$each": "{a}"}),
+            json!({"$each": "a", "as": 1}),
+            json!("{a b}"),
+            json!("{'x}"),
+            json!({"$mime": 3}),
+            json!("{}"),
+        ] {
+            assert!(Template::parse(&bad).is_err(), "{bad}");
+        }
+    }
+}
