@@ -48,6 +48,12 @@ impl ServerOptions {
         self.public_url.scheme() == "https"
     }
 
+    /// `path` (which begins with a slash) as browsers on this server write it: below the path of the public URL.
+    #[must_use]
+    pub fn path_of(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.path().trim_end_matches('/'))
+    }
+
     /// The address of `path` (which begins with a slash) on this server.
     #[must_use]
     pub fn address_of(&self, path: &str) -> String {

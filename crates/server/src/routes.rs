@@ -5,35 +5,58 @@ use axum::{
     extract::{Request, State},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get, post},
 };
-use http::header;
+use bytes::Bytes;
+use http::{HeaderValue, header};
 use tower::ServiceExt;
+use utoipa::openapi::{OpenApi, Server};
 use valetkey_engine::Engine;
 
-use crate::{ServerOptions, auth::require_caller, compat, front, health, rest, state::App};
+use crate::{
+    ServerOptions, auth::require_caller, compat, front, health, oauth_token, pages, proxy, rest, state::App,
+};
 
 /// Every surface of the server on one router.
 #[must_use]
 pub fn router(engine: Engine, options: ServerOptions) -> Router {
-    let app = App::new(engine.clone(), options.clone());
-    let native = front::route_errors(public(app.clone()).merge(closed(app)));
+    let (native, description) = rest::routes().split_for_parts();
+    let app = App::new(engine.clone(), options.clone(), document(description, &options));
+    let closed = closed(native, &app);
+    let native = front::route_errors(public().merge(closed).with_state(app));
     let doors = Doors { native, compat: compat::routes(engine) };
     front::before(Router::new().fallback(choose).with_state(doors), &options)
 }
 
 /// What answers without a token (S40): everything that is not here needs one.
-fn public(app: App) -> Router {
+fn public() -> Router<App> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .with_state(app)
+        .route("/openapi.json", get(openapi))
+        .route("/oauth/token", post(oauth_token::token))
+        .route("/keys", get(oauth_token::keys))
+        .merge(pages::routes())
 }
 
 /// What needs a token.
-fn closed(app: App) -> Router {
-    let (native, _) = rest::routes().split_for_parts();
-    native.route_layer(from_fn_with_state(app.clone(), require_caller)).with_state(app)
+fn closed(native: Router<App>, app: &App) -> Router<App> {
+    native
+        .route("/proxy/", any(proxy::proxy))
+        .route("/proxy/{*path}", any(proxy::proxy))
+        .route_layer(from_fn_with_state(app.clone(), require_caller))
+}
+
+/// The description of the native API with this server's address. It does not change while the server runs.
+fn document(mut description: OpenApi, options: &ServerOptions) -> Bytes {
+    description.servers = Some(vec![Server::new(options.address_of(""))]);
+    // Names and texts in maps and lists always serialize.
+    description.to_json().unwrap_or_default().into()
+}
+
+async fn openapi(State(app): State<App>) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], app.openapi.clone()).into_response()
 }
 
 /// The two APIs on the port.

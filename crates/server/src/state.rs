@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use bytes::Bytes;
 use valetkey_engine::Engine;
 
 use crate::ServerOptions;
@@ -16,11 +17,13 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     /// The settings.
     pub(crate) options: ServerOptions,
+    /// The description of the native API, as JSON.
+    pub(crate) openapi: Bytes,
 }
 
 impl App {
-    pub(crate) fn new(engine: Engine, options: ServerOptions) -> Self {
-        Self(Arc::new(Parts { engine, options }))
+    pub(crate) fn new(engine: Engine, options: ServerOptions, openapi: Bytes) -> Self {
+        Self(Arc::new(Parts { engine, options, openapi }))
     }
 }
 

@@ -12,6 +12,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Sleep;
 use valetkey_domain::{Error, ErrorCode};
 
+use super::RequestContext;
+
 /// Why reading a request body ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BodyFault {
@@ -50,13 +52,19 @@ pub(crate) struct BoundedBody {
     limit: usize,
     left: usize,
     time: Duration,
+    context: RequestContext,
     /// Armed by the first read, so that a handler that takes its time is not blamed on the client.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl BoundedBody {
-    pub(crate) fn new(inner: Body, limit: usize, time: Duration) -> Self {
-        Self { inner, limit, left: limit, time, deadline: None }
+    pub(super) fn new(inner: Body, limit: usize, time: Duration, context: RequestContext) -> Self {
+        Self { inner, limit, left: limit, time, context, deadline: None }
+    }
+
+    fn end_with(&self, fault: BodyFault) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.context.note_body_fault(fault);
+        Poll::Ready(Some(Err(fault.into())))
     }
 }
 
@@ -74,7 +82,7 @@ impl HttpBody for BoundedBody {
                 let time = self.time;
                 let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
                 ready!(deadline.as_mut().poll(cx));
-                return Poll::Ready(Some(Err(BodyFault::TooSlow.into())));
+                return self.end_with(BodyFault::TooSlow);
             }
         };
         if let Some(Ok(frame)) = &frame
@@ -82,7 +90,7 @@ impl HttpBody for BoundedBody {
         {
             match self.left.checked_sub(data.len()) {
                 Some(left) => self.left = left,
-                None => return Poll::Ready(Some(Err(BodyFault::TooLarge { limit: self.limit }.into()))),
+                None => return self.end_with(BodyFault::TooLarge { limit: self.limit }),
             }
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))

@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use valetkey_domain::{ApiClientId, RequestId};
 
+use super::body::BodyFault;
+
 /// One request: its id, and what the handlers learn on the way for the access log.
 #[derive(Debug, Clone)]
 pub struct RequestContext(Arc<Inner>);
@@ -13,11 +15,17 @@ struct Inner {
     id: RequestId,
     route: OnceLock<String>,
     client: OnceLock<ApiClientId>,
+    body_fault: OnceLock<BodyFault>,
 }
 
 impl RequestContext {
     pub(crate) fn new(id: RequestId) -> Self {
-        Self(Arc::new(Inner { id, route: OnceLock::new(), client: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            id,
+            route: OnceLock::new(),
+            client: OnceLock::new(),
+            body_fault: OnceLock::new(),
+        }))
     }
 
     /// The id of the request: `req_…`.
@@ -34,6 +42,16 @@ impl RequestContext {
     /// Notes who called, once authenticated.
     pub fn note_client(&self, client: &ApiClientId) {
         let _ = self.0.client.set(client.clone());
+    }
+
+    /// Notes that reading the request's body ended early.
+    pub(super) fn note_body_fault(&self, fault: BodyFault) {
+        let _ = self.0.body_fault.set(fault);
+    }
+
+    /// Why reading the request's body ended early, if it did.
+    pub(crate) fn body_fault(&self) -> Option<BodyFault> {
+        self.0.body_fault.get().copied()
     }
 
     pub(crate) fn route(&self) -> &str {

@@ -61,7 +61,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
     request.extensions_mut().insert(context.clone());
 
     let answer = async {
-        let answer = match admit(request, options) {
+        let answer = match admit(request, options, &context) {
             Ok(request) => AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
                 // The panic's own message may quote anything; the hook has written where it was.
                 ApiError(Error::internal("a handler panicked")).into_response()
@@ -77,7 +77,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
 }
 
 /// Refuses what no route may see and bounds what they all may.
-fn admit(request: Request, options: &ServerOptions) -> Result<Request, Error> {
+fn admit(request: Request, options: &ServerOptions, context: &RequestContext) -> Result<Request, Error> {
     // S58: TRACE echoes headers, credentials among them. CONNECT is for forward proxies.
     if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
         return Err(Error::new(ErrorCode::MethodNotAllowed));
@@ -94,7 +94,11 @@ fn admit(request: Request, options: &ServerOptions) -> Result<Request, Error> {
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyFault::TooLarge { limit }.into());
     }
-    let body = if body.is_end_stream() { body } else { Body::new(BoundedBody::new(body, limit, time)) };
+    let body = if body.is_end_stream() {
+        body
+    } else {
+        Body::new(BoundedBody::new(body, limit, time, context.clone()))
+    };
     Ok(Request::from_parts(parts, body))
 }
 

@@ -1,0 +1,36 @@
+//! Pages for people: the hosted pages of the authorization flow and the pages that explain errors.
+//!
+//! They work without scripts, load nothing from elsewhere, and say nothing that a provider wrote. The link's token is
+//! in the address and the callback's code in the query, so no page is cached and none sends a `Referer` (S07).
+
+mod assets;
+mod callback;
+mod connect;
+mod cookie;
+mod errors;
+mod form;
+mod outcome;
+mod scopes;
+mod site;
+mod words;
+
+pub use callback::callback_parameters;
+
+use axum::{
+    Router,
+    routing::{MethodRouter, get},
+};
+
+use crate::state::App;
+
+/// The routes of all pages. None of them needs a token of the API.
+pub(crate) fn routes() -> Router<App> {
+    let link: MethodRouter<App> = get(connect::open).post(connect::go_on);
+    Router::new()
+        .route("/connect/{token}", link)
+        .route("/connect/done/{auth_request_id}", get(connect::done))
+        .route("/oauth/callback/{connection_id}", get(callback::callback))
+        .route("/docs/errors", get(errors::index))
+        .route("/docs/errors/{code}", get(errors::page))
+        .merge(assets::routes())
+}
