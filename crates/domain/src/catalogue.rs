@@ -204,6 +204,20 @@ impl ErrorCode {
         self.entry().code
     }
 
+    /// Whether the code is the one that calls on an account in some status get.
+    #[must_use]
+    pub const fn is_account_status(self) -> bool {
+        matches!(
+            self,
+            Self::AccountPending
+                | Self::AccountPendingVerification
+                | Self::AccountExpired
+                | Self::AccountRevoked
+                | Self::AccountError
+                | Self::AccountDisconnected
+        )
+    }
+
     /// Reads the text of a code.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -34,6 +34,10 @@ impl Engine {
     /// tries again and again makes one link, not hundreds.
     pub(crate) async fn with_link(&self, caller: &Caller, account: &Account, error: Error) -> Error {
         let remedies = error.remedies();
+        // A link made before the connection is mended would not ask for what is missing.
+        if remedies.iter().any(|remedy| remedy.action == RemedyAction::ConfigureConnection) {
+            return error;
+        }
         if !caller.permissions.allows(Permission::AccountsAccess) || !remedies.iter().any(asks_for_a_link) {
             return error;
         }

@@ -269,16 +269,6 @@ impl Engine {
 
 /// Whether the error says that the credential must not be used, even if it still works.
 fn is_about_the_grant(error: &Error) -> bool {
-    let seal_of_account = error.code() == ErrorCode::SealRefused && error.details().account.is_some();
-    seal_of_account
-        || matches!(
-            error.code(),
-            ErrorCode::AccountNotFound
-                | ErrorCode::AccountPending
-                | ErrorCode::AccountPendingVerification
-                | ErrorCode::AccountExpired
-                | ErrorCode::AccountRevoked
-                | ErrorCode::AccountError
-                | ErrorCode::AccountDisconnected
-        )
+    let gone = matches!(error.code(), ErrorCode::AccountNotFound | ErrorCode::SealRefused);
+    error.code().is_account_status() || (gone && error.details().account.is_some())
 }

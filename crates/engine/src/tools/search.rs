@@ -5,6 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use valetkey_domain::Error;
+
+use super::Picked;
+
+/// The longest query, in characters.
+const MAX_QUERY: usize = 256;
+
 /// The words that say nothing about a tool.
 const STOP_WORDS: &[&str] = &[
     "a", "all", "an", "and", "any", "as", "at", "by", "can", "do", "for", "from", "how", "i", "in", "into",
@@ -45,6 +52,30 @@ pub(crate) struct Entry<'a> {
     pub(crate) aliases: &'a [String],
     pub(crate) connector: &'a str,
     pub(crate) description: &'a str,
+}
+
+/// Picked tools as the ranking sees them.
+pub(super) fn entries(picked: &[Picked]) -> Vec<Entry<'_>> {
+    picked
+        .iter()
+        .map(|picked| Entry {
+            name: &picked.tool.name,
+            aliases: &picked.tool.aliases,
+            connector: &picked.connector.display_name,
+            description: &picked.tool.description,
+        })
+        .collect()
+}
+
+/// Refuses a query that is empty or too long.
+pub(super) fn check_query(field: &str, query: &str) -> Result<(), Error> {
+    if query.trim().is_empty() {
+        return Err(Error::invalid(field, "is empty"));
+    }
+    if query.chars().count() > MAX_QUERY {
+        return Err(Error::invalid(field, format!("has more than {MAX_QUERY} characters")));
+    }
+    Ok(())
 }
 
 /// The words of a text, lower-cased and cut to their stem.
