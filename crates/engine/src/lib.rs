@@ -26,8 +26,8 @@ mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
 pub use authorize::{
-    CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, StartOutcome,
-    SubmitOutcome, VerifiedUser,
+    CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, ScopeLine,
+    StartOutcome, SubmitOutcome, VerifiedUser,
 };
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};

@@ -16,7 +16,7 @@ pub(crate) fn identifier(identifier: &str) -> Result<(), Error> {
 }
 
 /// An optional id of the caller's own.
-pub(super) fn optional_id(field: &str, id: Option<&str>) -> Result<(), Error> {
+pub(crate) fn optional_id(field: &str, id: Option<&str>) -> Result<(), Error> {
     id.map_or(Ok(()), |id| short_text(field, id))
 }
 

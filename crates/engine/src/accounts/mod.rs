@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use valetkey_domain::{Account, SecretString, Time};
 
+pub(crate) use check::optional_id;
+pub(crate) use import::checked_fields;
+pub(crate) use write::created_event;
+
 /// An account as it is shown: with what its connection adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountView {
@@ -131,4 +135,9 @@ pub struct AccountUpdate {
     pub credential: Option<NewCredential>,
     /// Leaves out the trial call with a static credential.
     pub skip_probe: bool,
+}
+
+/// A text that was given and is not empty: clients send empty fields for absent ones.
+pub(crate) fn given(field: &Option<String>) -> Option<&str> {
+    field.as_deref().filter(|text| !text.is_empty())
 }

@@ -6,6 +6,7 @@
 //! carries cookie and form token) binds the attempt to that browser for good; any other browser is refused from then
 //! on.
 
+mod attempt;
 mod callback;
 mod grant;
 mod open;
@@ -16,7 +17,7 @@ mod submit;
 mod verify;
 
 pub use callback::CallbackParams;
-pub use open::{FormField, LinkPage, LinkStep};
+pub use open::{FormField, LinkPage, LinkStep, ScopeLine};
 pub use outcome::{CallbackOutcome, DonePage, FailurePage};
 pub use start::StartOutcome;
 pub use submit::SubmitOutcome;

@@ -1,7 +1,9 @@
 //! Looking at a link.
 
-use valetkey_domain::{Error, SecretString, Time};
+use valetkey_domain::{AccountStatus, Error, ExposeSecret, SecretString, Time};
+use valetkey_upstream::connector::{Auth, Field};
 
+use super::attempt::{Scene, browser_hash, form_token, well_formed};
 use crate::Engine;
 
 /// What the hosted page of a link shows.
@@ -15,10 +17,12 @@ pub struct LinkPage {
     pub connection_name: String,
     /// For whom the link was made: the app's own id of the user.
     pub identifier: String,
-    /// The account at the provider that is connected now, if one is (a repeated authorization).
+    /// Whether the account works already: the link repeats its authorization.
+    pub connected: bool,
+    /// The account at the provider that is connected now, if its name is known.
     pub label: Option<String>,
-    /// The scopes that will be asked for, as the provider spells them.
-    pub scopes: Vec<String>,
+    /// What will be asked for.
+    pub scopes: Vec<ScopeLine>,
     /// What the user has to do.
     pub step: LinkStep,
     /// When the link stops working.
@@ -27,6 +31,15 @@ pub struct LinkPage {
     pub browser: SecretString,
     /// Goes into the page's form as a hidden field; only good together with the cookie and the link.
     pub form_token: String,
+}
+
+/// A scope, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeLine {
+    /// As the provider spells it.
+    pub scope: String,
+    /// What it lets one do, where the connector says so.
+    pub description: Option<String>,
 }
 
 /// What the user has to do on the page of a link.
@@ -49,6 +62,8 @@ pub struct FormField {
     pub label: String,
     /// A sentence of help: where to find the value.
     pub help: Option<String>,
+    /// The page of the provider where the value is found or made.
+    pub help_url: Option<String>,
     /// Whether what is typed must not be shown.
     pub secret: bool,
     /// Whether it must be filled in.
@@ -58,11 +73,62 @@ pub struct FormField {
 }
 
 impl Engine {
-    /// What the page of the link with this token shows to the browser with this cookie. Changes nothing.
+    /// What the page of the link with this token shows to the browser with this cookie. Changes nothing: mail scanners
+    /// and link previews look at links too.
     ///
     /// # Errors
     /// `link_invalid`, `link_expired`, `link_used`, `link_other_browser`, `connection_disabled`.
-    pub async fn open_link(&self, _token: &str, _browser: Option<&SecretString>) -> Result<LinkPage, Error> {
-        Err(Error::internal("not written yet"))
+    pub async fn open_link(&self, token: &str, browser: Option<&SecretString>) -> Result<LinkPage, Error> {
+        let scene = self.scene_of_link(token).await?;
+        self.require_usable(&scene, browser_hash(browser))?;
+        self.link_page(&scene, token, browser)
+    }
+
+    /// The page of an attempt that may go on.
+    pub(super) fn link_page(
+        &self,
+        scene: &Scene,
+        token: &str,
+        browser: Option<&SecretString>,
+    ) -> Result<LinkPage, Error> {
+        let connector = self.connector_of(&scene.connection)?;
+        let step = match &connector.auth {
+            Auth::OAuth(_) => LinkStep::GoToProvider,
+            Auth::Static(_, form) => LinkStep::EnterCredential(form.fields.iter().map(form_field).collect()),
+            Auth::ClientCredentials(_) | Auth::None => LinkStep::Confirm,
+        };
+        let known = browser.filter(|cookie| well_formed(cookie.expose_secret()));
+        let browser = known.cloned().unwrap_or_else(|| self.new_browser());
+        let describe = connector.auth.oauth().map(|profile| &profile.scopes.describe);
+        let scopes = scene.attempt.scopes.iter().map(|scope| ScopeLine {
+            scope: scope.clone(),
+            description: describe.and_then(|words| words.get(scope)).cloned(),
+        });
+        let connected = scene.account.status() == AccountStatus::Active;
+        Ok(LinkPage {
+            connector_name: connector.display_name.clone(),
+            connector: connector.slug.clone(),
+            connection_name: scene.connection.name.clone(),
+            identifier: scene.account.identifier.clone(),
+            label: scene.account.label.clone().filter(|_| connected),
+            connected,
+            scopes: scopes.collect(),
+            step,
+            expires_at: scene.attempt.expires_at,
+            form_token: form_token(&browser, token),
+            browser,
+        })
+    }
+}
+
+fn form_field(field: &Field) -> FormField {
+    FormField {
+        name: field.name.clone(),
+        label: field.label.clone(),
+        help: field.help.clone(),
+        help_url: field.url.clone(),
+        secret: field.secret,
+        required: !field.optional,
+        placeholder: field.placeholder.clone(),
     }
 }
