@@ -186,7 +186,7 @@ proxy_set_header Authorization "Bearer {TOKEN}"; }} }}""",
         env = dict(part.split("=", 1) for line in env_file.read_text().splitlines() for part in shlex.split(line) if "=" in part)
         base, token = env["VALETKEY_URL"].rstrip("/"), env["VALETKEY_API_TOKEN"]
         api(base, token, "POST", "/v1/connect/connections", {"name": "bench", "connector": "bench", "overrides": {"api_base_url": f"http://127.0.0.1:{up}"}})
-        account = api(base, token, "POST", "/v1/connect/accounts", {"connection_name": "bench", "identifier": "user_123", "credentials": {"token": TOKEN}})
+        account = api(base, token, "POST", "/v1/connect/accounts", {"connection_name": "bench", "identifier": "user_123", "credential": {"fields": {"token": TOKEN}}})
         account_id = account["id"]
         auth = {"authorization": f"Bearer {token}"}
         time.sleep(1.0)

@@ -84,7 +84,13 @@ class Valetkey:
 
     def account(self, connection: str, identifier: str) -> dict[str, Any]:
         """An account by its natural key."""
-        return self.api("GET", "/accounts/lookup", params={"connection_name": connection, "identifier": identifier})
+        items = self.api("GET", "/accounts", params={"connection_name": connection, "identifier": identifier})["items"]
+        assert len(items) == 1, items
+        return items[0]
+
+    def events(self, account_id: str) -> list[dict[str, Any]]:
+        """The newest events of an account."""
+        return self.api("GET", f"/accounts/{account_id}/events", params={"page_size": 100})["items"]
 
     def execute(self, tool: str, identifier: str, tool_input: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
         """Executes a tool."""

@@ -4,6 +4,7 @@
 //
 //   POST /_control/faults   {"kind": "slow" | "cut" | "unavailable" | "html", "count": 3, "delay_ms": 500}
 //   POST /_control/reset    forget counters, faults and the call log
+//   POST /_control/revoke   {"subject": "ada"}: the user takes access away; refresh and access tokens die
 //   GET  /_control/state    counters and the API call log (bearers as SHA-256 prefixes)
 //
 // Usage: node strict.mjs --port 4200 [--access-token-ttl 2]
@@ -31,6 +32,13 @@ function reset() {
   faults = [];
 }
 reset();
+
+// Grants by account, so that a test can play the user who takes access away.
+const grants = new Map();
+async function revokeGrant(grantId) {
+  for (const model of ['AccessToken', 'RefreshToken', 'AuthorizationCode']) await provider[model].adapter.revokeByGrantId(grantId);
+  await provider.Grant.adapter.destroy(grantId);
+}
 
 const fingerprint = (token) => createHash('sha256').update(token).digest('hex').slice(0, 16);
 
@@ -118,6 +126,7 @@ async function interaction(request, response, url) {
   const grant = new provider.Grant({ accountId, clientId: details.params.client_id });
   grant.addOIDCScope(details.params.scope ?? '');
   const grantId = await grant.save();
+  grants.set(accountId, [...(grants.get(accountId) ?? []), grantId]);
   await provider.interactionFinished(request, response, { login: { accountId }, consent: { grantId } });
 }
 
@@ -152,6 +161,11 @@ http
         const fault = JSON.parse(await body(request));
         for (let n = 0; n < (fault.count ?? 1); n += 1) faults.push(fault);
         return json(response, 200, { queued: faults.length });
+      }
+      if (url.pathname === '/_control/revoke') {
+        const { subject } = JSON.parse(await body(request));
+        for (const grantId of grants.get(subject) ?? []) await revokeGrant(grantId);
+        return json(response, 200, {});
       }
       if (url.pathname.startsWith('/interaction/')) return await interaction(request, response, url);
       if (url.pathname.startsWith('/api/')) return await api(request, response, url);

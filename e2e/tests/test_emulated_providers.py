@@ -376,8 +376,8 @@ def test_disconnect_revokes_at_the_provider(connect: Callable[[str], Connected])
     account = gmail.server.account("gmail-e2e", "user_gone")
     gone = gmail.server.api("POST", f"/accounts/{account['id']}/disconnect", {})
     assert gone["status"] == "DISCONNECTED"
-    events = gmail.server.api("GET", f"/accounts/{account['id']}/events")
-    receipts = [e for e in events["events"] if e["kind"] == "account.revocation_receipt"]
+    events = gmail.server.events(account["id"])
+    receipts = [e for e in events if e["kind"] == "account.revocation_receipt"]
     assert receipts, events
     with pytest.raises(AssertionError, match="account_disconnected"):
         gmail.server.execute("gmail_get_profile", "user_gone", connection_name="gmail-e2e")
