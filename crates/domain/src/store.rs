@@ -41,20 +41,23 @@ pub enum StoreError {
 }
 
 /// One write. Updates carry the record *after* the change with its version counted up by the caller by one; storage
-/// applies them only if the stored version is exactly one less, else the whole commit is a conflict.
+/// applies them only if the stored version is exactly one less, else the whole commit is a conflict. Changing or
+/// deleting a record that does not exist is a conflict on it. Times are kept to the microsecond.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// A new connection; conflict `connection.name` if the name is taken in the environment.
+    /// A new connection; conflict `connection.name` if the name is taken in the environment,
+    /// `connection.environment` if the environment does not exist.
     InsertConnection(Connection),
     /// A changed connection.
     UpdateConnection(Connection),
     /// Removes a connection; conflict `connection.accounts` while accounts exist.
     DeleteConnection(ConnectionId),
-    /// A new account; conflict `account.identifier` if connection and identifier are taken.
+    /// A new account; conflict `account.identifier` if connection and identifier are taken, `account.connection` if
+    /// its environment has no such connection.
     InsertAccount(Account),
-    /// A changed account.
+    /// A changed account. `last_used_at` never goes back: a use noted meanwhile is kept.
     UpdateAccount(Account),
-    /// Notes the use of an account without touching its version.
+    /// Notes the use of an account without touching its version; no-op if the account is gone.
     TouchAccount {
         /// The account.
         id: AccountId,
@@ -64,7 +67,8 @@ pub enum Change {
     /// Removes an account with its credentials and auth requests. Its events and executions stay.
     DeleteAccount(AccountId),
     /// Stores a sealed credential as the current one of its account; the one before is kept as previous until
-    /// [`Change::DropPreviousCredentials`]. Conflict `credential` if the generation exists.
+    /// [`Change::DropPreviousCredentials`]. Conflict `credential` if this generation or a newer one exists,
+    /// `credential.account` if the account does not.
     PutCredential {
         /// The account.
         account: AccountId,
@@ -92,7 +96,7 @@ pub enum Change {
     AppendEvent(Event),
     /// A new execution, running or ended.
     InsertExecution(Execution),
-    /// The end of an execution that was inserted as running.
+    /// The end of an execution that was inserted as running; conflict `execution` if it is not running any more.
     FinishExecution(Execution),
     /// Marks executions begun before `started_before` and still running as of unknown outcome.
     AbandonExecutions {
