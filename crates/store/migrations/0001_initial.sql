@@ -13,8 +13,9 @@ CREATE TABLE environments (
     created_at  INTEGER NOT NULL
 ) STRICT;
 
+-- The primary key comes last where there are other unique keys: SQLite reports the one that was declared last.
 CREATE TABLE connections (
-    id                      TEXT PRIMARY KEY NOT NULL,
+    id                      TEXT NOT NULL,
     environment             TEXT NOT NULL REFERENCES environments (id),
     name                    TEXT NOT NULL,
     connector               TEXT NOT NULL,
@@ -30,14 +31,15 @@ CREATE TABLE connections (
     created_at              INTEGER NOT NULL,
     updated_at              INTEGER NOT NULL,
     UNIQUE (environment, name),
-    UNIQUE (id, environment)
+    UNIQUE (id, environment),
+    PRIMARY KEY (id)
 ) STRICT;
 CREATE INDEX connections_by_environment ON connections (environment, id);
 CREATE INDEX connections_by_connector ON connections (environment, connector, id);
 
 -- search_text: every searchable field in lower case, so that a search is one look at one column.
 CREATE TABLE accounts (
-    id                TEXT PRIMARY KEY NOT NULL,
+    id                TEXT NOT NULL,
     environment       TEXT NOT NULL,
     connection        TEXT NOT NULL,
     identifier        TEXT NOT NULL,
@@ -59,7 +61,8 @@ CREATE TABLE accounts (
     updated_at        INTEGER NOT NULL,
     search_text       TEXT NOT NULL,
     UNIQUE (connection, identifier),
-    FOREIGN KEY (connection, environment) REFERENCES connections (id, environment)
+    FOREIGN KEY (connection, environment) REFERENCES connections (id, environment),
+    PRIMARY KEY (id)
 ) STRICT;
 CREATE INDEX accounts_by_environment ON accounts (environment, id);
 CREATE INDEX accounts_by_connection ON accounts (connection, id);

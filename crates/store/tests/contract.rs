@@ -1,0 +1,29 @@
+//! The storage contract, on a database file and on one in memory.
+
+mod file {
+    use std::sync::Arc;
+
+    use valetkey_domain::Store;
+    use valetkey_store::SqliteStore;
+
+    async fn empty_store() -> (Arc<dyn Store>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("valetkey.db")).unwrap();
+        (Arc::new(store), folder)
+    }
+
+    valetkey_testkit::store_contract_tests!(empty_store);
+}
+
+mod memory {
+    use std::sync::Arc;
+
+    use valetkey_domain::Store;
+    use valetkey_store::SqliteStore;
+
+    async fn empty_store() -> (Arc<dyn Store>, ()) {
+        (Arc::new(SqliteStore::in_memory().unwrap()), ())
+    }
+
+    valetkey_testkit::store_contract_tests!(empty_store);
+}

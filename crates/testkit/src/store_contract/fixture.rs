@@ -1,0 +1,243 @@
+//! Records to store.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use serde_json::json;
+use time::Duration;
+use valetkey_domain::{
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthPhase, AuthRequest, AuthRequestId,
+    AuthType, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, Event, EventId,
+    Execution, ExecutionId, ManualClock, Permissions, SealedBlob, Store, StoreError, Time,
+    event::{EventKind, NewEvent},
+    execution::{ExecutionStatus, Source},
+};
+
+/// Bytes that differ at every call and are the same in every run. For tests.
+#[derive(Debug, Default)]
+pub struct TestEntropy(AtomicU64);
+
+impl Entropy for TestEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            // splitmix64
+            let mut x = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(x ^ (x >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// A store with one environment in it, and a maker of records whose ids are in the order of their making.
+pub struct Fixture {
+    /// The store under test.
+    pub store: Arc<dyn Store>,
+    /// The environment that records are made in.
+    pub env: EnvironmentId,
+    clock: ManualClock,
+    entropy: TestEntropy,
+}
+
+impl Fixture {
+    /// A fixture on an empty store.
+    pub async fn new(store: Arc<dyn Store>) -> Self {
+        let (clock, entropy) = (ManualClock::default(), TestEntropy::default());
+        let env = EnvironmentId::new(&clock, &entropy);
+        let fixture = Self { store, env: env.clone(), clock, entropy };
+        fixture.commit(fixture.insert_environment(env, "default")).await.unwrap();
+        fixture
+    }
+
+    /// The next instant: a little later than the one before.
+    pub fn now(&self) -> Time {
+        self.clock.advance(Duration::milliseconds(1) + Duration::microseconds(7));
+        self.clock.now()
+    }
+
+    /// 32 bytes that come only once.
+    pub fn hash(&self) -> [u8; 32] {
+        valetkey_domain::entropy::random_bytes(&self.entropy)
+    }
+
+    /// Commits.
+    pub async fn commit(&self, changes: impl Into<Changes>) -> Result<(), StoreError> {
+        self.store.commit(changes.into()).await
+    }
+
+    pub(super) fn insert_environment(&self, id: EnvironmentId, name: &str) -> Change {
+        Change::InsertEnvironment { id, name: name.into(), at: self.now() }
+    }
+
+    /// A second environment, stored.
+    pub async fn other_environment(&self) -> EnvironmentId {
+        self.now();
+        let id = EnvironmentId::new(&self.clock, &self.entropy);
+        self.commit(self.insert_environment(id.clone(), "other")).await.unwrap();
+        id
+    }
+
+    /// A new connection, not stored.
+    pub fn connection(&self, name: &str) -> Connection {
+        let now = self.now();
+        Connection {
+            id: ConnectionId::new(&self.clock, &self.entropy),
+            environment: self.env.clone(),
+            name: name.into(),
+            connector: "gmail".into(),
+            client_id: None,
+            client_secret: None,
+            use_shared_credentials: false,
+            scopes: Vec::new(),
+            overrides: valetkey_domain::connection::Overrides::default(),
+            variables: std::collections::BTreeMap::new(),
+            enabled: true,
+            fault: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// A new connection, stored.
+    pub async fn stored_connection(&self, name: &str) -> Connection {
+        let connection = self.connection(name);
+        self.commit(Change::InsertConnection(connection.clone())).await.unwrap();
+        connection
+    }
+
+    /// A new account, not stored.
+    pub fn account(&self, connection: &Connection, identifier: &str) -> Account {
+        let now = self.now();
+        Account::pending(
+            AccountId::new(&self.clock, &self.entropy),
+            connection.environment.clone(),
+            connection.id.clone(),
+            identifier.into(),
+            AuthType::OAuth,
+            now,
+        )
+    }
+
+    /// A new account, stored.
+    pub async fn stored_account(&self, connection: &Connection, identifier: &str) -> Account {
+        let account = self.account(connection, identifier);
+        self.commit(Change::InsertAccount(account.clone())).await.unwrap();
+        account
+    }
+
+    /// The change that stores a credential.
+    pub fn credential(&self, account: &Account, generation: u64) -> Change {
+        Change::PutCredential {
+            account: account.id.clone(),
+            generation,
+            sealed: SealedBlob(self.hash().to_vec()),
+            at: self.now(),
+        }
+    }
+
+    /// A new auth request, not stored.
+    pub fn auth_request(&self, account: &Account) -> AuthRequest {
+        let now = self.now();
+        AuthRequest {
+            id: AuthRequestId::new(&self.clock, &self.entropy),
+            environment: account.environment.clone(),
+            account: account.id.clone(),
+            connection: account.connection.clone(),
+            link_hash: self.hash(),
+            state_hash: None,
+            browser_hash: None,
+            code_verifier: None,
+            scopes: vec!["a".into(), "b c".into()],
+            caller_state: None,
+            user_verify_url: None,
+            phase: AuthPhase::Created,
+            failure: None,
+            version: 1,
+            created_at: now,
+            expires_at: now + Duration::hours(1),
+            redirected_at: None,
+        }
+    }
+
+    /// A new event, not stored.
+    pub fn event(&self, account: &Account) -> Event {
+        let now = self.now();
+        NewEvent::of_account(account, EventKind::AccountCreated)
+            .data(json!({"n": 1, "text": "é\u{0}\n"}))
+            .at(EventId::new(&self.clock, &self.entropy), now)
+    }
+
+    /// A new running execution, not stored.
+    pub fn execution(&self, account: &Account) -> Execution {
+        let now = self.now();
+        Execution {
+            id: ExecutionId::new(&self.clock, &self.entropy),
+            environment: account.environment.clone(),
+            tool: Some("gmail_get_profile".into()),
+            connector: "gmail".into(),
+            connection: account.connection.clone(),
+            account: account.id.clone(),
+            identifier: account.identifier.clone(),
+            agent_run_id: None,
+            client: ApiClientId::try_from("agent".to_owned()).unwrap(),
+            source: Source::Rest,
+            request_id: "req_1".into(),
+            upstream_request: None,
+            upstream_status: None,
+            status: ExecutionStatus::Running,
+            error_code: None,
+            error_message: None,
+            started_at: now,
+            duration_us: None,
+        }
+    }
+
+    /// A new API client, not stored.
+    pub fn api_client(&self, id: &str) -> ApiClient {
+        ApiClient {
+            id: ApiClientId::try_from(id.to_owned()).unwrap(),
+            environment: self.env.clone(),
+            name: "An agent".into(),
+            secret_hash: self.hash(),
+            permissions: Permissions::standard(),
+            created_at: self.now(),
+            disabled_at: None,
+        }
+    }
+
+    /// A new API token, not stored.
+    pub fn api_token(&self, client: &ApiClient) -> ApiToken {
+        let now = self.now();
+        ApiToken {
+            id: ApiTokenId::new(&self.clock, &self.entropy),
+            environment: client.environment.clone(),
+            client: client.id.clone(),
+            name: "A token".into(),
+            token_hash: self.hash(),
+            hint: "vk_abc".into(),
+            permissions: client.permissions.clone(),
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+}
+
+/// A copy of `account` with a change.
+pub(super) fn with(account: &Account, change: impl FnOnce(&mut Account)) -> Account {
+    let mut account = account.clone();
+    change(&mut account);
+    account
+}
+
+/// Fails unless `outcome` is a conflict on `what`.
+#[track_caller]
+pub(super) fn assert_conflict(outcome: Result<(), StoreError>, what: &str) {
+    match outcome {
+        Err(StoreError::Conflict { what: found }) => assert_eq!(found, what),
+        other => panic!("expected a conflict on {what}, got {other:?}"),
+    }
+}

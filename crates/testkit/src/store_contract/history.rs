@@ -1,0 +1,167 @@
+//! Events and executions.
+
+use std::sync::Arc;
+
+use valetkey_domain::{
+    Change, Changes, ErrorCode, Event, Execution, PageRequest, Store,
+    event::{EventKind, NewEvent},
+    execution::{ExecutionStatus, Source},
+    store::{EventFilter, ExecutionFilter},
+};
+
+use super::fixture::{Fixture, assert_conflict};
+
+/// Every kind of event reads back whole, and histories are found by what they are about.
+pub async fn events_filtered_by_account_and_connection(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let (gmail, slack) = (f.stored_connection("gmail").await, f.stored_connection("slack").await);
+    let account = f.stored_account(&gmail, "user_1").await;
+    let neighbour = f.stored_account(&gmail, "user_2").await;
+    let mut of_connection = f.event(&account);
+    of_connection.event = NewEvent::of_connection(&slack, EventKind::ConnectionFaulted)
+        .by("client:agent")
+        .code(ErrorCode::InvalidClient);
+    let events = [f.event(&account), f.event(&neighbour), f.event(&account), of_connection];
+    let changes = Changes(events.iter().cloned().map(Change::AppendEvent).collect());
+    f.commit(changes).await.unwrap();
+    assert_conflict(f.commit(Change::AppendEvent(events[0].clone())).await, "event");
+
+    let found = async |account: Option<&valetkey_domain::Account>,
+                       connection: Option<&valetkey_domain::Connection>| {
+        let filter = EventFilter {
+            account: account.map(|a| a.id.clone()),
+            connection: connection.map(|c| c.id.clone()),
+        };
+        let page = f.store.events(&f.env, &filter, &PageRequest::default()).await.unwrap();
+        assert_eq!(page.total, page.items.len() as u64);
+        page.items.iter().map(|e| events.iter().position(|s| s == e).unwrap()).collect::<Vec<_>>()
+    };
+    let mut newest_first: Vec<usize> = (0..events.len()).collect();
+    newest_first.sort_by(|a, b| events[*b].id.cmp(&events[*a].id));
+    assert_eq!(found(None, None).await, newest_first);
+    assert_eq!(found(Some(&account), None).await, [2, 0]);
+    assert_eq!(found(Some(&account), Some(&gmail)).await, [2, 0]);
+    assert!(found(Some(&account), Some(&slack)).await.is_empty());
+    assert_eq!(found(None, Some(&slack)).await, [3]);
+
+    let kinds: Vec<Event> = EventKind::ALL
+        .iter()
+        .map(|kind| {
+            let mut event = f.event(&account);
+            event.event.kind = *kind;
+            event
+        })
+        .collect();
+    f.commit(Changes(kinds.iter().cloned().map(Change::AppendEvent).collect())).await.unwrap();
+    let request = PageRequest { size: 100, cursor: None };
+    let page = f.store.events(&f.env, &EventFilter::default(), &request).await.unwrap();
+    assert!(kinds.iter().all(|event| page.items.contains(event)));
+}
+
+fn ended(execution: &Execution) -> Execution {
+    Execution {
+        upstream_request: Some("GET /gmail/v1/users/me/profile".into()),
+        upstream_status: Some(503),
+        status: ExecutionStatus::Failed,
+        error_code: Some(ErrorCode::UpstreamError),
+        error_message: Some("The provider failed.".into()),
+        duration_us: Some(u64::from(u32::MAX) + 1),
+        ..execution.clone()
+    }
+}
+
+/// An execution is ended by one writer only, and keeps what it was a call of.
+pub async fn executions_end_once(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let running = Execution { agent_run_id: Some("run".into()), ..f.execution(&account) };
+    assert_conflict(f.commit(Change::FinishExecution(running.clone())).await, "execution");
+    f.commit(Change::InsertExecution(running.clone())).await.unwrap();
+    assert_eq!(f.store.execution(&running.id).await.unwrap().as_ref(), Some(&running));
+    assert_conflict(f.commit(Change::InsertExecution(running.clone())).await, "execution");
+    let end = ended(&running);
+    f.commit(Change::FinishExecution(end.clone())).await.unwrap();
+    assert_eq!(f.store.execution(&running.id).await.unwrap().as_ref(), Some(&end));
+    assert_conflict(f.commit(Change::FinishExecution(end)).await, "execution");
+    for source in [Source::Grpc, Source::CompatRest, Source::Proxy] {
+        let at_once = Execution { source, tool: None, ..ended(&f.execution(&account)) };
+        f.commit(Change::InsertExecution(at_once.clone())).await.unwrap();
+        assert_eq!(f.store.execution(&at_once.id).await.unwrap(), Some(at_once));
+    }
+}
+
+/// What ran when the process before this one died may or may not have happened.
+pub async fn executions_abandoned_are_of_unknown_outcome(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let (lost, done) = (f.execution(&account), ended(&f.execution(&account)));
+    let started_before = f.now();
+    let fresh = f.execution(&account);
+    for execution in [&lost, &done, &fresh] {
+        f.commit(Change::InsertExecution(execution.clone())).await.unwrap();
+    }
+    f.commit(Change::AbandonExecutions { started_before }).await.unwrap();
+    for (id, status) in [
+        (&lost.id, ExecutionStatus::Unknown),
+        (&done.id, ExecutionStatus::Failed),
+        (&fresh.id, ExecutionStatus::Running),
+    ] {
+        assert_eq!(f.store.execution(id).await.unwrap().map(|e| e.status), Some(status));
+    }
+    assert_conflict(f.commit(Change::FinishExecution(ended(&lost))).await, "execution");
+}
+
+/// Every field of the filter, alone and together.
+pub async fn executions_filtered_by_every_field(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let (gmail, slack) = (f.stored_connection("gmail").await, f.stored_connection("slack").await);
+    let (one, two) = (f.stored_account(&gmail, "user_1").await, f.stored_account(&slack, "user_1").await);
+    let mut stored = Vec::new();
+    let statuses = [
+        ExecutionStatus::Succeeded,
+        ExecutionStatus::Failed,
+        ExecutionStatus::Running,
+        ExecutionStatus::Unknown,
+        ExecutionStatus::Failed,
+    ];
+    for (n, status) in statuses.into_iter().enumerate() {
+        let account = if n % 2 == 0 { &one } else { &two };
+        let tool = if n < 3 { Some(format!("tool_{}", n % 2)) } else { None };
+        stored.push(Execution { status, tool, ..f.execution(account) });
+        f.commit(Change::InsertExecution(stored[n].clone())).await.unwrap();
+    }
+    let all = ExecutionFilter::default;
+    let tool = |n: u32| Some(format!("tool_{n}"));
+    let cases: Vec<(ExecutionFilter, &[usize])> = vec![
+        (all(), &[4, 3, 2, 1, 0]),
+        (ExecutionFilter { account: Some(one.id.clone()), ..all() }, &[4, 2, 0]),
+        (ExecutionFilter { connection: Some(slack.id.clone()), ..all() }, &[3, 1]),
+        (ExecutionFilter { tool: tool(0), ..all() }, &[2, 0]),
+        (ExecutionFilter { status: Some(ExecutionStatus::Succeeded), ..all() }, &[0]),
+        (ExecutionFilter { status: Some(ExecutionStatus::Failed), ..all() }, &[4, 1]),
+        (ExecutionFilter { status: Some(ExecutionStatus::Running), ..all() }, &[2]),
+        (ExecutionFilter { status: Some(ExecutionStatus::Unknown), ..all() }, &[3]),
+        (
+            ExecutionFilter { account: Some(one.id.clone()), status: Some(ExecutionStatus::Failed), ..all() },
+            &[4],
+        ),
+        (
+            ExecutionFilter {
+                account: Some(two.id.clone()),
+                connection: Some(slack.id.clone()),
+                tool: tool(1),
+                status: Some(ExecutionStatus::Failed),
+            },
+            &[1],
+        ),
+        (ExecutionFilter { account: Some(one.id.clone()), connection: Some(slack.id.clone()), ..all() }, &[]),
+    ];
+    for (filter, expected) in cases {
+        let page = f.store.executions(&f.env, &filter, &PageRequest::default()).await.unwrap();
+        let found: Vec<usize> =
+            page.items.iter().map(|e| stored.iter().position(|s| s == e).unwrap()).collect();
+        assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
+    }
+}

@@ -1,0 +1,78 @@
+//! What every implementation of [`valetkey_domain::Store`] must do, as tests. A backend runs them all by naming a
+//! factory of empty stores once:
+//!
+//! ```ignore
+//! valetkey_testkit::store_contract_tests!(empty_store);
+//! ```
+//!
+//! The factory is an `async fn() -> (Arc<dyn Store>, impl Sized)`; the second value is kept until the test is over.
+
+#![expect(clippy::missing_panics_doc, reason = "every function here is a test: a panic is its way to fail")]
+#![expect(clippy::unwrap_used, reason = "every function here is a test")]
+
+mod accounts;
+mod commits;
+mod fixture;
+mod history;
+mod keys_and_clients;
+mod model;
+mod pages;
+
+pub use accounts::*;
+pub use commits::*;
+pub use fixture::{Fixture, TestEntropy};
+pub use history::*;
+pub use keys_and_clients::*;
+pub use model::random_operations_agree_with_the_model;
+pub use pages::*;
+
+/// Makes one test of every part of the contract.
+#[macro_export]
+macro_rules! store_contract_tests {
+    ($factory:path) => {
+        $crate::store_contract_tests! {
+            @each $factory:
+            environments_inserted_again_stay_as_they_are,
+            connections_written_read_back_whole,
+            connections_stale_or_doubled_are_conflicts,
+            connections_with_accounts_are_not_deleted,
+            connections_filtered_by_connector_and_name,
+            accounts_written_read_back_whole,
+            accounts_stale_or_doubled_are_conflicts,
+            accounts_touched_keep_their_version,
+            accounts_deleted_take_secrets_along_and_leave_their_history,
+            accounts_filtered_by_every_field,
+            records_of_another_environment_are_not_listed,
+            credentials_go_up_in_generation_only,
+            auth_requests_move_on_once,
+            events_filtered_by_account_and_connection,
+            executions_end_once,
+            executions_abandoned_are_of_unknown_outcome,
+            executions_filtered_by_every_field,
+            api_clients_and_tokens_read_back_whole,
+            key_terms_reserved_once,
+            signing_keys_listed_oldest_first,
+            commit_with_a_conflict_leaves_nothing,
+            commit_of_nothing_succeeds,
+            commits_at_the_same_time_count_every_version_once,
+            commits_in_parallel_are_all_kept,
+            store_checked_accepts_writes,
+            pages_walked_forward_and_back_show_every_row_once,
+            pages_walked_under_inserts_repeat_and_skip_nothing,
+            pages_of_several_connections_are_merged_in_order,
+            pages_asked_out_of_range_are_bounded,
+        }
+
+        #[test]
+        fn random_operations_agree_with_the_model() {
+            $crate::store_contract::random_operations_agree_with_the_model(|| $factory());
+        }
+    };
+    (@each $factory:path: $($name:ident,)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let (store, _kept) = $factory().await;
+            $crate::store_contract::$name(store).await;
+        }
+    )*};
+}
