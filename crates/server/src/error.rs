@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use valetkey_domain::{
@@ -170,6 +171,20 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
     if matches!(code, ErrorCode::Unauthenticated) {
         // RFC 6750 §3
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// Writes out an error of the front itself for a gRPC caller: trailers only, HTTP 200. The compatible API writes out
+/// its own errors with details.
+pub(crate) fn render_grpc(error: &Error) -> Response {
+    let message = utf8_percent_encode(&error.details().message, NON_ALPHANUMERIC).to_string();
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from(error.code().entry().grpc_code as i32));
+    if let Ok(message) = HeaderValue::from_str(&message) {
+        headers.insert("grpc-message", message);
     }
     response
 }

@@ -70,14 +70,9 @@ struct Doors {
 /// in its own shape, for paths that it does not know too.
 async fn choose(State(doors): State<Doors>, request: Request) -> Response {
     let path = request.uri().path();
-    let compat = path.starts_with("/scalekit.v1.") || path.starts_with("/api/v1/") || is_grpc(&request);
+    let compat = path.starts_with("/scalekit.v1.")
+        || path.starts_with("/api/v1/")
+        || front::is_grpc(request.headers());
     let router = if compat { doors.compat } else { doors.native };
     router.oneshot(request).await.into_response()
-}
-
-fn is_grpc(request: &Request) -> bool {
-    request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

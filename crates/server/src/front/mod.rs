@@ -14,12 +14,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
-use http::{HeaderName, HeaderValue, Method, Uri, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::PathAndQuery};
 use http_body::Body as _;
 use tracing::Instrument;
 use valetkey_domain::{Error, ErrorCode, RequestId};
 
-use crate::{ServerOptions, error::ApiError, error::render};
+use crate::{
+    ServerOptions,
+    error::{ApiError, render, render_grpc},
+};
 use body::{BodyFault, BoundedBody};
 pub use context::RequestContext;
 
@@ -57,6 +60,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
     let options = &front.options;
     let context = RequestContext::new(RequestId::new(options.clock.as_ref(), options.entropy.as_ref()));
     let seen = Seen::of(&request);
+    let is_grpc = is_grpc(request.headers());
     let span = tracing::info_span!("request", request_id = %context.id());
     request.extensions_mut().insert(context.clone());
 
@@ -68,7 +72,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
             }),
             Err(error) => ApiError(error).into_response(),
         };
-        let mut answer = finish(answer, &context, &front.docs_base);
+        let mut answer = finish(answer, &context, &front.docs_base, is_grpc);
         common_headers(&mut answer, &context);
         seen.log(&context, &answer);
         answer
@@ -102,6 +106,11 @@ fn admit(request: Request, options: &ServerOptions, context: &RequestContext) ->
     Ok(Request::from_parts(parts, body))
 }
 
+/// Whether the caller speaks gRPC and expects its errors in that shape.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// A client whose base URL ends with a slash asks for `//oauth/token`: one slash is meant.
 fn without_leading_slashes(uri: &Uri) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str();
@@ -115,7 +124,7 @@ fn without_leading_slashes(uri: &Uri) -> Option<Uri> {
 }
 
 /// Writes out an error that a handler answered with.
-fn finish(mut answer: Response, context: &RequestContext, docs_base: &str) -> Response {
+fn finish(mut answer: Response, context: &RequestContext, docs_base: &str, is_grpc: bool) -> Response {
     let Some(ApiError(error)) = answer.extensions_mut().remove::<ApiError>() else { return answer };
     let details = error.details();
     if answer.status().is_server_error() {
@@ -123,7 +132,7 @@ fn finish(mut answer: Response, context: &RequestContext, docs_base: &str) -> Re
     } else {
         tracing::debug!(code = error.code().as_str(), reason = details.internal, "request refused");
     }
-    let mut rendered = render(&error, context.id(), docs_base);
+    let mut rendered = if is_grpc { render_grpc(&error) } else { render(&error, context.id(), docs_base) };
     // 405 comes with Allow, which only the router knows.
     if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
         rendered.headers_mut().insert(header::ALLOW, allow);
