@@ -60,8 +60,18 @@ fn too_late() -> Error {
 pub(crate) enum Renewal {
     /// There is another one.
     Renewed(Ready),
-    /// There is none, and nothing new is known about the grant.
-    Futile,
+    /// There is none, and nothing new is known about the grant: the error for the caller.
+    Futile(Error),
+}
+
+/// The error of a call that was refused with 401 and is not sent again on its own.
+pub(crate) fn not_repeated(refused: Error) -> Error {
+    refused
+        .cause(
+            "The provider answered 401. The credential has been renewed since, but a call that may have an effect is \
+             not repeated on its own.",
+        )
+        .remedy(RemedyAction::Retry, "Send the call again; check first whether it happened.")
 }
 
 impl Engine {
@@ -81,21 +91,41 @@ impl Engine {
         connection: &Connection,
         refused: &Error,
     ) -> Result<Renewal, Error> {
-        let generation = ready.account.generation;
-        let futile = self.0.calls.refreshes.is_futile(&ready.account.id, generation, self.now());
-        if futile || !matches!(ready.credential, Credential::OAuth(_)) {
-            self.note_refused(ready, refused).await;
-            return Ok(Renewal::Futile);
-        }
-        match self.renew(&ready.account, connection, &Why::Refused { generation }).await {
-            Ok(renewed) => Ok(Renewal::Renewed(renewed)),
-            Err(error) if error.code().is_account_status() => Err(error),
-            Err(error) => {
-                tracing::debug!(%error, account = %ready.account.id, "a refused credential could not be renewed");
-                self.note_refused(ready, refused).await;
-                Ok(Renewal::Futile)
+        let account = &ready.account;
+        let why = Why::Refused { generation: account.generation };
+        let futile = self.0.calls.refreshes.is_futile(&account.id, account.generation, self.now());
+        let outcome = match &ready.credential {
+            Credential::OAuth(_) if futile => None,
+            Credential::OAuth(_) => Some(self.renew(account, connection, &why).await),
+            Credential::Static(_) => Some(Err(Error::new(ErrorCode::RefreshNotPossible))),
+            Credential::None => None,
+        };
+        let failed = match outcome {
+            Some(Ok(renewed)) => return Ok(Renewal::Renewed(renewed)),
+            Some(Err(error)) if error.code().is_account_status() => return Err(error),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        self.note_refused(ready, refused).await;
+        let refused = refused.clone();
+        let Some(error) = failed else { return Ok(Renewal::Futile(refused)) };
+        tracing::debug!(%error, account = %account.id, "a refused credential could not be renewed");
+        Ok(Renewal::Futile(if error.code() == ErrorCode::RefreshNotPossible {
+            refused.cause("The provider answered 401, and this kind of credential cannot be renewed.").remedy(
+                RemedyAction::Reauthorize,
+                "Send the user a new authorization link to enter or grant the credential again.",
+            )
+        } else {
+            let cause = format!(
+                "The provider answered 401, and the credential could not be renewed: {}",
+                error.details().message
+            );
+            let refused = refused.cause(cause);
+            match error.details().retry_after_ms {
+                Some(wait) => refused.retry_after_ms(wait),
+                None => refused,
             }
-        }
+        }))
     }
 
     /// Keeps the evidence of a refused credential that could not be replaced. Once per generation and a few minutes:

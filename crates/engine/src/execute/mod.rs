@@ -17,7 +17,7 @@ use valetkey_upstream::{
     tool::{self, Tool},
 };
 
-use self::call::{Deadline, Renewal};
+use self::call::{Deadline, Renewal, not_repeated};
 use crate::{
     AccountRef, AccountView, Engine,
     context::target,
@@ -187,11 +187,8 @@ impl Engine {
             done => return done.map(|data| (ready.account, data)),
         };
         match deadline.hold(self.renew_refused(&ready, connection, &refused)).await? {
-            Renewal::Futile => Err(refused),
-            Renewal::Renewed(_) if !may_repeat(tool) => Err(refused
-                .cause("The provider answered 401. The credential has been renewed since, but a call that may have an effect is not repeated on its own.")
-                .with_remedies(Vec::new())
-                .remedy(RemedyAction::Retry, "Send the call again; check first whether it happened.")),
+            Renewal::Futile(error) => Err(error),
+            Renewal::Renewed(_) if !may_repeat(tool) => Err(not_repeated(refused)),
             Renewal::Renewed(renewed) => match self.call_once(prepared, &renewed, run).await {
                 Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => {
                     self.note_refused(&renewed, &error).await;
