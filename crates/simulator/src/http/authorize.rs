@@ -298,6 +298,7 @@ fn granted_scopes(form: &Query, asked: &[String]) -> Vec<String> {
     if form.get("scopes_shown").is_none() {
         return asked.to_vec();
     }
-    let ticked = |scope: &String| form.0.iter().any(|(name, value)| name == "scope" && value == scope);
+    // A name of its own for each box: scripts that keep a form as a map keep every one of them.
+    let ticked = |scope: &String| form.get(&format!("scope.{scope}")).is_some();
     asked.iter().filter(|scope| ticked(scope)).cloned().collect()
 }

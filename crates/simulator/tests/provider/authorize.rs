@@ -51,7 +51,7 @@ async fn consent_denied_sends_access_denied_and_no_code() {
 async fn consent_with_unticked_boxes_grants_fewer_scopes() {
     let provider = Provider::new();
     let page = provider.authorize(&[]).await;
-    let form = [("user", "ada"), ("decision", "allow"), ("scopes_shown", "1"), ("scope", "profile")];
+    let form = [("user", "ada"), ("decision", "allow"), ("scopes_shown", "1"), ("scope.profile", "1")];
     let code = provider.decide(&page, &form).await.callback()["code"].clone();
     let answer = provider.exchange(&code, &[]).await;
     assert_eq!(answer.json()["scope"], "profile");
