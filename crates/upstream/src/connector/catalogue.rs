@@ -21,8 +21,17 @@ impl Connectors {
     /// # Errors
     /// When one of them is wrong; a test sees to it that none is.
     pub fn embedded() -> Result<Self, LoadError> {
+        Self::embedded_and([])
+    }
+
+    /// The files that are compiled into the binary, and further ones, given as name and text.
+    ///
+    /// # Errors
+    /// As [`Connectors::from_files`].
+    pub fn embedded_and(further: impl IntoIterator<Item = (String, String)>) -> Result<Self, LoadError> {
         let files = super::embedded::FILES.iter();
-        Self::from_files(files.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
+        let files = files.map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Self::from_files(files.chain(further))
     }
 
     /// Reads files, given as name and text.
