@@ -5,13 +5,15 @@
 
 use serde_json::json;
 use valetkey_domain::{
-    Account, AuthType, Connection, Credential, Error, ErrorCode, SealedBlob, SecretString,
+    Account, AccountStatus, AuthType, Caller, Connection, Credential, Error, ErrorCode, Permission,
+    SealedBlob, SecretString,
+    credential::OAuthTokens,
     event::{EventKind, NewEvent},
     sealed::SealContext,
     store::StoredCredential,
 };
 
-use crate::Engine;
+use crate::{AccountRef, AccountView, Engine};
 
 /// The field that an account's credential is sealed for.
 const CREDENTIAL: &str = "credential";
@@ -46,6 +48,41 @@ fn client_secret_context(connection: &Connection) -> SealContext<'_> {
 }
 
 impl Engine {
+    /// An account, with its credential for callers that may read credentials: renewed first if it is about to expire,
+    /// and never with a refresh token, which leaves by no door. Needs `connected_accounts:read`; without
+    /// `credentials:read`, and for an account that cannot be used now, there is no credential.
+    ///
+    /// # Errors
+    /// As [`Engine::find_account`]; `upstream_…`, `invalid_client` and `seal_refused` when the credential cannot be had.
+    pub async fn read_credential(
+        &self,
+        caller: &Caller,
+        account: &AccountRef,
+    ) -> Result<(AccountView, Option<Credential>), Error> {
+        caller.require(Permission::AccountsRead)?;
+        let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
+        let may_read = caller.permissions.allows(Permission::CredentialsRead);
+        if !may_read || account.status() != AccountStatus::Active {
+            return Ok((self.account_view(account, &connection), None));
+        }
+        match self.ready(&account, &connection).await {
+            Ok(ready) => {
+                let credential = match ready.credential {
+                    Credential::OAuth(tokens) => {
+                        Credential::OAuth(OAuthTokens { refresh_token: None, ..tokens })
+                    }
+                    other => other,
+                };
+                Ok((self.account_view(ready.account, &connection), Some(credential)))
+            }
+            Err(error) if error.code().is_account_status() => {
+                let account = self.0.store.account(&account.id).await?.unwrap_or(account);
+                Ok((self.account_view(account, &connection), None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Seals `credential` as the one of `account` at the generation the account shows. Commit both together.
     pub(crate) async fn seal_credential(
         &self,

@@ -136,15 +136,6 @@ impl Engine {
         }
     }
 
-    /// The credential to use for `account` now: renewed first if it is about to expire.
-    pub(crate) async fn fresh_credential(
-        &self,
-        account: &Account,
-        connection: &Connection,
-    ) -> Result<Credential, Error> {
-        Ok(self.ready(account, connection).await?.credential)
-    }
-
     /// The account with the credential to use for it now: renewed first if it is about to expire. A renewal that
     /// fails for a passing reason is no matter as long as the credential still works.
     ///
