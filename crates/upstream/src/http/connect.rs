@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -92,16 +92,17 @@ fn host_of(uri: &Uri) -> &str {
     uri.host().unwrap_or_default()
 }
 
-/// The address that a host name stands for by itself, in any spelling that some resolver would understand:
-/// `127.1`, `0x7f000001`, `[::ffff:127.0.0.1]`, `localhost`.
-fn literal(host: &str) -> Option<IpAddr> {
+/// The addresses that a host stands for by itself, in any spelling that some resolver would understand: `127.1`,
+/// `0x7f000001`, `[::ffff:127.0.0.1]`, `localhost`. No resolver is asked about those.
+fn literal(host: &str) -> Option<Vec<IpAddr>> {
     match url::Host::parse(host) {
-        Ok(url::Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-        Ok(url::Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        Ok(url::Host::Ipv4(ip)) => Some(vec![ip.into()]),
+        Ok(url::Host::Ipv6(ip)) => Some(vec![ip.into()]),
         Ok(url::Host::Domain(name)) => {
             // RFC 6761 §6.3: the name and all below it are loopback, whatever a resolver says.
             let name = name.trim_end_matches('.');
-            (name == "localhost" || name.ends_with(".localhost")).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+            (name == "localhost" || name.ends_with(".localhost"))
+                .then(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
         }
         Err(_) => None,
     }
@@ -113,13 +114,9 @@ impl Dialer {
         let https = uri.scheme() == Some(&Scheme::HTTPS);
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         let tcp = match &self.proxy {
-            // A name is resolved, and so vetted, by the proxy; what is an address by itself is vetted here, and
-            // one that the operator opened is local and needs no proxy.
-            Some(proxy) if https => match literal(host).map(|ip| self.policy.verdict(ip, port)) {
-                Some(Verdict::Closed) => return Err(blocked(host)),
-                Some(Verdict::Opened) => self.dial_vetted(host, port, https).await?,
-                Some(Verdict::Public) | None => proxy_tunnel::open(proxy, host, port).await?,
-            },
+            Some(proxy) if https && self.is_remote(host, port)? => {
+                proxy_tunnel::open(proxy, host, port).await?
+            }
             _ => self.dial_vetted(host, port, https).await?,
         };
         if !https {
@@ -135,12 +132,25 @@ impl Dialer {
         Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
 
+    /// Whether a call goes through the egress proxy. A name is resolved, and so vetted, by the proxy; what is an address
+    /// by itself is vetted here, and one that the operator opened is local and needs no proxy.
+    fn is_remote(&self, host: &str, port: u16) -> Result<bool, Fault> {
+        let Some(found) = literal(host) else { return Ok(true) };
+        let verdicts: Vec<_> = found.iter().map(|ip| self.policy.verdict(*ip, port)).collect();
+        if verdicts.contains(&Verdict::Opened) {
+            Ok(false)
+        } else if verdicts.contains(&Verdict::Public) {
+            Ok(true)
+        } else {
+            Err(blocked(host))
+        }
+    }
+
     /// S47: the addresses that are vetted here are the ones that are dialled; nothing is looked up again.
     async fn dial_vetted(&self, host: &str, port: u16, https: bool) -> Result<TcpStream, Fault> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found = match bare.parse::<IpAddr>() {
-            Ok(ip) => vec![ip],
-            Err(_) => self.resolver.resolve(host).await.map_err(|error| {
+        let found = match literal(host) {
+            Some(found) => found,
+            None => self.resolver.resolve(host).await.map_err(|error| {
                 Fault::unsent(FaultKind::Dns, format!("The name {host} could not be resolved: {error}"))
             })?,
         };
