@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use valetkey_domain::{
@@ -145,7 +144,7 @@ impl From<&ProviderEvidence> for ProviderBody {
 pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
     let details = error.details();
     let code = error.code();
-    let retry_after_ms = details.retry_after_ms.or_else(|| default_retry_after_ms(code));
+    let retry_after_ms = retry_after_ms(error);
     let body = ErrorResponse {
         error: ErrorBody {
             code: code.as_str(),
@@ -175,22 +174,13 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
     response
 }
 
-/// Writes out an error of the front itself for a gRPC caller: trailers only, HTTP 200. The compatible API writes out
-/// its own errors with details.
-pub(crate) fn render_grpc(error: &Error) -> Response {
-    let message = utf8_percent_encode(&error.details().message, NON_ALPHANUMERIC).to_string();
-    let mut response = StatusCode::OK.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from(error.code().entry().grpc_code as i32));
-    if let Ok(message) = HeaderValue::from_str(&message) {
-        headers.insert("grpc-message", message);
-    }
-    response
-}
-
-/// Codes that always deserve a Retry-After.
-fn default_retry_after_ms(code: ErrorCode) -> Option<u64> {
-    matches!(code, ErrorCode::Overloaded | ErrorCode::ShuttingDown | ErrorCode::StorageUnavailable)
+/// When a retry may help, in milliseconds from now. Some codes always deserve an answer to that.
+pub(crate) fn retry_after_ms(error: &Error) -> Option<u64> {
+    error.details().retry_after_ms.or_else(|| {
+        matches!(
+            error.code(),
+            ErrorCode::Overloaded | ErrorCode::ShuttingDown | ErrorCode::StorageUnavailable
+        )
         .then_some(1000)
+    })
 }

@@ -24,7 +24,7 @@ pub fn router(engine: Engine, options: ServerOptions) -> Router {
     let app = App::new(engine.clone(), options.clone(), document(description, &options));
     let closed = closed(native, &app);
     let native = front::route_errors(public().merge(closed).with_state(app));
-    let doors = Doors { native, compat: compat::routes(engine) };
+    let doors = Doors { native, compat: compat::routes(engine, &options) };
     front::before(Router::new().fallback(choose).with_state(doors), &options)
 }
 

@@ -3,7 +3,7 @@
 use valetkey_domain::Error;
 
 /// The error for a field that could not be read. `path` is where the parser stood, `message` what it said.
-pub(super) fn invalid_field(path: &str, message: &str) -> Error {
+pub(crate) fn invalid_field(path: &str, message: &str) -> Error {
     // "… at line 3 column 7": the field says it better.
     let message = message.split(" at line ").next().unwrap_or(message);
     let here = if path == "." { "" } else { path };

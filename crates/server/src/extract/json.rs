@@ -46,7 +46,8 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson<T> {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the content type says JSON.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
@@ -85,6 +86,6 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 }
 
 /// Says where the body stops being JSON, without quoting it.
-fn malformed(error: &serde_json::Error) -> Error {
+pub(crate) fn malformed(error: &serde_json::Error) -> Error {
     Error::new(ErrorCode::InvalidRequest).message(format!("The request body is not valid JSON: {error}."))
 }

@@ -5,6 +5,7 @@ mod json;
 mod path;
 mod query;
 
-pub(crate) use json::{Json, MaybeJson, read_body};
+pub(crate) use field_error::invalid_field;
+pub(crate) use json::{Json, MaybeJson, is_json, malformed, read_body};
 pub(crate) use path::Path;
 pub(crate) use query::Query;

@@ -20,8 +20,8 @@ use tracing::Instrument;
 use valetkey_domain::{Error, ErrorCode, RequestId};
 
 use crate::{
-    ServerOptions,
-    error::{ApiError, render, render_grpc},
+    ServerOptions, compat,
+    error::{ApiError, render},
 };
 use body::{BodyFault, BoundedBody};
 pub use context::RequestContext;
@@ -60,7 +60,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
     let options = &front.options;
     let context = RequestContext::new(RequestId::new(options.clock.as_ref(), options.entropy.as_ref()));
     let seen = Seen::of(&request);
-    let is_grpc = is_grpc(request.headers());
+    let renderer = compat::renderer(&request);
     let span = tracing::info_span!("request", request_id = %context.id());
     request.extensions_mut().insert(context.clone());
 
@@ -72,7 +72,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
             }),
             Err(error) => ApiError(error).into_response(),
         };
-        let mut answer = finish(answer, &context, &front.docs_base, is_grpc);
+        let mut answer = finish(answer, &context, &front.docs_base, renderer);
         common_headers(&mut answer, &context);
         seen.log(&context, &answer);
         answer
@@ -124,15 +124,23 @@ fn without_leading_slashes(uri: &Uri) -> Option<Uri> {
 }
 
 /// Writes out an error that a handler answered with.
-fn finish(mut answer: Response, context: &RequestContext, docs_base: &str, is_grpc: bool) -> Response {
+fn finish(
+    mut answer: Response,
+    context: &RequestContext,
+    docs_base: &str,
+    renderer: Option<compat::Renderer>,
+) -> Response {
     let Some(ApiError(error)) = answer.extensions_mut().remove::<ApiError>() else { return answer };
+    if let Some(renderer) = renderer {
+        return renderer(&error, context.id().as_str(), docs_base);
+    }
     let details = error.details();
     if answer.status().is_server_error() {
         tracing::warn!(code = error.code().as_str(), message = %details.message, reason = details.internal, "request failed");
     } else {
         tracing::debug!(code = error.code().as_str(), reason = details.internal, "request refused");
     }
-    let mut rendered = if is_grpc { render_grpc(&error) } else { render(&error, context.id(), docs_base) };
+    let mut rendered = render(&error, context.id(), docs_base);
     // 405 comes with Allow, which only the router knows.
     if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
         rendered.headers_mut().insert(header::ALLOW, allow);
