@@ -33,6 +33,25 @@ pub fn attach_credential(
         )));
     }
     let token = tool.and_then(|tool| tool.request.token.as_deref());
+    place_all(target, token, credential, request)
+}
+
+/// Attaches the credential to a request whose address the connector file names itself, outside its API: userinfo and
+/// follow-up calls. The address must come from [`Target`], never from a caller.
+pub(crate) fn attach_to_named(
+    target: &Target<'_>,
+    credential: &Credential,
+    request: &mut OutboundRequest,
+) -> Result<(), Error> {
+    place_all(target, None, credential, request)
+}
+
+fn place_all(
+    target: &Target<'_>,
+    token: Option<&str>,
+    credential: &Credential,
+    request: &mut OutboundRequest,
+) -> Result<(), Error> {
     for placement in target.connector.auth.attach() {
         place(placement, target, token, credential, request)?;
     }

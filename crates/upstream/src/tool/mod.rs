@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use valetkey_domain::Error;
 
+pub(crate) use self::credential::attach_to_named;
 pub use self::{
     credential::{Mask, attach_credential},
     render::{api_headers, render},
