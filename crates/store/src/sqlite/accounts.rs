@@ -156,7 +156,7 @@ pub(super) fn list(
 }
 
 /// One scope per connection where the filter names connections, else one for the whole environment.
-fn scopes(
+pub(super) fn scopes(
     database: &Database,
     environment: &EnvironmentId,
     filter: &AccountFilter,

@@ -124,9 +124,12 @@ pub(super) fn list(
     filter: &ConnectionFilter,
     request: &PageRequest,
 ) -> Result<Page<Connection>, StoreError> {
-    let scope = Scope::default()
+    page(database, &[scope(environment, filter)], request)
+}
+
+pub(super) fn scope(environment: &EnvironmentId, filter: &ConnectionFilter) -> Scope {
+    Scope::default()
         .and("environment = ?", environment.as_str().to_owned())
         .and_maybe("connector = ?", filter.connector.clone())
-        .and_maybe("instr(lower(name), ?) > 0", filter.query.as_deref().map(folded));
-    page(database, &[scope], request)
+        .and_maybe("instr(lower(name), ?) > 0", filter.query.as_deref().map(folded))
 }

@@ -66,10 +66,14 @@ pub(super) fn list(
     filter: &EventFilter,
     request: &PageRequest,
 ) -> Result<Page<Event>, StoreError> {
+    page(connection, &[scope(environment, filter)], request)
+}
+
+pub(super) fn scope(environment: &EnvironmentId, filter: &EventFilter) -> Scope {
     let environment = environment.as_str().to_owned();
     let account = filter.account.as_ref().map(|id| id.as_str().to_owned());
     let of_connection = filter.connection.as_ref().map(|id| id.as_str().to_owned());
-    let scope = match (account, of_connection) {
+    match (account, of_connection) {
         (Some(account), connection) => Scope::default()
             .and("account = ?", account)
             .and_maybe("+connection = ?", connection)
@@ -78,6 +82,5 @@ pub(super) fn list(
             Scope::default().and("connection = ?", connection).and("+environment = ?", environment)
         }
         (None, None) => Scope::default().and("environment = ?", environment),
-    };
-    page(connection, &[scope], request)
+    }
 }

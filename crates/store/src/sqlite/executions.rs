@@ -125,7 +125,7 @@ pub(super) fn list(
 }
 
 /// The most telling condition decides which index is walked; the others get a `+` and are only checked.
-fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
+pub(super) fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
     let environment = environment.as_str().to_owned();
     let account = filter.account.as_ref().map(|id| id.as_str().to_owned());
     let connection = filter.connection.as_ref().map(|id| id.as_str().to_owned());

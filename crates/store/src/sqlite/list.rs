@@ -141,3 +141,16 @@ pub(super) fn page<T: Listed>(
 pub(super) fn folded(text: &str) -> String {
     text.to_lowercase()
 }
+
+/// How SQLite would walk a scope from a cursor on.
+#[cfg(test)]
+pub(super) fn plan(connection: &Connection, table: &str, scope: &Scope) -> String {
+    let sql = format!(
+        "EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {} AND id < ? ORDER BY id DESC LIMIT 21",
+        scope.text()
+    );
+    let mut statement = connection.prepare(&sql).unwrap();
+    let values = params_from_iter(scope.values_and([Value::from("id".to_owned())]));
+    let steps: Result<Vec<String>, _> = statement.query_map(values, |row| row.get(3)).unwrap().collect();
+    steps.unwrap().join("; ")
+}

@@ -17,6 +17,9 @@ mod row;
 mod trait_impl;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},

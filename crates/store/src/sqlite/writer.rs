@@ -50,6 +50,9 @@ struct Counters {
     commits: AtomicU64,
     conflicts: AtomicU64,
     batches: AtomicU64,
+    /// Jobs that were ever put into the queue.
+    #[cfg(test)]
+    asked: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,8 @@ impl Writer {
             TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
             TrySendError::Disconnected(_) => stopped(),
         })?;
+        #[cfg(test)]
+        self.counters.asked.fetch_add(1, Ordering::Relaxed);
         answered.await.map_err(|_| stopped())?
     }
 
@@ -106,6 +111,13 @@ impl Writer {
             conflicts: self.counters.conflicts.load(Ordering::Relaxed),
             batches: self.counters.batches.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many commits have been queued and not been answered, if none has failed.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> u64 {
+        let stats = self.stats();
+        self.counters.asked.load(Ordering::Relaxed) - stats.commits - stats.conflicts
     }
 
     #[cfg(test)]

@@ -404,6 +404,7 @@ pub async fn auth_requests_move_on_once(store: Arc<dyn Store>) {
     moved.user_verify_url = Some("https://app.example/verify".into());
     moved.phase = AuthPhase::Redirected;
     moved.failure = Some(ErrorCode::AccessDenied);
+    moved.generation = 3;
     moved.redirected_at = Some(f.now());
     moved.version = 2;
     f.commit(Change::UpdateAuthRequest(moved.clone())).await.unwrap();

@@ -155,6 +155,7 @@ impl Fixture {
             user_verify_url: None,
             phase: AuthPhase::Created,
             failure: None,
+            generation: 0,
             version: 1,
             created_at: now,
             expires_at: now + Duration::hours(1),

@@ -1,0 +1,412 @@
+//! What is particular to SQLite: files, the writer's queue, failures of the disk, indexes. The rest is the contract.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::mpsc::{Sender, channel},
+};
+
+use tempfile::TempDir;
+use valetkey_domain::{
+    AccountStatus, Change, SealedBlob, Store,
+    execution::ExecutionStatus,
+    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
+};
+use valetkey_testkit::store_contract::Fixture;
+
+use super::*;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(folder: &TempDir) -> SqliteStore {
+    SqliteStore::open(folder.path().join("valetkey.db")).unwrap()
+}
+
+/// Keeps the writer busy until the returned sender is dropped or used. Returns once the writer is there.
+fn hold(store: &SqliteStore) -> Sender<()> {
+    let (release, released) = channel::<()>();
+    let (arrived, waiting) = channel();
+    store.writer.run(move |_| {
+        arrived.send(()).unwrap();
+        let _ = released.recv();
+    });
+    waiting.recv().unwrap();
+    release
+}
+
+fn environment(n: usize) -> Changes {
+    let id = format!("env_{n:026}").parse().unwrap();
+    let at = valetkey_domain::Clock::now(&valetkey_domain::ManualClock::default());
+    Change::InsertEnvironment { id, name: format!("environment {n}"), at }.into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_wait_share_one_durable_write() {
+    let folder = folder();
+    let store = Arc::new(open(&folder));
+    let release = hold(&store);
+    let before = store.commit_stats();
+    let mut tasks = Vec::new();
+    for n in 0..100 {
+        // Every tenth is a conflict: the name is taken by the one before.
+        let changes = match environment(n).0.remove(0) {
+            Change::InsertEnvironment { id, at, .. } if n % 10 == 9 => {
+                Change::InsertEnvironment { id, name: format!("environment {}", n - 1), at }.into()
+            }
+            other => Changes::from(other),
+        };
+        let store = store.clone();
+        tasks.push(Box::pin(async move { store.commit(changes).await }));
+    }
+    // Polled once in order, so that all of them are in the queue before the writer goes on.
+    let mut tasks: Vec<_> = tasks.into_iter().map(|task| tokio::spawn(task)).collect();
+    tokio::task::yield_now().await;
+    while store.writer.waiting() < 100 {
+        tokio::task::yield_now().await;
+    }
+    drop(release);
+    let mut refused = 0;
+    for task in tasks.drain(..) {
+        refused += usize::from(task.await.unwrap().is_err());
+    }
+    let after = store.commit_stats();
+    assert_eq!(after.batches - before.batches, 1);
+    assert_eq!(
+        (after.commits - before.commits, after.conflicts - before.conflicts),
+        (100 - refused as u64, refused as u64)
+    );
+    assert_eq!(store.environments().await.unwrap().len(), 100 - refused);
+}
+
+#[tokio::test]
+async fn queue_that_is_full_refuses_and_recovers() {
+    let folder = folder();
+    let options = SqliteOptions { queue: 2, ..SqliteOptions::default() };
+    let store = Arc::new(SqliteStore::open_with(folder.path().join("valetkey.db"), options).unwrap());
+    let release = hold(&store);
+    let waiting: Vec<_> = (0..2)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.commit(environment(n)).await })
+        })
+        .collect();
+    while store.writer.waiting() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(store.commit(environment(2)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    drop(release);
+    for task in waiting {
+        task.await.unwrap().unwrap();
+    }
+    store.commit(environment(2)).await.unwrap();
+    assert_eq!(store.environments().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn commit_whose_caller_hangs_up_is_carried_out() {
+    let folder = folder();
+    let store = Arc::new(open(&folder));
+    let release = hold(&store);
+    let asking = store.clone();
+    let caller = tokio::spawn(async move { asking.commit(environment(1)).await });
+    while store.writer.waiting() < 1 {
+        tokio::task::yield_now().await;
+    }
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    drop(release);
+    store.check().await.unwrap();
+    assert_eq!(store.environments().await.unwrap().len(), 1);
+}
+
+/// R13 in small: a full disk refuses, loses nothing, leaves reads alone and is used again without a restart.
+#[tokio::test]
+async fn disk_that_is_full_refuses_and_recovers() {
+    let folder = folder();
+    let f = Fixture::new(Arc::new(open(&folder))).await;
+    let store = open(&folder);
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    // SQLite answers exactly as for a full disk once the file would outgrow this.
+    store.writer.run(|connection| {
+        connection.pragma_update(None, "max_page_count", 1).unwrap();
+    });
+    let large = Change::PutCredential {
+        account: account.id.clone(),
+        generation: 1,
+        sealed: SealedBlob(vec![1; 1 << 20]),
+        at: account.created_at,
+    };
+    let refusal = store.commit(large.clone().into()).await.unwrap_err();
+    assert!(matches!(&refusal, StoreError::Unavailable(reason) if reason.contains("full")), "{refusal}");
+    assert_eq!(store.credential(&account.id).await.unwrap(), None);
+    assert_eq!(store.account(&account.id).await.unwrap(), Some(account.clone()));
+    store.commit(large.into()).await.unwrap();
+    assert!(store.credential(&account.id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn lock_of_another_process_refuses_and_recovers() {
+    let folder = folder();
+    let path = folder.path().join("valetkey.db");
+    let options = SqliteOptions { busy_timeout: Duration::from_millis(20), ..SqliteOptions::default() };
+    let store = SqliteStore::open_with(&path, options).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(store.commit(environment(1)).await, Err(StoreError::Unavailable(_))));
+    assert!(store.environments().await.unwrap().is_empty(), "reads do not wait for it");
+    other.execute_batch("ROLLBACK").unwrap();
+    store.commit(environment(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn database_that_vanished_refuses_and_is_not_made_anew() {
+    let folder = folder();
+    let store = open(&folder);
+    store.commit(environment(1)).await.unwrap();
+    // The next write fails, and so does every attempt to open the file again.
+    store.writer.run(|connection| connection.pragma_update(None, "query_only", true).unwrap());
+    for name in ["valetkey.db", "valetkey.db-wal", "valetkey.db-shm"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    for _ in 0..3 {
+        assert!(matches!(store.commit(environment(2)).await, Err(StoreError::Unavailable(_))));
+    }
+    assert!(!folder.path().join("valetkey.db").exists());
+}
+
+#[tokio::test]
+async fn store_closed_has_written_everything_and_refuses_more() {
+    let folder = folder();
+    let store = open(&folder);
+    let release = hold(&store);
+    let waiting = store.commit(environment(1));
+    let closing = store.close();
+    drop(release);
+    let (written, closed) = tokio::join!(waiting, closing);
+    (written.unwrap(), closed.unwrap());
+    assert_eq!(
+        fs::metadata(folder.path().join("valetkey.db-wal")).unwrap().len(),
+        0,
+        "the journal is folded in"
+    );
+    assert!(matches!(store.commit(environment(2)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.close().await, Err(StoreError::Unavailable(_))));
+    assert_eq!(store.environments().await.unwrap().len(), 1);
+    drop(store);
+    assert_eq!(open(&folder).environments().await.unwrap().len(), 1);
+}
+
+/// S37: what was erased is not in the file any more, nor in its journal.
+#[tokio::test]
+async fn credential_erased_leaves_no_bytes_behind() {
+    let folder = folder();
+    let store = Arc::new(open(&folder));
+    let f = Fixture::new(store.clone()).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let sealed = SealedBlob(b"ciphertext-canary-".repeat(400));
+    let at = account.created_at;
+    let put = Change::PutCredential { account: account.id.clone(), generation: 1, sealed, at };
+    f.commit(put).await.unwrap();
+    f.commit(Change::EraseCredentials(account.id)).await.unwrap();
+    store.close().await.unwrap();
+    for file in fs::read_dir(folder.path()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(18).any(|w| w == b"ciphertext-canary-"));
+    }
+}
+
+#[tokio::test]
+async fn database_files_are_readable_by_their_owner_only() {
+    let folder = folder();
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    let store = open(&folder);
+    store.commit(environment(1)).await.unwrap();
+    for name in ["valetkey.db", "valetkey.db-wal", "valetkey.db-shm"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    store.close().await.unwrap();
+    drop(store);
+    fs::set_permissions(folder.path().join("valetkey.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    let _store = open(&folder);
+    assert_eq!(mode("valetkey.db"), 0o600);
+}
+
+fn refusal(path: &Path) -> OpenError {
+    SqliteStore::open(path).unwrap_err()
+}
+
+#[test]
+fn database_of_something_else_is_refused_and_left_alone() {
+    let folder = folder();
+    let text = folder.path().join("notes.txt");
+    fs::write(
+        &text,
+        "These are notes, and long enough to be more than a header of a database file. ".repeat(20),
+    )
+    .unwrap();
+    let other = folder.path().join("other.db");
+    let foreign = Connection::open(&other).unwrap();
+    foreign.execute_batch("CREATE TABLE accounts (x); INSERT INTO accounts VALUES (1)").unwrap();
+    drop(foreign);
+    for path in [text, other] {
+        let before = fs::read(&path).unwrap();
+        assert!(matches!(refusal(&path), OpenError::Foreign { .. }), "{}", path.display());
+        assert_eq!(before.len(), fs::read(&path).unwrap().len());
+    }
+    let nowhere = folder.path().join("no/such/folder/valetkey.db");
+    assert!(matches!(refusal(&nowhere), OpenError::Unusable { .. }));
+    assert!(matches!(refusal(folder.path()), OpenError::Unusable { .. }));
+}
+
+#[test]
+fn database_of_a_newer_version_is_refused_by_name() {
+    let folder = folder();
+    let path = folder.path().join("valetkey.db");
+    drop(open(&folder));
+    let newer = Connection::open(&path).unwrap();
+    newer.execute("INSERT INTO schema_migrations VALUES (999, '0999_future', 0)", []).unwrap();
+    drop(newer);
+    let refusal = refusal(&path);
+    assert!(matches!(refusal, OpenError::Newer { found: 999, .. }));
+    assert!(refusal.to_string().contains("newer version of Valetkey"));
+}
+
+#[tokio::test]
+async fn database_that_is_damaged_is_refused_at_start() {
+    let folder = folder();
+    let path = folder.path().join("valetkey.db");
+    let store = open(&folder);
+    for n in 0..200 {
+        store.commit(environment(n)).await.unwrap();
+    }
+    store.verify().await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(11).position(|w| w == b"environment").unwrap() / 4096 * 4096;
+    bytes[at..at + 64].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(refusal(&path), OpenError::Damaged { .. }));
+}
+
+#[test]
+fn migrations_embedded_are_the_ones_in_the_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap().trim_end_matches(".sql").to_owned())
+        .collect();
+    files.sort();
+    let embedded: Vec<_> = open::MIGRATIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(files, embedded);
+    for (number, name) in (1..).zip(embedded) {
+        assert!(name.starts_with(&format!("{number:04}_")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn row_that_no_row_may_be_is_named() {
+    let store = Arc::new(SqliteStore::in_memory().unwrap());
+    let f = Fixture::new(store.clone()).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    for (column, value) in [
+        ("status", "'FINE'"),
+        ("scopes", "'not json'"),
+        ("generation", "-1"),
+        ("environment", "'somewhere'"),
+        ("created_at", "9223372036854775807"),
+        ("cause", "'no_such_code'"),
+    ] {
+        let sql = format!("PRAGMA foreign_keys = OFF; SAVEPOINT s; UPDATE accounts SET {column} = {value}");
+        store.writer.run(move |c| c.execute_batch(&sql).unwrap());
+        // The writer takes the next step only after this one: wait for it through its queue.
+        let (done, waiting) = channel();
+        store.writer.run(move |_| done.send(()).unwrap());
+        waiting.recv().unwrap();
+        match store.account(&account.id).await {
+            Err(StoreError::Inconsistent { table: "accounts", column: found, row, .. }) => {
+                assert_eq!((found, row.as_str()), (column, account.id.as_str()));
+            }
+            other => panic!("{column}: {other:?}"),
+        }
+        store.writer.run(|c| c.execute_batch("ROLLBACK TO s; RELEASE s").unwrap());
+    }
+    store.check().await.unwrap();
+    assert_eq!(store.account(&account.id).await.unwrap(), Some(account));
+}
+
+/// No list walks a whole table or sorts: a million accounts must not make a page slow.
+#[tokio::test]
+async fn lists_with_any_filter_walk_an_index_in_order() {
+    let store = Arc::new(SqliteStore::in_memory().unwrap());
+    let f = Fixture::new(store.clone()).await;
+    let (gmail, slack) = (f.stored_connection("gmail").await, f.stored_connection("slack").await);
+    let account = f.stored_account(&gmail, "user_1").await;
+    let text = |present: bool| present.then(|| "x".to_owned());
+    let env = f.env.clone();
+    let plans = store.readers.list(move |c| {
+        let mut plans = Vec::new();
+        for bits in 0..64_u32 {
+            let on = |bit: u32| bits & 1 << bit != 0;
+            let connections = match bits & 3 {
+                0 => vec![],
+                1 => vec![gmail.id.clone()],
+                _ => vec![gmail.id.clone(), slack.id.clone()],
+            };
+            let filter = AccountFilter {
+                connections,
+                identifier: text(on(2)),
+                organization_id: text(on(3)),
+                user_id: text(on(4)),
+                status: on(5).then_some(AccountStatus::Active),
+                ..AccountFilter::default()
+            };
+            for scope in accounts::scopes(c, &env, &filter)? {
+                plans.push((format!("{filter:?}"), list::plan(c, "accounts", &scope)));
+            }
+            let statuses = [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Succeeded)];
+            let filter = ExecutionFilter {
+                account: on(0).then(|| account.id.clone()),
+                connection: on(1).then(|| gmail.id.clone()),
+                tool: text(on(2)),
+                status: statuses[(bits >> 3) as usize % 3],
+            };
+            plans.push((
+                format!("{filter:?}"),
+                list::plan(c, "executions", &executions::scope(&env, &filter)),
+            ));
+            let filter = EventFilter {
+                account: on(0).then(|| account.id.clone()),
+                connection: on(1).then(|| gmail.id.clone()),
+            };
+            plans.push((format!("{filter:?}"), list::plan(c, "events", &events::scope(&env, &filter))));
+            let filter = ConnectionFilter { connector: text(on(0)), query: text(on(1)) };
+            plans.push((
+                format!("{filter:?}"),
+                list::plan(c, "connections", &connections::scope(&env, &filter)),
+            ));
+        }
+        Ok(plans)
+    });
+    for (filter, plan) in plans.await.unwrap() {
+        assert!(plan.starts_with("SEARCH") && !plan.contains("TEMP B-TREE"), "{filter}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn list_of_a_status_walks_its_own_index() {
+    let store = SqliteStore::in_memory().unwrap();
+    let env = "env_00000000000000000000000000".parse().unwrap();
+    let plan = store.readers.list(move |c| {
+        let filter = ExecutionFilter { status: Some(ExecutionStatus::Failed), ..ExecutionFilter::default() };
+        Ok(list::plan(c, "executions", &executions::scope(&env, &filter)))
+    });
+    assert!(plan.await.unwrap().contains("executions_failed"));
+}
