@@ -21,6 +21,7 @@ pub use error::ApiError;
 pub use front::RequestContext;
 pub use listener::{Drained, ListenerSettings, TlsError, serve, server_config};
 pub use options::ServerOptions;
-pub use pages::callback_parameters;
+#[doc(hidden)]
+pub use pages::fuzz_callback_query;
 pub use rest::openapi;
 pub use routes::router;

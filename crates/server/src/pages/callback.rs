@@ -21,16 +21,15 @@ pub(super) async fn callback(
     headers: HeaderMap,
 ) -> Response {
     let browser = cookie::read(&headers, &app.options);
-    let params = callback_parameters(query.as_deref().unwrap_or_default());
+    let params = parameters(query.as_deref().unwrap_or_default().as_bytes());
     let outcome = app.engine.handle_callback(&connection_id, params, browser.as_ref()).await;
     Outcomes::new(&app, &context).ended(outcome)
 }
 
 /// Reads the parameters. Any text is readable; what came twice is set aside (RFC 6749 §3.1).
-#[must_use]
-pub fn callback_parameters(query: &str) -> CallbackParams {
+fn parameters(query: &[u8]) -> CallbackParams {
     let mut params = CallbackParams::default();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in url::form_urlencoded::parse(query) {
         let name = name.into_owned();
         if params.repeated.contains(&name) {
             continue;
@@ -42,4 +41,50 @@ pub fn callback_parameters(query: &str) -> CallbackParams {
         }
     }
     params
+}
+
+/// The door for fuzzing: reads `query` as the callback would.
+///
+/// # Panics
+/// If a parameter that came twice is taken for one that came once.
+pub fn fuzz_callback_query(query: &[u8]) {
+    let params = parameters(query);
+    assert!(params.repeated.iter().all(|name| !params.values.contains_key(name)));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use valetkey_domain::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn parameters_plain_query_read() {
+        let params = parameters(b"code=a%2Bb&state=s+t&iss=https%3A%2F%2Fp.example&empty=&flag");
+        let values: Vec<_> =
+            params.values.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
+        let expected =
+            [("code", "a+b"), ("empty", ""), ("flag", ""), ("iss", "https://p.example"), ("state", "s t")];
+        assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn parameters_given_twice_or_more_set_aside() {
+        let params = parameters(b"code=a&state=x&code=b&code=c&code=d");
+        assert_eq!(params.repeated, ["code"]);
+        assert!(!params.values.contains_key("code") && params.values.contains_key("state"));
+    }
+
+    proptest! {
+        #[test]
+        fn parameters_any_bytes_never_panic(query in proptest::collection::vec(any::<u8>(), 0..512)) {
+            fuzz_callback_query(&query);
+        }
+
+        #[test]
+        fn parameters_query_like_text_never_panics(query in "([a-c]?=?[a-z%+&=;#\u{0}-\u{ff}]{0,8}&?){0,40}") {
+            fuzz_callback_query(query.as_bytes());
+        }
+    }
 }

@@ -8,13 +8,13 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use valetkey_domain::Error;
-use valetkey_engine::{LinkPage, LinkStep, StartOutcome, SubmitOutcome};
+use valetkey_engine::{LinkPage, LinkStep, ScopeLine, StartOutcome, SubmitOutcome};
 
 use super::{
     cookie,
     form::{CREDENTIAL_STEP, Form},
     outcome::{self, Outcomes},
-    scopes::{ScopeWords, in_words},
+    scopes::shown,
     site::{Site, respond},
     words,
 };
@@ -28,7 +28,7 @@ struct Page<'a> {
     asker_initial: String,
     connector_initial: String,
     page: &'a LinkPage,
-    scopes: Vec<ScopeWords<'a>>,
+    scopes: Vec<&'a ScopeLine>,
     step: &'static str,
     fields: Vec<Field<'a>>,
     wrong: Option<Wrong>,
@@ -40,6 +40,7 @@ struct Field<'a> {
     name: &'a str,
     label: &'a str,
     help: Option<&'a str>,
+    help_url: Option<&'a str>,
     secret: bool,
     required: bool,
     placeholder: Option<&'a str>,
@@ -130,7 +131,7 @@ fn show(app: &App, page: &LinkPage, error: Option<&Error>) -> Response {
         asker_initial: initial(app_name.unwrap_or("?")),
         connector_initial: initial(&page.connector_name),
         page,
-        scopes: in_words(&page.scopes),
+        scopes: shown(&page.scopes),
         step: match page.step {
             LinkStep::EnterCredential(_) => CREDENTIAL_STEP,
             LinkStep::GoToProvider | LinkStep::Confirm => "start",
@@ -156,7 +157,7 @@ fn input<'a>(at: usize, field: &'a valetkey_engine::FormField, error: Option<&Er
             .iter()
             .find(|violation| violation.field.rsplit('.').next() == Some(&field.name))
     });
-    let described_by = match (violation.is_some(), field.help.is_some()) {
+    let described_by = match (violation.is_some(), field.help.is_some() || field.help_url.is_some()) {
         (true, true) => Some(format!("wrong-{at} help-{at}")),
         (true, false) => Some(format!("wrong-{at}")),
         (false, true) => Some(format!("help-{at}")),
@@ -166,6 +167,7 @@ fn input<'a>(at: usize, field: &'a valetkey_engine::FormField, error: Option<&Er
         name: &field.name,
         label: &field.label,
         help: field.help.as_deref(),
+        help_url: field.help_url.as_deref().filter(|url| url.starts_with("https://")),
         secret: field.secret,
         required: field.required,
         placeholder: field.placeholder.as_deref(),

@@ -14,7 +14,7 @@ mod scopes;
 mod site;
 mod words;
 
-pub use callback::callback_parameters;
+pub use callback::fuzz_callback_query;
 
 use axum::{
     Router,

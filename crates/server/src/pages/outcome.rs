@@ -8,7 +8,6 @@ use valetkey_domain::Error;
 use valetkey_engine::{CallbackOutcome, DonePage, FailurePage};
 
 use super::{
-    scopes::{ScopeWords, in_words},
     site::{Site, respond},
     words::{self, Words},
 };
@@ -24,7 +23,7 @@ struct Done<'a> {
     site: Site,
     heading: String,
     label: Option<&'a str>,
-    missing_scopes: Vec<ScopeWords<'a>>,
+    missing_scopes: &'a [String],
     app_name: Option<&'a str>,
 }
 
@@ -70,7 +69,7 @@ impl<'a> Outcomes<'a> {
             site: Site::of(&self.app.options),
             heading,
             label: page.label.as_deref(),
-            missing_scopes: in_words(&page.missing_scopes),
+            missing_scopes: &page.missing_scopes,
             app_name: self.app.options.app_name.as_deref(),
         };
         respond(StatusCode::OK, &view)
