@@ -14,6 +14,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{
     connector::Connector,
+    oauth,
     tool::{self, Tool},
 };
 
@@ -237,10 +238,8 @@ fn require_scopes(prepared: &Prepared, account: &Account) -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
-    let asked: &[String] = match connector.auth.oauth() {
-        Some(profile) if connection.scopes.is_empty() => &profile.scopes.default,
-        _ => &connection.scopes,
-    };
+    let asked = connector.auth.oauth().map(|profile| oauth::requested_scopes(profile, &connection.scopes));
+    let asked = asked.unwrap_or_default();
     let list = missing.join("\", \"");
     let mut error = Error::new(ErrorCode::InsufficientScope)
         .message(format!(
@@ -248,7 +247,7 @@ fn require_scopes(prepared: &Prepared, account: &Account) -> Result<(), Error> {
             tool.name
         ))
         .connection(&connection.id);
-    if !tool.missing_scopes(asked).is_empty() && !asked.is_empty() {
+    if !tool.missing_scopes(&asked).is_empty() {
         error = error.cause("The connection does not ask for the scope.").remedy(
             RemedyAction::ConfigureConnection,
             format!("Add the scope \"{list}\" to the connection \"{}\".", connection.name),

@@ -246,7 +246,8 @@ impl Engine {
         };
         let by_client = matches!(connector.auth, Auth::ClientCredentials(_));
         let reply = if by_client {
-            oauth::client_credentials(&self.0.egress, &config, &account.scopes, now).await
+            let scopes = oauth::requested_scopes(profile, &connection.scopes);
+            oauth::client_credentials(&self.0.egress, &config, &scopes, now).await
         } else {
             oauth::refresh(&self.0.egress, &config, tokens, &account.scopes, now).await
         };
