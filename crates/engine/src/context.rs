@@ -7,8 +7,8 @@ use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
-    Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, EventId, SealedBlob, SecretString, Store,
-    StoreError, Time, event::NewEvent, sealed::SealContext,
+    AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, EventId, SealedBlob,
+    SecretString, Store, StoreError, Time, event::NewEvent, sealed::SealContext,
 };
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
@@ -29,6 +29,10 @@ pub trait Sealer: Send + Sync + 'static {
     /// Opens what was sealed for exactly this place.
     async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error>;
 }
+
+/// How many attempts with refused forms are remembered, and for how long.
+const REJECTED_ATTEMPTS: u64 = 10_000;
+const REJECTIONS_LAST: Duration = Duration::from_secs(24 * 3600);
 
 /// What an engine is built from.
 pub struct EngineParts {
@@ -108,6 +112,8 @@ pub(crate) struct Inner {
     /// Refreshes under way and the like.
     pub(crate) calls: Calls,
     pub(crate) signing_keys: SigningKeys,
+    /// How often the form of an attempt was refused.
+    pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
 }
@@ -128,6 +134,10 @@ impl Engine {
             tasks: TaskTracker::new(),
             calls: Calls::default(),
             signing_keys: SigningKeys::default(),
+            rejections: Cache::builder()
+                .max_capacity(REJECTED_ATTEMPTS)
+                .time_to_live(REJECTIONS_LAST)
+                .build(),
             verified_tokens: Cache::new(VERIFIED_TOKENS),
         }))
     }

@@ -1,6 +1,6 @@
 //! The history of accounts and connections.
 
-use valetkey_domain::{Caller, Error, Event, Page, PageRequest, store::EventFilter};
+use valetkey_domain::{Caller, Error, Event, Page, PageRequest, Permission, store::EventFilter};
 
 use crate::Engine;
 
@@ -9,13 +9,18 @@ impl Engine {
     /// too unless the filter names an account.
     ///
     /// # Errors
-    /// `permission_denied`; `account_not_found` and `connection_not_found` for ids that are not the caller's.
+    /// `permission_denied`. Ids that are not the caller's match nothing; the history of a deleted account or
+    /// connection stays readable.
     pub async fn list_events(
         &self,
-        _caller: &Caller,
-        _filter: &EventFilter,
-        _page: &PageRequest,
+        caller: &Caller,
+        filter: &EventFilter,
+        page: &PageRequest,
     ) -> Result<Page<Event>, Error> {
-        Err(Error::internal("not written yet"))
+        caller.require(Permission::AccountsRead)?;
+        if filter.account.is_none() {
+            caller.require(Permission::ConnectionsRead)?;
+        }
+        Ok(self.0.store.events(&caller.environment, filter, page).await?)
     }
 }

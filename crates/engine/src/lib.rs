@@ -16,7 +16,6 @@ mod credentials;
 mod events;
 mod execute;
 mod executions;
-mod identity;
 pub mod keyring;
 mod links;
 mod proxy;

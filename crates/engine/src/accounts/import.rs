@@ -54,6 +54,7 @@ impl Engine {
                     credential: Credential::OAuth(tokens),
                     requested,
                     source: Source::Imported,
+                    auth_request: None,
                 })
             }
             NewCredential::Static(fields) => {

@@ -105,7 +105,10 @@ impl Engine {
         let attempt = &scene.attempt;
         let ours = is_bound_to(attempt, browser);
         let usable = match attempt.phase {
-            AuthPhase::Created | AuthPhase::Opened | AuthPhase::Redirected | AuthPhase::Failed => true,
+            AuthPhase::Created | AuthPhase::Opened | AuthPhase::Redirected => true,
+            // The user may have declined by mistake. What failed for another browser's or the link's sake has no
+            // browser any more.
+            AuthPhase::Failed => ours,
             // An exchange that a crash interrupted stays in this phase: its code is lost, the user may begin anew.
             AuthPhase::Exchanging => self.exchange_is_over(attempt),
             AuthPhase::AwaitingVerification | AuthPhase::Completed => false,

@@ -1,11 +1,23 @@
 //! The way back from the provider.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use valetkey_domain::SecretString;
+use serde_json::json;
+use valetkey_domain::{
+    AuthPhase, AuthRequest, ConnectionId, Error, ErrorCode, ExposeSecret, SecretString,
+    event::{EventKind, NewEvent},
+};
+use valetkey_upstream::{connector::Connector, oauth};
 
-use super::CallbackOutcome;
-use crate::Engine;
+use super::{
+    CallbackOutcome, FailurePage,
+    attempt::{Scene, browser_hash, is_bound_to, well_formed},
+    outcome::Ending,
+};
+use crate::{Engine, clients::sha256, context::target};
+
+/// The longest time between redirect and callback.
+const LONGEST_STATE_TTL: Duration = Duration::from_secs(600);
 
 /// The query (or form) parameters of a callback, as they came. A parameter that came twice is not here: name it in
 /// `repeated`.
@@ -17,19 +29,197 @@ pub struct CallbackParams {
     pub repeated: Vec<String>,
 }
 
+impl CallbackParams {
+    /// A parameter that came exactly once and is not empty.
+    fn one(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.expose_secret()).filter(|value| !value.is_empty())
+    }
+
+    fn is_repeated(&self, name: &str) -> bool {
+        self.repeated.iter().any(|repeated| repeated == name)
+    }
+
+    /// The provider's words for an event: one line, bounded, without the secrets of this very callback.
+    fn quoted(&self, name: &str, names: &ParamNames, limit: usize) -> Option<String> {
+        let mut text = self.one(name)?.to_owned();
+        for secret in [self.one(&names.state), self.one(&names.code)].into_iter().flatten() {
+            text = text.replace(secret, "[redacted]");
+        }
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect();
+        Some(line)
+    }
+
+    /// The query as the token exchange may read it. A repeated parameter is in none of it.
+    fn plain(&self) -> BTreeMap<String, String> {
+        let pairs = self.values.iter().filter(|(name, _)| !self.is_repeated(name));
+        pairs.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
+    }
+}
+
+/// Prints names only: the values are codes and states.
+impl std::fmt::Debug for CallbackParams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallbackParams")
+            .field("names", &self.values.keys().collect::<Vec<_>>())
+            .field("repeated", &self.repeated)
+            .finish()
+    }
+}
+
+/// What the provider calls its parameters.
+struct ParamNames {
+    state: String,
+    code: String,
+}
+
+impl ParamNames {
+    fn of(connector: Option<&Connector>) -> Self {
+        let authorize = connector.and_then(|c| c.auth.oauth()).and_then(|profile| profile.authorize.as_ref());
+        Self {
+            state: authorize.map_or_else(|| "state".to_owned(), |a| a.state_param.clone()),
+            code: authorize.map_or_else(|| "code".to_owned(), |a| a.code_param.clone()),
+        }
+    }
+}
+
 impl Engine {
     /// Handles the provider's answer at `/oauth/callback/{connection_id}`. Every failure is an outcome with a page.
+    ///
+    /// The checks have a fixed order, from "whose is this" to "what does it say". Whoever is not the browser that
+    /// started the attempt cannot use it up; a state that came back from the right browser is used up whatever it
+    /// brought, and its code goes to the token endpoint at most once.
     pub async fn handle_callback(
         &self,
-        _connection_id: &str,
-        _params: CallbackParams,
-        _browser: Option<&SecretString>,
+        connection_id: &str,
+        params: CallbackParams,
+        browser: Option<&SecretString>,
     ) -> CallbackOutcome {
-        CallbackOutcome::Failed(Box::new(super::FailurePage {
-            error: valetkey_domain::Error::internal("not written yet"),
-            connector_name: None,
-            retry_url: None,
-            still_connected: false,
-        }))
+        match self.callback(connection_id, &params, browser).await {
+            Ok(outcome) => outcome,
+            Err(error) => CallbackOutcome::Failed(Box::new(FailurePage::bare(error))),
+        }
     }
+
+    async fn callback(
+        &self,
+        connection_id: &str,
+        params: &CallbackParams,
+        browser: Option<&SecretString>,
+    ) -> Result<CallbackOutcome, Error> {
+        let path = connection_id.parse::<ConnectionId>().ok();
+        let addressed = match &path {
+            Some(id) => self.0.store.connection(id).await?,
+            None => None,
+        };
+        let connector = addressed.as_ref().and_then(|c| self.connector_of(c).ok());
+        let names = ParamNames::of(connector.map(|connector| &**connector));
+        let scene = self.scene_of_state(params, &names).await?;
+        let browser = browser_hash(browser);
+        let ours = is_bound_to(&scene.attempt, browser);
+
+        if scene.attempt.phase != AuthPhase::Redirected {
+            return self.refuse(&scene, ErrorCode::StateReused).await;
+        }
+        if self.state_is_expired(&scene.attempt) {
+            return match ours {
+                true => self.end(scene, Ending::refused(ErrorCode::StateExpired)).await,
+                false => self.refuse(&scene, ErrorCode::StateExpired).await,
+            };
+        }
+        if !ours {
+            return self.refuse(&scene, ErrorCode::BrowserMismatch).await;
+        }
+        // RFC 9700 §4.4.2.2: each connection has its own redirect URI; an answer at another one comes from another
+        // authorization server (S04).
+        if path.as_ref() != Some(&scene.attempt.connection) {
+            return self.end(scene, Ending::refused(ErrorCode::IssuerMismatch)).await;
+        }
+        self.answer(scene, params, &names).await
+    }
+
+    /// What the provider says, once it is known to be the provider's answer to this attempt.
+    async fn answer(
+        &self,
+        scene: Scene,
+        params: &CallbackParams,
+        names: &ParamNames,
+    ) -> Result<CallbackOutcome, Error> {
+        let connector = self.connector_of(&scene.connection)?;
+        let issuer = target(connector, &scene.connection, &scene.account.metadata).issuer()?;
+        // RFC 9207 §2.4; S05: after a mismatch nothing else of the answer counts, its error least of all.
+        let iss = params.values.get("iss").map(|iss| iss.expose_secret());
+        if params.is_repeated("iss") || oauth::check_issuer(&issuer, iss).is_err() {
+            return self.end(scene, Ending::refused(ErrorCode::IssuerMismatch)).await;
+        }
+        if let Err(disabled) = self.require_enabled(&scene.connection) {
+            return self.end(scene, Ending::of(&disabled)).await;
+        }
+        if params.is_repeated("error") || params.one("error").is_some() {
+            let ending = refusal(params, names);
+            return self.end(scene, ending).await;
+        }
+        let code = params.one(&names.code).filter(|_| !params.is_repeated(&names.code));
+        let Some(code) = code.map(SecretString::from) else {
+            return self.end(scene, Ending::new(ErrorCode::CodeMissing, json!({}))).await;
+        };
+        self.exchange(scene, code, params.plain()).await
+    }
+
+    async fn scene_of_state(&self, params: &CallbackParams, names: &ParamNames) -> Result<Scene, Error> {
+        let unknown = || Error::new(ErrorCode::StateUnknown);
+        if params.is_repeated(&names.state) {
+            return Err(unknown());
+        }
+        let state = params.one(&names.state).ok_or_else(|| Error::new(ErrorCode::StateMissing))?;
+        if !well_formed(state) {
+            return Err(unknown());
+        }
+        let hash = sha256(state.as_bytes());
+        let attempt = self.0.store.auth_request_by_state(&hash).await?.ok_or_else(unknown)?;
+        self.scene(attempt).await?.ok_or_else(unknown)
+    }
+
+    /// S02: ten minutes at most, whatever the settings say.
+    fn state_is_expired(&self, attempt: &AuthRequest) -> bool {
+        let ttl = self.0.settings.state_ttl.min(LONGEST_STATE_TTL);
+        attempt.redirected_at.is_none_or(|at| at + ttl <= self.now())
+    }
+
+    /// Refuses a callback without touching the attempt. The event is written once per attempt and reason: whoever
+    /// repeats a stolen address fills no history.
+    async fn refuse(&self, scene: &Scene, code: ErrorCode) -> Result<CallbackOutcome, Error> {
+        if self.0.calls.is_news(&format!("callback:{}:{}", scene.attempt.id, code.as_str())) {
+            let event = NewEvent::of_account(&scene.account, EventKind::CallbackRefused)
+                .code(code)
+                .data(json!({ "auth_request_id": scene.attempt.id.as_str() }));
+            self.commit(self.event(event)).await?;
+        }
+        Ok(self.failed(scene, Error::new(code), None))
+    }
+}
+
+/// The provider's refusal (RFC 6749 §4.1.2.1) as an ending.
+fn refusal(params: &CallbackParams, names: &ParamNames) -> Ending {
+    let error = params.quoted("error", names, 100);
+    let description = params.quoted("error_description", names, 500);
+    let evidence = json!({ "code": error, "message": description });
+    let about_redirect = description
+        .as_deref()
+        .map(str::to_ascii_lowercase)
+        .is_some_and(|text| text.contains("redirect_uri") || text.contains("redirect uri"));
+    let code = match error.as_deref().unwrap_or_default() {
+        "access_denied" | "user_denied" | "user_cancelled_login" | "user_cancelled_authorize" => {
+            ErrorCode::AccessDenied
+        }
+        "redirect_uri_mismatch" => ErrorCode::RedirectUriMismatch,
+        "invalid_request" if about_redirect => ErrorCode::RedirectUriMismatch,
+        "invalid_request" => ErrorCode::ProviderInvalidRequest,
+        "unauthorized_client" => ErrorCode::UnauthorizedClient,
+        "invalid_client" => ErrorCode::InvalidClient,
+        "invalid_scope" => ErrorCode::InvalidScope,
+        "server_error" => ErrorCode::ProviderServerError,
+        "temporarily_unavailable" => ErrorCode::ProviderTemporarilyUnavailable,
+        _ => ErrorCode::ProviderRefusedAuthorization,
+    };
+    Ending::new(code, evidence)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use valetkey_domain::{
-    Account, Change, Connection, Credential, Error, ErrorCode,
+    Account, AuthRequestId, Change, Connection, Credential, Error, ErrorCode,
     account::Grant,
     event::{EventKind, NewEvent},
 };
@@ -48,12 +48,14 @@ pub(crate) struct Obtained {
     /// The scopes that were asked for.
     pub(crate) requested: Vec<String>,
     pub(crate) source: Source,
+    /// The attempt that brought it, if one did.
+    pub(crate) auth_request: Option<AuthRequestId>,
 }
 
 impl Obtained {
     /// A grant that is nothing but its credential.
     pub(crate) fn plain(credential: Credential, source: Source) -> Self {
-        Self { grant: Grant::default(), credential, requested: Vec::new(), source }
+        Self { grant: Grant::default(), credential, requested: Vec::new(), source, auth_request: None }
     }
 
     /// What a token endpoint gave. Scopes that it does not mention are the requested ones (RFC 6749 §5.1).
@@ -68,7 +70,7 @@ impl Obtained {
             label: identity.label,
             metadata,
         };
-        Self { grant, credential: Credential::OAuth(reply.tokens), requested, source }
+        Self { grant, credential: Credential::OAuth(reply.tokens), requested, source, auth_request: None }
     }
 }
 
@@ -90,7 +92,7 @@ impl Engine {
         await_verification: bool,
         actor: &str,
     ) -> Result<StoredGrant, Error> {
-        let Obtained { grant, credential, requested, source } = obtained;
+        let Obtained { grant, credential, requested, source, auth_request } = obtained;
         let now = self.now();
         let (had_grant, subject_before, scopes_before) =
             (account.generation > 0, account.provider_subject.clone(), account.scopes.clone());
@@ -103,6 +105,9 @@ impl Engine {
             had_grant && subject_before.is_some() && subject_before != account.provider_subject;
         if let Value::Object(fields) = &mut event.data {
             fields.insert("source".into(), json!(source.as_str()));
+            if let Some(id) = &auth_request {
+                fields.insert("auth_request_id".into(), json!(id.as_str()));
+            }
             if subject_changed {
                 fields.insert("provider_account_changed".into(), json!(true));
             }
@@ -114,7 +119,9 @@ impl Engine {
             sealed,
             at: now,
         };
-        let mut changes = vec![put, self.event(event)];
+        // The grant of before is replaced for good: nothing may bring it back.
+        let drop = Change::DropPreviousCredentials { account: account.id.clone(), keep: account.generation };
+        let mut changes = vec![put, drop, self.event(event)];
 
         // S09: what was granted counts, not what was asked for; a difference is told.
         let connector = self.connector_of(connection)?;

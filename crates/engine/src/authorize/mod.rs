@@ -8,6 +8,7 @@
 
 mod attempt;
 mod callback;
+mod exchange;
 mod grant;
 mod open;
 mod outcome;

@@ -1,8 +1,10 @@
 //! Trying a credential out.
 
-use valetkey_domain::{Account, Connection, Credential, Error};
+use serde_json::json;
+use valetkey_domain::{Account, Connection, Credential, Error, ErrorCode};
+use valetkey_upstream::tool::{self, Mask};
 
-use crate::Engine;
+use crate::{Engine, context::target};
 
 impl Engine {
     /// Makes the connector's cheapest read call with `credential`. A connector without one is not probed.
@@ -11,10 +13,36 @@ impl Engine {
     /// `credential_rejected` if the provider does not accept it; `upstream_…` if it cannot be asked.
     pub(crate) async fn probe(
         &self,
-        _connection: &Connection,
-        _account: &Account,
-        _credential: &Credential,
+        connection: &Connection,
+        account: &Account,
+        credential: &Credential,
     ) -> Result<(), Error> {
-        Err(Error::internal("not written yet"))
+        let connector = self.connector_of(connection)?;
+        let Some(tool) = connector.probe.as_deref().and_then(|name| connector.tool(name)) else {
+            return Ok(());
+        };
+        let target = target(connector, connection, &account.metadata);
+        let mut request = tool::render(&target, tool, &json!({}))?;
+        tool::attach_credential(&target, Some(tool), credential, &mut request)?;
+        let answer = self.0.egress.send(request, self.call_limits()).await?;
+        match tool::shape(tool, &answer) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Mask::of(credential).error(rejection(error))),
+        }
+    }
+}
+
+/// What the provider's answer to a probe says about the credential. A 403 counts too: many providers answer a wrong
+/// key so, and a key that may not even make the cheapest call is of no use.
+fn rejection(error: Error) -> Error {
+    match error.code() {
+        ErrorCode::UpstreamUnauthorized | ErrorCode::UpstreamForbidden | ErrorCode::InsufficientScope => {
+            let rejected = Error::new(ErrorCode::CredentialRejected);
+            match error.details().provider.clone() {
+                Some(evidence) => rejected.provider(evidence),
+                None => rejected,
+            }
+        }
+        _ => error,
     }
 }

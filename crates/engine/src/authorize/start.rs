@@ -1,10 +1,30 @@
 //! The step from the hosted page to the provider.
 
+use serde_json::json;
 use url::Url;
-use valetkey_domain::{Error, SecretString};
+use valetkey_domain::{
+    AuthPhase, AuthRequest, Change, Changes, Error, ErrorCode, SecretString,
+    event::{EventKind, NewEvent},
+    sealed::SealContext,
+};
+use valetkey_upstream::{
+    connector::{Auth, OAuthProfile, Pkce},
+    oauth::{self, pkce},
+};
 
-use super::CallbackOutcome;
-use crate::Engine;
+use super::{
+    CallbackOutcome,
+    attempt::{Scene, check_form},
+    outcome::Ending,
+};
+use crate::{
+    Engine,
+    clients::{random_text, sha256},
+    context::target,
+};
+
+/// Who acts when an end user does.
+pub(super) const END_USER: &str = "end_user";
 
 /// Where the browser goes after *Continue*.
 #[derive(Debug)]
@@ -24,10 +44,173 @@ impl Engine {
     /// `connection_not_configured`, `shared_credentials_unavailable`.
     pub async fn start_authorization(
         &self,
-        _token: &str,
-        _browser: Option<&SecretString>,
-        _form_token: &str,
+        token: &str,
+        browser: Option<&SecretString>,
+        form_token: &str,
     ) -> Result<StartOutcome, Error> {
-        Err(Error::internal("not written yet"))
+        let browser = check_form(token, browser, form_token)?;
+        let scene = self.scene_of_link(token).await?;
+        self.require_usable(&scene, Some(browser))?;
+        let connector = self.connector_of(&scene.connection)?.clone();
+        match &connector.auth {
+            Auth::OAuth(profile) => self.redirect(&scene, browser, profile).await.map(StartOutcome::Redirect),
+            Auth::ClientCredentials(_) | Auth::None => {
+                let outcome = self.without_user(scene, browser).await?;
+                Ok(StartOutcome::Ended(Box::new(outcome)))
+            }
+            Auth::Static(..) => {
+                Err(Error::new(ErrorCode::InvalidRequest).message("This link asks for a filled-in form."))
+            }
+        }
+    }
+
+    async fn redirect(&self, scene: &Scene, browser: [u8; 32], profile: &OAuthProfile) -> Result<Url, Error> {
+        let (mut attempt, mut changes) = self.next_attempt(scene)?;
+        let first = scene.attempt.browser_hash.is_none();
+        // S01, S02: both 256 bits, fresh with every start.
+        let state = SecretString::from(random_text(&*self.0.entropy).as_str());
+        let verifier = profile
+            .authorize
+            .as_ref()
+            .filter(|authorize| authorize.pkce == Pkce::S256)
+            .map(|_| pkce::verifier(&*self.0.entropy));
+        let url = self.authorize_url(scene, profile, &state, verifier.as_ref()).await?;
+
+        attempt.code_verifier = match &verifier {
+            Some(verifier) => Some(self.seal_verifier(&attempt, verifier).await?),
+            None => None,
+        };
+        use valetkey_domain::ExposeSecret;
+        attempt.state_hash = Some(sha256(state.expose_secret().as_bytes()));
+        attempt.browser_hash = Some(browser);
+        attempt.phase = AuthPhase::Redirected;
+        attempt.redirected_at = Some(self.now());
+        if first {
+            changes = changes.and(self.event(self.opened_event(scene)));
+        }
+        let event =
+            NewEvent::of_account(&scene.account, EventKind::AuthorizationStarted).by(END_USER).data(json!({
+                "auth_request_id": attempt.id.as_str(),
+                "scopes": attempt.scopes,
+                "pkce": verifier.is_some(),
+                "provider": url.host_str(),
+            }));
+        changes = changes.and(self.event(event));
+        let write = match attempt.id == scene.attempt.id {
+            true => Change::UpdateAuthRequest(attempt),
+            false => Change::InsertAuthRequest(attempt),
+        };
+        self.commit(Changes::from(write).with(changes)).await.map_err(lost_race)?;
+        Ok(url)
+    }
+
+    /// The attempt to go on with: the link's own, or a repetition of it if that one has ended.
+    fn next_attempt(&self, scene: &Scene) -> Result<(AuthRequest, Changes), Error> {
+        let mut old = scene.attempt.clone();
+        old.version += 1;
+        match old.phase {
+            AuthPhase::Failed => Ok((self.repeated(scene)?.0, Changes::new())),
+            AuthPhase::Exchanging => {
+                // Nobody knows what became of the exchange; the history shall say so.
+                old.phase = AuthPhase::Failed;
+                old.failure = Some(ErrorCode::ExchangeFailed);
+                old.code_verifier = None;
+                let event = NewEvent::of_account(&scene.account, EventKind::AuthorizationFailed)
+                    .code(ErrorCode::ExchangeFailed)
+                    .data(json!({ "auth_request_id": old.id.as_str(), "outcome": "unknown" }));
+                let changes = Changes::from(Change::UpdateAuthRequest(old)).and(self.event(event));
+                Ok((self.repeated(scene)?.0, changes))
+            }
+            _ => Ok((old, Changes::new())),
+        }
+    }
+
+    async fn authorize_url(
+        &self,
+        scene: &Scene,
+        profile: &OAuthProfile,
+        state: &SecretString,
+        verifier: Option<&SecretString>,
+    ) -> Result<Url, Error> {
+        let connector = self.connector_of(&scene.connection)?;
+        let client = self.oauth_client(&scene.connection).await?;
+        let config = oauth::ClientConfig {
+            target: target(connector, &scene.connection, &scene.account.metadata),
+            profile,
+            client_id: &client.id,
+            client_secret: None,
+            redirect_uri: &self.redirect_uri(&scene.connection),
+        };
+        let challenge = verifier.map(pkce::challenge);
+        oauth::authorize_url(&config, &scene.attempt.scopes, state, challenge.as_deref())
+    }
+
+    /// Authorizes where there is nothing to ask the user.
+    async fn without_user(&self, mut scene: Scene, browser: [u8; 32]) -> Result<CallbackOutcome, Error> {
+        let (mut attempt, changes) = self.next_attempt(&scene)?;
+        let first = scene.attempt.browser_hash.is_none();
+        attempt.phase = AuthPhase::Exchanging;
+        attempt.browser_hash = Some(browser);
+        attempt.redirected_at = Some(self.now());
+        let write = match attempt.id == scene.attempt.id {
+            true => Change::UpdateAuthRequest(attempt.clone()),
+            false => Change::InsertAuthRequest(attempt.clone()),
+        };
+        let opened = first.then(|| self.event(self.opened_event(&scene)));
+        self.commit(Changes::from(write).with(changes).and_maybe(opened)).await.map_err(lost_race)?;
+        scene.attempt = attempt;
+        let engine = self.clone();
+        // Not cancelled by a user who leaves: what the provider gives must be stored.
+        let work = self.0.tasks.spawn(async move {
+            match engine.userless(&scene.connection).await {
+                Ok(Some(obtained)) => engine.finish(scene, obtained).await,
+                Ok(None) => Err(Error::internal("a connector that needs a user was not asked for one")),
+                Err(error) => engine.end(scene, Ending::of(&error)).await,
+            }
+        });
+        work.await.map_err(Error::internal)?
+    }
+
+    /// The event of a link that was opened for good: *Continue* was pressed.
+    pub(super) fn opened_event(&self, scene: &Scene) -> NewEvent {
+        NewEvent::of_account(&scene.account, EventKind::LinkOpened)
+            .by(END_USER)
+            .data(json!({ "auth_request_id": scene.attempt.id.as_str() }))
+    }
+
+    async fn seal_verifier(
+        &self,
+        attempt: &AuthRequest,
+        verifier: &SecretString,
+    ) -> Result<valetkey_domain::SealedBlob, Error> {
+        use valetkey_domain::ExposeSecret;
+        self.0.keyring.seal(verifier_context(attempt), verifier.expose_secret().as_bytes()).await
+    }
+
+    /// The PKCE verifier of an attempt that was started with one.
+    pub(super) async fn open_verifier(&self, attempt: &AuthRequest) -> Result<Option<SecretString>, Error> {
+        let Some(sealed) = &attempt.code_verifier else { return Ok(None) };
+        let bytes = self.0.keyring.open(verifier_context(attempt), sealed).await?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Error::new(ErrorCode::SealRefused))?;
+        Ok(Some(SecretString::from(text)))
+    }
+}
+
+fn verifier_context(attempt: &AuthRequest) -> SealContext<'_> {
+    SealContext {
+        environment: attempt.environment.as_str(),
+        record: attempt.id.as_str(),
+        field: "pkce_verifier",
+        generation: 0,
+    }
+}
+
+/// Somebody else went on with the same attempt at the same moment: another tab, or another browser.
+pub(super) fn lost_race(error: Error) -> Error {
+    match error.code() {
+        ErrorCode::Conflict => Error::new(ErrorCode::LinkUsed).message(
+            "This link was used in another window at the same moment. Go on there, or reload this page.",
+        ),
+        _ => error,
     }
 }

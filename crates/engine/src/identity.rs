@@ -1,1 +1,0 @@
-//! Who the user is at the provider.
