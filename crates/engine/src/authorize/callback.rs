@@ -162,7 +162,7 @@ impl Engine {
         let Some(code) = code.map(SecretString::from) else {
             return self.end(scene, Ending::new(ErrorCode::CodeMissing, json!({}))).await;
         };
-        self.exchange(scene, code, params.plain()).await
+        self.redeem(scene, code, params.plain()).await
     }
 
     async fn scene_of_state(&self, params: &CallbackParams, names: &ParamNames) -> Result<Scene, Error> {

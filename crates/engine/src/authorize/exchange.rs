@@ -29,7 +29,7 @@ impl From<Error> for Unobtained {
 
 impl Engine {
     /// Takes the attempt and exchanges the code. Of several callbacks with one state, storage lets one through.
-    pub(super) async fn exchange(
+    pub(super) async fn redeem(
         &self,
         mut scene: Scene,
         code: SecretString,
@@ -46,11 +46,11 @@ impl Engine {
         }
         let engine = self.clone();
         // In a task of its own: a user who closes the window does not lose the grant that is just being made.
-        let work = self.0.tasks.spawn(async move { engine.exchanged(scene, code, callback).await });
+        let work = self.0.tasks.spawn(async move { engine.redeemed(scene, code, callback).await });
         work.await.map_err(Error::internal)?
     }
 
-    async fn exchanged(
+    async fn redeemed(
         self,
         scene: Scene,
         code: SecretString,
