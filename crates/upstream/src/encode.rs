@@ -24,8 +24,9 @@ pub(crate) fn path_segment(value: &str) -> Result<String, &'static str> {
     if value.is_empty() {
         return Err("is empty");
     }
-    if value == "." || value == ".." {
-        return Err("may not be \".\" or \"..\"");
+    // Servers that decode `%2F` before they fold the path would climb on `a%2F..`.
+    if value.split(['/', '\\']).any(|part| part == "." || part == "..") {
+        return Err("may not hold \".\" or \"..\" as a part of a path");
     }
     if value.chars().any(char::is_control) {
         return Err("holds a control character");

@@ -39,6 +39,10 @@ pub(crate) enum Filter {
     GmailMessage,
     /// Upper case.
     Upper,
+    /// `true` if there is a value, whatever it is.
+    AsTrue,
+    /// `false` if there is a value, whatever it is.
+    AsFalse,
 }
 
 /// The value does not fit the filter.
@@ -104,6 +108,8 @@ impl Filter {
             "list" => Self::List,
             "gmail_message" => Self::GmailMessage,
             "upper" => Self::Upper,
+            "as_true" => Self::AsTrue,
+            "as_false" => Self::AsFalse,
             _ => return None,
         })
     }
@@ -132,6 +138,8 @@ impl Filter {
             Self::List => Value::Array(vec![value.clone()]),
             Self::GmailMessage => gmail::readable(value),
             Self::Upper => Value::String(text()?.to_uppercase()),
+            Self::AsTrue => Value::Bool(true),
+            Self::AsFalse => Value::Bool(false),
         }))
     }
 }

@@ -99,7 +99,7 @@ impl Tool {
         };
         object.entry("type").or_insert(json!("object"));
         object.entry("properties").or_insert(json!({}));
-        schema::strict(&mut schema);
+        schema::strict(&mut schema, "input")?;
         let validator = jsonschema::draft202012::new(&schema)
             .map_err(|error| (format!("input{}", error.instance_path()), error.to_string()))?;
         let request = Request::new(file.request)?;

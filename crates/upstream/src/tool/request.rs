@@ -201,7 +201,7 @@ fn templates(place: &str, fields: &BTreeMap<String, Value>) -> Result<Vec<(Strin
             if name.is_empty() || !name.chars().all(plain) {
                 return Err((place, "is not a parameter name".into()));
             }
-            if json.is_object() {
+            if json.as_object().is_some_and(|fields| !fields.keys().any(|key| key.starts_with('$'))) {
                 return Err((place, "a parameter is a text, a number or a list".into()));
             }
             Ok((name.clone(), template(&place, json)?))

@@ -4,21 +4,61 @@ use jsonschema::{ValidationError, error::ValidationErrorKind};
 use serde_json::{Value, json};
 use valetkey_domain::{Error, ErrorCode};
 
-/// Closes every object of the schema that does not say otherwise: a misspelt field is an error, not ignored.
-pub(super) fn strict(schema: &mut Value) {
-    let Some(object) = schema.as_object_mut() else { return };
+/// The keywords that a file may use. JSON Schema ignores unknown ones, so a misspelt `maxLenght` would check nothing.
+const KEYWORDS: [&str; 25] = [
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "const",
+    "default",
+    "description",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "oneOf",
+    "pattern",
+    "properties",
+    "required",
+    "type",
+];
+
+/// Refuses unknown keywords and fields without a description, and closes every object that does not say otherwise: a
+/// misspelt input is an error, not ignored.
+pub(super) fn strict(schema: &mut Value, place: &str) -> Result<(), (String, String)> {
+    let Some(object) = schema.as_object_mut() else { return Ok(()) };
+    if let Some(unknown) = object.keys().find(|keyword| !KEYWORDS.contains(&keyword.as_str())) {
+        return Err((format!("{place}.{unknown}"), "is not a keyword of input schemas".into()));
+    }
     if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.values_mut().for_each(strict);
+        for (name, property) in properties {
+            let place = format!("{place}.properties.{name}");
+            if property.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err((place, "has no description; models read it".into()));
+            }
+            strict(property, &place)?;
+        }
         object.entry("additionalProperties").or_insert(json!(false));
     }
     if let Some(items) = object.get_mut("items") {
-        strict(items);
+        strict(items, &format!("{place}.items"))?;
     }
     for keyword in ["anyOf", "oneOf", "allOf"] {
         for branch in object.get_mut(keyword).and_then(Value::as_array_mut).into_iter().flatten() {
-            strict(branch);
+            strict(branch, &format!("{place}.{keyword}"))?;
         }
     }
+    Ok(())
 }
 
 /// Most faults named in one error.

@@ -1,10 +1,11 @@
 //! The template language of tools: JSON in which text in braces stands for values.
 //!
 //! - `"{a.b}"` alone is the value itself, with its type; amid other text it is the value as text.
-//! - A field whose template has no value is omitted; so is an object of which every field was omitted.
+//! - A field whose template has no value is omitted; so is an inner object or list of which no placeholder has one,
+//!   constants beside them included.
 //! - `"{a || b || 'text'}"` is the first that is there, `"{a | join}"` the value passed through a filter.
 //! - `{$each: "{list}", as: …}` is the list with every item through the inner template, where `{.}` is the item and
-//!   `{.name}` a field of it. `$mime` builds a mail message (see [`super::mime`]).
+//!   `{.name}` a field of it. `{$join: […], with: " and "}` is those items that are there, as one text. `$mime` builds a mail message (see [`super::mime`]).
 //! - `{{` and `}}` are braces; a field name that begins with `$` is written `$$`.
 //!
 //! There is nothing more: no loops, no arithmetic, no conditions but presence.
@@ -31,6 +32,7 @@ pub(crate) enum Template {
     Object(Vec<(String, Template)>),
     Array(Vec<Template>),
     Each { list: Expr, of: Box<Template> },
+    Join { items: Vec<Template>, with: String },
     Mime(Box<mime::MailTemplate>),
 }
 
@@ -76,6 +78,51 @@ pub(crate) struct Misfit {
     pub(crate) path: String,
     /// What is wrong with it.
     pub(crate) message: String,
+}
+
+/// A filled template: its value, and whether its placeholders found anything (`None` if it has none).
+struct Filled {
+    value: Option<Value>,
+    found: Option<bool>,
+}
+
+impl Filled {
+    fn of(value: Option<Value>) -> Self {
+        Self { found: Some(value.is_some()), value }
+    }
+}
+
+fn fill_fields(
+    fields: &[(String, Template)],
+    scope: Scope<'_>,
+) -> Result<(Map<String, Value>, Option<bool>), Misfit> {
+    let mut object = Map::new();
+    let mut found = None;
+    for (name, template) in fields {
+        let filled = template.fill_inner(scope)?;
+        found = match (found, filled.found) {
+            (Some(any), Some(this)) => Some(any || this),
+            (any, this) => any.or(this),
+        };
+        if let Some(value) = filled.value {
+            object.insert(name.clone(), value);
+        }
+    }
+    Ok((object, found))
+}
+
+fn fill_text(pieces: &[TextPiece], scope: Scope<'_>) -> Result<Option<String>, Misfit> {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            TextPiece::Literal(literal) => out.push_str(literal),
+            TextPiece::Hole(expr) => match expr.text(scope)? {
+                Some(text) => out.push_str(&text),
+                None => return Ok(None),
+            },
+        }
+    }
+    Ok(Some(out))
 }
 
 /// Deepest nesting of a template.
@@ -152,6 +199,16 @@ impl Template {
                 };
                 Ok(Self::Each { list, of: Box::new(Self::parse_at(of, depth + 1)?) })
             }
+            Some("$join") => {
+                let (Some(Value::Array(items)), Some(Value::String(with)), 2) =
+                    (fields.get("$join"), fields.get("with"), fields.len())
+                else {
+                    return Err(InvalidTemplate::new("$join", "expected {$join: […], with: \", \"}"));
+                };
+                let items =
+                    items.iter().map(|item| Self::parse_at(item, depth + 1)).collect::<Result<_, _>>()?;
+                Ok(Self::Join { items, with: with.clone() })
+            }
             Some("$mime") => match fields.get("$mime") {
                 Some(Value::Object(parts)) if fields.len() == 1 => {
                     Ok(Self::Mime(Box::new(mime::MailTemplate::parse(parts)?)))
@@ -167,49 +224,50 @@ impl Template {
         }
     }
 
-    /// The value; `None` if the template has none.
+    /// The value; `None` if the template has none. The outermost object keeps its constants whatever happens.
     pub(crate) fn fill(&self, scope: Scope<'_>) -> Result<Option<Value>, Misfit> {
+        let Self::Object(fields) = self else { return Ok(self.fill_inner(scope)?.value) };
+        let (object, _) = fill_fields(fields, scope)?;
+        Ok(if object.is_empty() { None } else { Some(Value::Object(object)) })
+    }
+
+    fn fill_inner(&self, scope: Scope<'_>) -> Result<Filled, Misfit> {
         Ok(match self {
-            Self::Constant(value) => Some(value.clone()),
-            Self::Hole(expr) => expr.value(scope)?.map(Cow::into_owned),
-            Self::Text(pieces) => {
-                let mut out = String::new();
-                for piece in pieces {
-                    match piece {
-                        TextPiece::Literal(literal) => out.push_str(literal),
-                        TextPiece::Hole(expr) => match expr.text(scope)? {
-                            Some(text) => out.push_str(&text),
-                            None => return Ok(None),
-                        },
-                    }
-                }
-                Some(Value::String(out))
-            }
+            Self::Constant(value) => Filled { value: Some(value.clone()), found: None },
+            Self::Hole(expr) => Filled::of(expr.value(scope)?.map(Cow::into_owned)),
+            Self::Text(pieces) => Filled::of(fill_text(pieces, scope)?.map(Value::String)),
             Self::Object(fields) => {
-                let mut object = Map::new();
-                for (name, template) in fields {
-                    if let Some(value) = template.fill(scope)? {
-                        object.insert(name.clone(), value);
-                    }
-                }
-                if object.is_empty() { None } else { Some(Value::Object(object)) }
+                let (object, found) = fill_fields(fields, scope)?;
+                Filled { value: (found != Some(false)).then_some(Value::Object(object)), found }
             }
             Self::Array(items) => {
-                let filled = items.iter().map(|item| item.fill(scope)).collect::<Result<Vec<_>, _>>()?;
-                let filled: Vec<_> = filled.into_iter().flatten().collect();
-                if filled.is_empty() && !items.is_empty() { None } else { Some(Value::Array(filled)) }
+                let filled =
+                    items.iter().map(|item| item.fill_inner(scope)).collect::<Result<Vec<_>, _>>()?;
+                let found = filled.iter().filter_map(|item| item.found).reduce(|any, found| any || found);
+                let values = filled.into_iter().filter_map(|item| item.value).collect();
+                Filled { value: (found != Some(false)).then_some(Value::Array(values)), found }
             }
             Self::Each { list, of } => match list.value(scope)?.as_deref() {
                 Some(Value::Array(items)) => {
                     let filled = items
                         .iter()
-                        .map(|item| of.fill(Scope { root: scope.root, item }))
+                        .map(|item| of.fill_inner(Scope { root: scope.root, item }))
                         .collect::<Result<Vec<_>, _>>()?;
-                    Some(Value::Array(filled.into_iter().flatten().collect()))
+                    Filled::of(Some(Value::Array(filled.into_iter().filter_map(|item| item.value).collect())))
                 }
-                _ => None,
+                _ => Filled::of(None),
             },
-            Self::Mime(mail) => mail.fill(scope)?.map(Value::String),
+            Self::Join { items, with } => {
+                let filled =
+                    items.iter().map(|item| item.fill_inner(scope)).collect::<Result<Vec<_>, _>>()?;
+                let texts: Vec<_> = filled
+                    .iter()
+                    .filter_map(|item| item.value.as_ref()?.as_str())
+                    .filter(|text| !text.is_empty())
+                    .collect();
+                Filled::of(if texts.is_empty() { None } else { Some(Value::String(texts.join(with))) })
+            }
+            Self::Mime(mail) => Filled::of(mail.fill(scope)?.map(Value::String)),
         })
     }
 
@@ -224,7 +282,9 @@ impl Template {
                 }
             }),
             Self::Object(fields) => fields.iter().for_each(|(_, template)| template.roots(out)),
-            Self::Array(items) => items.iter().for_each(|template| template.roots(out)),
+            Self::Array(items) | Self::Join { items, .. } => {
+                items.iter().for_each(|template| template.roots(out))
+            }
             Self::Each { list, of } => {
                 list.roots(out);
                 of.roots(out);
@@ -365,6 +425,9 @@ mod tests {
             Some(json!({"a": 3, "e": {}, "f": false})),
         );
         assert_eq!(fill(json!({"c": {"d": "{missing}"}}), &input), None);
+        let inner = json!({"c": {"d": "{missing}", "kind": "constant"}, "e": {"only": "constants"}});
+        assert_eq!(fill(inner, &input), Some(json!({"e": {"only": "constants"}})));
+        assert_eq!(fill(json!({"d": "{missing}", "kind": "root"}), &input), Some(json!({"kind": "root"})));
         assert_eq!(fill(json!(["{missing}", "{n}"]), &input), Some(json!([3])));
         assert_eq!(fill(json!("{missing || n}"), &input), Some(json!(3)));
         assert_eq!(fill(json!("{missing || 'a|b'}"), &input), Some(json!("a|b")));
@@ -381,6 +444,18 @@ mod tests {
             Some(json!([{"address": "a@x", "all": 1}, {"address": "b@x", "name": "B", "all": 1}])),
         );
         assert_eq!(fill(json!({"$each": "{missing}", "as": "{.}"}), &input), None);
+    }
+
+    #[test]
+    fn template_join_skips_what_is_absent() {
+        let template =
+            json!({"$join": ["name contains {name | quote}", "{raw}", "trashed = false"], "with": " and "});
+        assert_eq!(
+            fill(template.clone(), &json!({"name": "x"})),
+            Some(json!("name contains 'x' and trashed = false"))
+        );
+        assert_eq!(fill(template, &json!({"raw": "a or b"})), Some(json!("a or b and trashed = false")));
+        assert_eq!(fill(json!({"$join": ["{a}"], "with": ","}), &json!({})), None);
     }
 
     #[test]
