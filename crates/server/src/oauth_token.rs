@@ -9,19 +9,79 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::{Error, ErrorCode, ExposeSecret, SecretString};
 
-use crate::{error::ApiError, error::status_of, extract::read_body, state::App};
+use crate::{error::ApiError, error::status_of, extract::read_body, rest::Errors, state::App};
 
-/// The public keys as a JWK set (RFC 7517 §5).
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(token)).routes(routes!(keys))
+}
+
+/// The keys that sign access tokens
+///
+/// A JWK set (RFC 7517).
+#[utoipa::path(
+    get, path = "/keys", operation_id = "getKeys", tag = "api clients", security(()),
+    responses((status = OK, description = "The public keys", body = serde_json::Value), Errors)
+)]
 pub(crate) async fn keys(State(app): State<App>) -> Result<Response, ApiError> {
     let mut response = Json(app.engine.jwks().await?).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     Ok(response)
 }
 
-/// Issues an access token.
+/// What `POST /oauth/token` reads.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form, which is read by hand to follow RFC 6749 to the letter")]
+struct TokenRequest {
+    /// `client_credentials`
+    #[schema(example = "client_credentials")]
+    grant_type: String,
+    /// Here, or in an HTTP Basic header.
+    client_id: Option<String>,
+    /// Here, or in an HTTP Basic header.
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+}
+
+/// An access token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessToken)]
+struct TokenBody {
+    /// Send it as `Authorization: Bearer`.
+    access_token: String,
+    /// `Bearer`
+    token_type: &'static str,
+    /// For how many seconds it works.
+    expires_in: u64,
+    /// What it allows, by name, with spaces between.
+    scope: String,
+}
+
+/// What is wrong with a token request.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError)]
+struct RefusalBody {
+    /// `invalid_request`, `invalid_client`, `unsupported_grant_type` or another code.
+    error: &'static str,
+    /// What is wrong, in words.
+    error_description: String,
+}
+
+/// Issue an access token
+///
+/// The client credentials grant of OAuth 2.0 (RFC 6749 §4.4); errors have the shape of its §5.2.
+#[utoipa::path(
+    post, path = "/oauth/token", operation_id = "issueAccessToken", tag = "api clients", security(()),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = OK, description = "The token", body = TokenBody),
+        (status = "default", description = "Something is wrong", body = RefusalBody),
+    )
+)]
 pub(crate) async fn token(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let answer = match read(&parts.headers, body).await {
@@ -51,7 +111,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({"error": self.error, "error_description": self.description});
+        let body = RefusalBody { error: self.error, error_description: self.description };
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
@@ -80,12 +140,12 @@ impl From<Error> for Refusal {
 
 async fn issue(app: &App, credentials: Credentials) -> Result<Response, Refusal> {
     let token = app.engine.issue_access_token(&credentials.id, &credentials.secret).await?;
-    let body = json!({
-        "access_token": token.token.expose_secret(),
-        "token_type": "Bearer",
-        "expires_in": token.expires_in,
-        "scope": token.scopes.join(" "),
-    });
+    let body = TokenBody {
+        access_token: token.token.expose_secret().to_owned(),
+        token_type: "Bearer",
+        expires_in: token.expires_in,
+        scope: token.scopes.join(" "),
+    };
     // RFC 6749 §5.1: no-store (a header of every answer), and no-cache for HTTP/1.0 caches.
     Ok(([(header::PRAGMA, "no-cache")], Json(body)).into_response())
 }

@@ -5,7 +5,7 @@ use axum::{
     extract::{Request, State},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{any, get},
 };
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -20,9 +20,8 @@ use crate::{
 /// Every surface of the server on one router.
 #[must_use]
 pub fn router(engine: Engine, options: ServerOptions) -> Router {
-    let (native, description) = rest::routes().split_for_parts();
-    let app = App::new(engine.clone(), options.clone(), document(description, &options));
-    let closed = closed(native, &app);
+    let app = App::new(engine.clone(), options.clone(), document(&options));
+    let closed = closed(&app);
     let native = front::route_errors(public().merge(closed).with_state(app));
     let doors = Doors { native, compat: compat::routes(engine, &options) };
     front::before(Router::new().fallback(choose).with_state(doors), &options)
@@ -34,21 +33,29 @@ fn public() -> Router<App> {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/openapi.json", get(openapi))
-        .route("/oauth/token", post(oauth_token::token))
-        .route("/keys", get(oauth_token::keys))
+        .merge(oauth_token::routes().split_for_parts().0)
         .merge(pages::routes())
 }
 
 /// What needs a token.
-fn closed(native: Router<App>, app: &App) -> Router<App> {
-    native
+fn closed(app: &App) -> Router<App> {
+    rest::routes()
+        .split_for_parts()
+        .0
         .route("/proxy/", any(proxy::proxy))
         .route("/proxy/{*path}", any(proxy::proxy))
         .route_layer(from_fn_with_state(app.clone(), require_caller))
 }
 
+/// The OpenAPI document of the native API.
+#[must_use]
+pub fn description() -> OpenApi {
+    rest::routes().merge(oauth_token::routes()).into_openapi()
+}
+
 /// The description of the native API with this server's address. It does not change while the server runs.
-fn document(mut description: OpenApi, options: &ServerOptions) -> Bytes {
+fn document(options: &ServerOptions) -> Bytes {
+    let mut description = description();
     description.servers = Some(vec![Server::new(options.address_of(""))]);
     // Names and texts in maps and lists always serialize.
     description.to_json().unwrap_or_default().into()

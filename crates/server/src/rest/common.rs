@@ -2,12 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
 };
-use valetkey_domain::{Error, Page, PageRequest, SecretString};
+use valetkey_domain::{Error, PageRequest, SecretString};
 
 use crate::error::ApiError;
 
@@ -50,26 +50,40 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// One page of a list, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Page)]
-pub(crate) struct PageBody<T> {
-    /// The rows.
-    pub(crate) items: Vec<T>,
-    /// The `page_token` of the next page, if there is one.
-    pub(crate) next_page_token: Option<String>,
-    /// The `page_token` of the page before, if there is one.
-    pub(crate) previous_page_token: Option<String>,
-    /// How many rows match in all.
-    pub(crate) total_size: u64,
-}
+/// Defines the body of one list. A macro and not a generic type: the API description then refers to the schema of the
+/// rows instead of repeating it.
+macro_rules! page_body {
+    ($(#[$doc:meta])* $name:ident of $row:ty) => {
+        $(#[$doc])*
+        #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+        pub(crate) struct $name {
+            /// The rows.
+            items: Vec<$row>,
+            /// The `page_token` of the next page, if there is one.
+            next_page_token: Option<String>,
+            /// The `page_token` of the page before, if there is one.
+            previous_page_token: Option<String>,
+            /// How many rows match in all.
+            total_size: u64,
+        }
 
-impl<T> PageBody<T> {
-    pub(crate) fn of<U>(page: Page<U>, view: impl FnMut(U) -> T) -> Self {
-        let Page { items, next, previous, total } = page.map(view);
-        Self { items, next_page_token: next, previous_page_token: previous, total_size: total }
-    }
+        impl<T> From<valetkey_domain::Page<T>> for $name
+        where
+            $row: From<T>,
+        {
+            fn from(page: valetkey_domain::Page<T>) -> Self {
+                let page = page.map(<$row>::from);
+                Self {
+                    items: page.items,
+                    next_page_token: page.next,
+                    previous_page_token: page.previous,
+                    total_size: page.total,
+                }
+            }
+        }
+    };
 }
+pub(crate) use page_body;
 
 /// Reads `page_size` and `page_token`; `I` is the kind of id that the list is ordered by.
 ///

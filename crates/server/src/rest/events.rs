@@ -6,6 +6,8 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use valetkey_domain::Event;
 
+use super::common::page_body;
+
 /// One entry of a history.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
@@ -32,6 +34,11 @@ pub(crate) struct EventBody {
     /// Evidence and detail; never a secret.
     #[schema(value_type = Object)]
     data: Value,
+}
+
+page_body! {
+    /// One page of a history, newest first.
+    EventPage of EventBody
 }
 
 /// Which events.

@@ -12,6 +12,7 @@ mod openapi;
 mod tokens;
 mod tools;
 
+pub(crate) use openapi::Errors;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::App;
@@ -27,10 +28,4 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(executions::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
-}
-
-/// The OpenAPI document of the native API.
-#[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
 }

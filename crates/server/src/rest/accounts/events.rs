@@ -7,8 +7,8 @@ use crate::{
     auth::Authenticated,
     extract::{Path, Query},
     rest::{
-        common::{PageBody, Reply, page_request},
-        events::{EventBody, ListEvents},
+        common::{Reply, page_request},
+        events::{EventPage, ListEvents},
         openapi::Errors,
     },
     state::App,
@@ -20,17 +20,17 @@ use crate::{
 #[utoipa::path(
     get, path = "/v1/connect/accounts/{account_id}/events", operation_id = "listAccountEvents", tag = "accounts",
     params(("account_id" = String, Path, description = "`ca_…`"), ListEvents),
-    responses((status = OK, description = "One page", body = PageBody<EventBody>), Errors)
+    responses((status = OK, description = "One page", body = EventPage), Errors)
 )]
 pub(crate) async fn events(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(account_id): Path<String>,
     Query(query): Query<ListEvents>,
-) -> Reply<PageBody<EventBody>> {
+) -> Reply<EventPage> {
     let page = page_request::<EventId>(query.page_size, query.page_token.as_deref())?;
     let account: AccountId = account_id.parse().map_err(|_| Error::new(ErrorCode::AccountNotFound))?;
     let filter = EventFilter { account: Some(account), connection: None };
     let found = app.engine.list_events(&caller, &filter, &page).await?;
-    Ok(Json(PageBody::of(found, EventBody::from)))
+    Ok(Json(found.into()))
 }

@@ -5,12 +5,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use valetkey_domain::{AccountId, AccountStatus, Error, store::AccountFilter};
 
-use super::AccountBody;
+use super::AccountPage;
 use crate::{
     auth::Authenticated,
     extract::Query,
     rest::{
-        common::{PageBody, Reply, filled, page_request},
+        common::{Reply, filled, page_request},
         openapi::Errors,
     },
     state::App,
@@ -47,13 +47,13 @@ pub(crate) struct ListAccounts {
 #[utoipa::path(
     get, path = "/v1/connect/accounts", operation_id = "listAccounts", tag = "accounts",
     params(ListAccounts),
-    responses((status = OK, description = "One page", body = PageBody<AccountBody>), Errors)
+    responses((status = OK, description = "One page", body = AccountPage), Errors)
 )]
 pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Query(query): Query<ListAccounts>,
-) -> Reply<PageBody<AccountBody>> {
+) -> Reply<AccountPage> {
     let page = page_request::<AccountId>(query.page_size, query.page_token.as_deref())?;
     let filter = AccountFilter {
         connections: Vec::new(),
@@ -66,7 +66,7 @@ pub(crate) async fn list(
     };
     let connections = Vec::from_iter(filled(query.connection_name));
     let found = app.engine.list_accounts(&caller, &connections, filter, &page).await?;
-    Ok(Json(PageBody::of(found, AccountBody::from)))
+    Ok(Json(found.into()))
 }
 
 fn status(text: &str) -> Result<AccountStatus, Error> {

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_engine::AccountView;
 
-use crate::state::App;
+use crate::{rest::common::page_body, state::App};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -81,6 +81,11 @@ pub(crate) struct AccountBody {
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+page_body! {
+    /// One page of connected accounts, newest first.
+    AccountPage of AccountBody
 }
 
 impl From<AccountView> for AccountBody {

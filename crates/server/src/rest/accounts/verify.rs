@@ -25,6 +25,7 @@ pub(crate) struct VerifyUser {
 
 /// A confirmed user.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VerifiedUser)]
 pub(crate) struct VerifiedUserBody {
     /// The account, now `ACTIVE`.
     account: AccountBody,

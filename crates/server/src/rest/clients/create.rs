@@ -12,6 +12,7 @@ use crate::{auth::Authenticated, error::ApiError, extract::Json, rest::openapi::
 
 /// An API client to create.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CreateApiClient)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateClient {
     /// A name for people.
@@ -22,6 +23,7 @@ pub(crate) struct CreateClient {
 
 /// A new API client with its secret.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CreatedApiClient)]
 pub(crate) struct CreatedClientBody {
     /// The client.
     client: ClientBody,

@@ -13,6 +13,7 @@ use crate::{
 
 /// All API clients.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ApiClients)]
 pub(crate) struct ClientsBody {
     /// Oldest first.
     items: Vec<ClientBody>,

@@ -7,8 +7,8 @@ use crate::{
     auth::Authenticated,
     extract::{Path, Query},
     rest::{
-        common::{PageBody, Reply, page_request},
-        events::{EventBody, ListEvents},
+        common::{Reply, page_request},
+        events::{EventPage, ListEvents},
         openapi::Errors,
     },
     state::App,
@@ -21,17 +21,17 @@ use crate::{
     get, path = "/v1/connect/connections/{connection}/events", operation_id = "listConnectionEvents",
     tag = "connections",
     params(("connection" = String, Path, description = "Id or name"), ListEvents),
-    responses((status = OK, description = "One page", body = PageBody<EventBody>), Errors)
+    responses((status = OK, description = "One page", body = EventPage), Errors)
 )]
 pub(crate) async fn events(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(connection): Path<String>,
     Query(query): Query<ListEvents>,
-) -> Reply<PageBody<EventBody>> {
+) -> Reply<EventPage> {
     let page = page_request::<EventId>(query.page_size, query.page_token.as_deref())?;
     let connection = app.engine.get_connection(&caller, &connection).await?.connection.id;
     let filter = EventFilter { account: None, connection: Some(connection) };
     let found = app.engine.list_events(&caller, &filter, &page).await?;
-    Ok(Json(PageBody::of(found, EventBody::from)))
+    Ok(Json(found.into()))
 }

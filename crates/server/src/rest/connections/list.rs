@@ -5,12 +5,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use valetkey_domain::{ConnectionId, store::ConnectionFilter};
 
-use super::ConnectionBody;
+use super::ConnectionPage;
 use crate::{
     auth::Authenticated,
     extract::Query,
     rest::{
-        common::{PageBody, Reply, filled, page_request},
+        common::{Reply, filled, page_request},
         openapi::Errors,
     },
     state::App,
@@ -37,15 +37,15 @@ pub(crate) struct ListConnections {
 #[utoipa::path(
     get, path = "/v1/connect/connections", operation_id = "listConnections", tag = "connections",
     params(ListConnections),
-    responses((status = OK, description = "One page", body = PageBody<ConnectionBody>), Errors)
+    responses((status = OK, description = "One page", body = ConnectionPage), Errors)
 )]
 pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Query(query): Query<ListConnections>,
-) -> Reply<PageBody<ConnectionBody>> {
+) -> Reply<ConnectionPage> {
     let page = page_request::<ConnectionId>(query.page_size, query.page_token.as_deref())?;
     let filter = ConnectionFilter { connector: filled(query.connector), query: filled(query.query) };
     let found = app.engine.list_connections(&caller, &filter, &page).await?;
-    Ok(Json(PageBody::of(found, ConnectionBody::from)))
+    Ok(Json(found.into()))
 }

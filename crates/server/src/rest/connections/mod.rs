@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::{Error, connection::Overrides};
 use valetkey_engine::ConnectionView;
 
-use crate::state::App;
+use crate::{rest::common::page_body, state::App};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -72,6 +72,11 @@ pub(crate) struct ConnectionBody {
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+page_body! {
+    /// One page of connections, newest first.
+    ConnectionPage of ConnectionBody
 }
 
 /// Why the provider refuses a connection's configuration.

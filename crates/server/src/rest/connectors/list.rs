@@ -13,6 +13,7 @@ use crate::{
 
 /// All connectors.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Connectors)]
 pub(crate) struct ConnectorsBody {
     /// By name.
     items: Vec<ConnectorBody>,

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use valetkey_domain::{Error, ExecutionId, execution::ExecutionStatus, store::ExecutionFilter};
 
-use super::ExecutionBody;
+use super::ExecutionPage;
 use crate::{
     auth::Authenticated,
     extract::Query,
     rest::{
-        common::{PageBody, Reply, filled, page_request},
+        common::{Reply, filled, page_request},
         openapi::Errors,
     },
     state::App,
@@ -43,13 +43,13 @@ pub(crate) struct ListExecutions {
 #[utoipa::path(
     get, path = "/v1/connect/executions", operation_id = "listExecutions", tag = "executions",
     params(ListExecutions),
-    responses((status = OK, description = "One page", body = PageBody<ExecutionBody>), Errors)
+    responses((status = OK, description = "One page", body = ExecutionPage), Errors)
 )]
 pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Query(query): Query<ListExecutions>,
-) -> Reply<PageBody<ExecutionBody>> {
+) -> Reply<ExecutionPage> {
     let page = page_request::<ExecutionId>(query.page_size, query.page_token.as_deref())?;
     let filter = ExecutionFilter {
         account: id("connected_account_id", query.connected_account_id)?,
@@ -58,7 +58,7 @@ pub(crate) async fn list(
         status: filled(query.status).map(|text| status(&text)).transpose()?,
     };
     let found = app.engine.list_executions(&caller, &filter, &page).await?;
-    Ok(Json(PageBody::of(found, ExecutionBody::from)))
+    Ok(Json(found.into()))
 }
 
 fn id<I: FromStr<Err: std::fmt::Display>>(field: &str, text: Option<String>) -> Result<Option<I>, Error> {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::Execution;
 
-use crate::state::App;
+use crate::{rest::common::page_body, state::App};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
@@ -51,6 +51,11 @@ pub(crate) struct ExecutionBody {
     started_at: OffsetDateTime,
     /// How long it took, in microseconds.
     duration_us: Option<u64>,
+}
+
+page_body! {
+    /// One page of executions, newest first.
+    ExecutionPage of ExecutionBody
 }
 
 impl From<Execution> for ExecutionBody {

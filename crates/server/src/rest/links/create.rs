@@ -11,6 +11,7 @@ use crate::{auth::Authenticated, error::ApiError, extract::Json, rest::openapi::
 
 /// A link to make.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CreateAuthorizationLink)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateLink {
     /// The name (or id) of the connection.

@@ -17,6 +17,7 @@ use crate::{
 
 /// What the link shall do beside authorizing.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = CreateAccountAuthorizationLink)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateAccountLink {
     /// Handed through to `user_verify_url` untouched.

@@ -19,6 +19,7 @@ use crate::{
 
 /// A token to create.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CreateApiToken)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateToken {
     /// A name for people.
@@ -34,6 +35,7 @@ pub(crate) struct CreateToken {
 
 /// A new token.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CreatedApiToken)]
 pub(crate) struct CreatedTokenBody {
     /// What is kept of it.
     api_token: TokenBody,

@@ -13,6 +13,7 @@ use crate::{
 
 /// All static tokens.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ApiTokens)]
 pub(crate) struct TokensBody {
     /// Oldest first.
     items: Vec<TokenBody>,

@@ -21,6 +21,7 @@ use crate::{
 /// A tool call. Say whose account it is for by `connected_account_id`, or by `identifier` with or without
 /// `connection_name`.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ExecuteTool)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExecuteToolBody {
     /// The account: `ca_…`

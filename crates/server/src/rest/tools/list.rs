@@ -6,12 +6,12 @@ use utoipa::IntoParams;
 use valetkey_domain::{PageRequest, page::MAX_PAGE_SIZE};
 use valetkey_engine::ToolFilter;
 
-use super::ToolBody;
+use super::ToolPage;
 use crate::{
     auth::Authenticated,
     extract::Query,
     rest::{
-        common::{PageBody, Reply, filled},
+        common::{Reply, filled},
         openapi::Errors,
     },
     state::App,
@@ -42,13 +42,13 @@ pub(crate) struct ListTools {
 #[utoipa::path(
     get, path = "/v1/connect/tools", operation_id = "listTools", tag = "tools",
     params(ListTools),
-    responses((status = OK, description = "One page", body = PageBody<ToolBody>), Errors)
+    responses((status = OK, description = "One page", body = ToolPage), Errors)
 )]
 pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Query(query): Query<ListTools>,
-) -> Reply<PageBody<ToolBody>> {
+) -> Reply<ToolPage> {
     // The engine reads the token: tools are ordered by name, not by an id.
     let size = query.page_size.filter(|size| *size != 0).unwrap_or(MAX_PAGE_SIZE);
     let page = PageRequest::from_wire(size, query.page_token.as_deref().unwrap_or_default());
@@ -60,5 +60,5 @@ pub(crate) async fn list(
         ..ToolFilter::default()
     };
     let found = app.engine.list_tools(&caller, &filter, &page).await?;
-    Ok(Json(PageBody::of(found, ToolBody::from)))
+    Ok(Json(found.into()))
 }

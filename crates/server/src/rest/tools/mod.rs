@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_engine::ToolView;
 
-use crate::state::App;
+use crate::{rest::common::page_body, state::App};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -37,6 +37,11 @@ pub(crate) struct ToolBody {
     /// `name`, `description`, `input_schema` and `annotations`, to hand to a model as they are.
     #[schema(value_type = Object)]
     definition: Value,
+}
+
+page_body! {
+    /// One page of tools, by connector and name.
+    ToolPage of ToolBody
 }
 
 impl From<ToolView> for ToolBody {

@@ -32,6 +32,7 @@ pub(crate) struct SearchTools {
 
 /// The tools that fit, best first.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FoundTools)]
 pub(crate) struct FoundToolsBody {
     items: Vec<FoundToolBody>,
 }
