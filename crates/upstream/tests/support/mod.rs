@@ -1,6 +1,8 @@
 //! Small servers that behave, and some that do not.
 #![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "every test file uses its own part")]
 
+pub mod acme;
+
 use std::{
     future::Future,
     net::SocketAddr,
