@@ -206,3 +206,6 @@ impl Seen {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;
