@@ -297,7 +297,7 @@ fn oauth_credential(token: OauthToken) -> Result<Option<NewCredential>, Error> {
         return Ok(None);
     }
     let access_token =
-        access_token.ok_or_else(|| Error::invalid("credential.oauth_token.access_token", "is required"))?;
+        access_token.ok_or_else(|| Error::invalid("credential.access_token", "is required"))?;
     Ok(Some(NewCredential::OAuth {
         access_token: access_token.into(),
         refresh_token: refresh_token.map(SecretString::from),
@@ -319,7 +319,7 @@ fn static_credential(auth: StaticAuth) -> Result<Option<NewCredential>, Error> {
             None | Some(Kind::NullValue(_)) => continue,
             Some(Kind::StructValue(_) | Kind::ListValue(_)) => {
                 return Err(Error::invalid(
-                    format!("credential.static_auth.details.{name}"),
+                    format!("credential.{name}"),
                     "must be a text, a number or a boolean",
                 ));
             }

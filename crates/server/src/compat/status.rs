@@ -261,12 +261,20 @@ fn compatible_text(error: &Error) -> String {
 
 /// A field of the native vocabulary under its name in the compatible API.
 fn compatible_field(native: &str) -> String {
-    const NAMES: [(&str, &str); 4] = [
+    const DETAILS: &str = "connected_account.authorization_details";
+    const NAMES: [(&str, &str); 3] = [
         ("connection_name", "connector"),
         ("tool_input", "params"),
-        ("credential", "connected_account.authorization_details"),
         ("api_config", "connected_account.api_config"),
     ];
+    match native.split_once('.') {
+        None if native == "credential" => return DETAILS.to_owned(),
+        Some(("credential", field @ ("access_token" | "refresh_token" | "scopes" | "domain"))) => {
+            return format!("{DETAILS}.oauth_token.{field}");
+        }
+        Some(("credential", field)) => return format!("{DETAILS}.static_auth.details.{field}"),
+        _ => {}
+    }
     for (from, to) in NAMES {
         if let Some(rest) = native.strip_prefix(from)
             && (rest.is_empty() || rest.starts_with(['.', '[']))
@@ -361,6 +369,13 @@ mod tests {
         assert_eq!(fields, ["connector", "params.to"]);
         assert!(status.message().starts_with("connector: is required; params.to: "), "{}", status.message());
         assert_eq!(compatible_field("connection_names"), "connection_names");
+        let details = "connected_account.authorization_details";
+        assert_eq!(compatible_field("credential"), details);
+        assert_eq!(
+            compatible_field("credential.access_token"),
+            format!("{details}.oauth_token.access_token")
+        );
+        assert_eq!(compatible_field("credential.api_key"), format!("{details}.static_auth.details.api_key"));
     }
 
     #[test]
