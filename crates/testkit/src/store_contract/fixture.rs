@@ -44,10 +44,16 @@ pub struct Fixture {
 impl Fixture {
     /// A fixture on an empty store.
     pub async fn new(store: Arc<dyn Store>) -> Self {
-        let (clock, entropy) = (ManualClock::default(), TestEntropy::default());
+        Self::with_seed(store, 0).await
+    }
+
+    /// A fixture whose records are others than those of a fixture with another seed, each in its own environment.
+    pub async fn with_seed(store: Arc<dyn Store>, seed: u64) -> Self {
+        let (clock, entropy) = (ManualClock::default(), TestEntropy(AtomicU64::new(seed << 32)));
         let env = EnvironmentId::new(&clock, &entropy);
         let fixture = Self { store, env: env.clone(), clock, entropy };
-        fixture.commit(fixture.insert_environment(env, "default")).await.unwrap();
+        let name = if seed == 0 { "default".to_owned() } else { format!("seed {seed}") };
+        fixture.commit(fixture.insert_environment(env, &name)).await.unwrap();
         fixture
     }
 
