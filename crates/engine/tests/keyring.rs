@@ -1,5 +1,7 @@
 //! The keyring over a real database: S28, S29, S31 and S34.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use secrecy::ExposeSecret as _;

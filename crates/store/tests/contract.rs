@@ -1,5 +1,7 @@
 //! The storage contract, on a database file and on one in memory.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod file {
     use std::sync::Arc;
 

@@ -161,23 +161,29 @@ pub(super) fn scopes(
     environment: &EnvironmentId,
     filter: &AccountFilter,
 ) -> Result<Vec<Scope>, StoreError> {
-    let mut wanted: Option<BTreeSet<String>> = (!filter.connections.is_empty())
-        .then(|| filter.connections.iter().map(|id| id.as_str().to_owned()).collect());
-    if let Some(connector) = &filter.connector {
-        let of_connector: BTreeSet<String> =
-            connections::of_connector(database, environment, connector)?.into_iter().collect();
-        wanted = Some(match wanted {
-            Some(named) => named.intersection(&of_connector).cloned().collect(),
-            None => of_connector,
-        });
-    }
-    Ok(match wanted {
-        None => vec![scope(environment, None, filter)],
-        Some(ids) => ids.into_iter().map(|id| scope(environment, Some(id), filter)).collect(),
-    })
+    let named: BTreeSet<&str> = filter.connections.iter().map(|id| id.as_str()).collect();
+    let ids = match &filter.connector {
+        Some(connector) => {
+            let mut ids = connections::of_connector(database, environment, connector)?;
+            ids.retain(|id| named.is_empty() || named.contains(id.as_str()));
+            ids
+        }
+        None if named.is_empty() => return Ok(vec![scope(environment, None, filter)]),
+        None => {
+            let mut ids = Vec::with_capacity(named.len());
+            for id in named {
+                if connections::is_of(database, environment, id)? {
+                    ids.push(id.to_owned());
+                }
+            }
+            ids
+        }
+    };
+    Ok(ids.into_iter().map(|id| scope(environment, Some(id), filter)).collect())
 }
 
-/// The most telling condition decides which index is walked; the others get a `+` and are only checked.
+/// The most telling condition decides which index is walked; the others get a `+` and are only checked. The
+/// accounts of a connection are all in its environment, so naming the connection, known to be of it, is enough.
 fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &AccountFilter) -> Scope {
     let environment = environment.as_str().to_owned();
     let of_user = filter.user_id.is_some() || filter.organization_id.is_some();
@@ -185,7 +191,7 @@ fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &Accou
         Some(id) if of_user && filter.identifier.is_none() => {
             Scope::default().and("environment = ?", environment).and("+connection = ?", id)
         }
-        Some(id) => Scope::default().and("connection = ?", id).and("+environment = ?", environment),
+        Some(id) => Scope::default().and("connection = ?", id),
         None => Scope::default().and("environment = ?", environment),
     };
     let scope = match (&filter.user_id, &filter.organization_id) {

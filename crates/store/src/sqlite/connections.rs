@@ -1,6 +1,6 @@
 //! Connections.
 
-use rusqlite::{Connection as Database, named_params, params, types::ToSql};
+use rusqlite::{Connection as Database, Params, named_params, params, types::ToSql};
 use valetkey_domain::{
     Connection, ConnectionId, EnvironmentId, Page, PageRequest, StoreError, store::ConnectionFilter,
 };
@@ -113,8 +113,18 @@ pub(super) fn of_connector(
     connector: &str,
 ) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT id FROM connections WHERE environment = ?1 AND connector = ?2";
+    ids(database, sql, params![environment.as_str(), connector])
+}
+
+/// Whether the environment has this connection.
+pub(super) fn is_of(database: &Database, environment: &EnvironmentId, id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM connections WHERE id = ?1 AND environment = ?2";
+    Ok(!ids(database, sql, params![id, environment.as_str()])?.is_empty())
+}
+
+fn ids(database: &Database, sql: &str, params: impl Params) -> Result<Vec<String>, StoreError> {
     let mut statement = database.prepare_cached(sql).map_err(unavailable)?;
-    let ids = statement.query_map(params![environment.as_str(), connector], |row| row.get(0));
+    let ids = statement.query_map(params, |row| row.get(0));
     ids.and_then(Iterator::collect).map_err(unavailable)
 }
 

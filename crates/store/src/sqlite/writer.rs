@@ -171,6 +171,8 @@ impl Thread {
             self.write(batch);
             if let Some(answer) = closing {
                 self.fold_journal();
+                // The file is let go of before the answer: it may be copied or opened by another process then.
+                self.connection = None;
                 // Whoever asked may have gone; closed it is all the same.
                 let _ = answer.send(Ok(()));
                 break;
