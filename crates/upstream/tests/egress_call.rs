@@ -1,5 +1,7 @@
 //! What calls may take, and how their failures are told apart: S45, S49, R8, R9.
 
+#![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
+
 mod support;
 
 use std::{

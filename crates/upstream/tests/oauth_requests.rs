@@ -1,5 +1,7 @@
 //! What goes to authorization and token endpoints: S01, S04, S08, S09.
 
+#![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
+
 mod support;
 
 use std::collections::{BTreeMap, HashMap};

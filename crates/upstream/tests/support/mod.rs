@@ -1,4 +1,5 @@
 //! Small servers that behave, and some that do not.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test helper that fails fails the test")]
 #![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "every test file uses its own part")]
 
 pub mod acme;
