@@ -1,3 +1,60 @@
 //! The valetkey binary: settings, wiring, commands.
 
-fn main() {}
+mod args;
+mod dev;
+mod failure;
+mod files;
+mod logging;
+mod output;
+mod serve;
+mod settings;
+mod shutdown;
+mod wiring;
+
+use std::{ffi::OsString, future::Future, process::ExitCode};
+
+use args::{Args, Command};
+use clap::Parser as _;
+use failure::{Exit, Failure};
+use settings::{Flags, Mode, Settings};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::print_error(&failure.text);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Dev { env_file, flags } => {
+            let settings = load(Mode::Dev, &flags)?;
+            block_on(dev::run(&settings, env_file))
+        }
+        Command::Serve { flags } => {
+            let settings = load(Mode::Serve, &flags)?;
+            block_on(serve::run(&settings))
+        }
+        Command::Settings { markdown } => {
+            output::print(&if markdown { settings::as_markdown() } else { settings::as_text() })
+        }
+    }
+}
+
+fn load(mode: Mode, flags: &Flags) -> Result<Settings, Failure> {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let settings = Settings::load(mode, flags, environment).map_err(|p| Failure::settings(&p))?;
+    logging::start(settings.logging);
+    Ok(settings)
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    // The libraries that speak TLS must agree on one cryptographic provider; a second call changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(Exit::Refused, format!("no runtime: {error}")))?.block_on(work)
+}

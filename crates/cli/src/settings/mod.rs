@@ -1,0 +1,91 @@
+//! Settings: defaults, then the configuration file, then `VALETKEY_…` variables, then flags. Unknown names are
+//! refused; everything that is wrong is told at once.
+
+mod keys;
+mod limits;
+mod logging;
+mod network;
+mod print;
+mod read;
+mod source;
+mod storage;
+mod table;
+mod upstreams;
+
+use std::ffi::OsString;
+
+use valetkey_domain::SecretString;
+
+pub(crate) use keys::MasterKeySource;
+pub(crate) use limits::Limits;
+pub(crate) use logging::{LogFormat, Logging};
+pub(crate) use network::Network;
+pub(crate) use print::{as_markdown, as_text};
+pub(crate) use read::Problem;
+pub(crate) use source::Flags;
+pub(crate) use storage::Storage;
+pub(crate) use upstreams::Upstreams;
+
+use read::Reader;
+
+/// Which defaults and which rules hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// `valetkey serve`: whatever is weak or missing is refused.
+    Serve,
+    /// `valetkey dev`: what is missing is made.
+    Dev,
+}
+
+/// Everything that can be set, read and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) network: Network,
+    pub(crate) storage: Storage,
+    pub(crate) master_key: Option<MasterKeySource>,
+    pub(crate) bootstrap: Option<(String, SecretString)>,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) limits: Limits,
+    pub(crate) logging: Logging,
+    pub(crate) app_name: Option<String>,
+}
+
+impl Settings {
+    /// Reads and checks all settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the table.
+    pub(crate) fn load(
+        mode: Mode,
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let figment = source::gather(flags, environment, &mut problems);
+        let mut reader = Reader::new(figment, mode, problems);
+        let network = Network::read(&mut reader);
+        let storage = Storage::read(&mut reader);
+        let master_key = keys::master_key(&mut reader);
+        let bootstrap = keys::bootstrap(&mut reader);
+        let upstreams = Upstreams::read(&mut reader);
+        let app_name = app_name(&mut reader);
+        let limits = Limits::read(&mut reader);
+        let logging = Logging::read(&mut reader);
+        if reader.problems.is_empty() {
+            Ok(Self { network, storage, master_key, bootstrap, upstreams, limits, logging, app_name })
+        } else {
+            Err(reader.problems)
+        }
+    }
+}
+
+fn app_name(reader: &mut Reader) -> Option<String> {
+    let name = reader.text("app_name")?;
+    if name.chars().count() > 100 || name.chars().any(char::is_control) {
+        reader.refuse("app_name", "must have at most 100 characters, all printable");
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Every setting, once: name, default, meaning. Flags, environment variables, the configuration file, the printed
+//! table and the errors are all made from this.
+
+/// One setting. Its name is the key in the configuration file; the flag is the same with dashes, the environment
+/// variable the same in capitals after `VALETKEY_`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// The key in the configuration file.
+    pub(crate) name: &'static str,
+    /// What stands in the help for its value.
+    pub(crate) value: &'static str,
+    /// The default of `valetkey serve`, as text for people.
+    pub(crate) default: &'static str,
+    /// The default of `valetkey dev`, where it is another.
+    pub(crate) dev_default: Option<&'static str>,
+    /// A secret has no flag: the process list shows arguments to everybody on the machine.
+    pub(crate) secret: bool,
+    /// What it does.
+    pub(crate) help: &'static str,
+}
+
+impl Setting {
+    pub(crate) fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    pub(crate) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+}
+
+/// What every environment variable of ours starts with.
+pub(crate) const PREFIX: &str = "VALETKEY_";
+
+/// The table in which the OAuth clients shared by all connections of a connector stand.
+pub(crate) const SHARED_CREDENTIALS: &str = "shared_credentials";
+
+/// Variables with our prefix that are not settings: what client commands and SDKs read, and where tests find the
+/// binary.
+pub(crate) const OTHER_VARIABLES: [&str; 7] =
+    ["URL", "CLIENT_ID", "CLIENT_SECRET", "CA_FILE", "API_TOKEN", "BIN", "CONFIG"];
+
+const fn setting(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { name, value, default, dev_default: None, secret: false, help }
+}
+
+const fn dev(setting: Setting, default: &'static str) -> Setting {
+    Setting { dev_default: Some(default), ..setting }
+}
+
+const fn secret(setting: Setting) -> Setting {
+    Setting { secret: true, ..setting }
+}
+
+/// The settings in the order in which they are shown.
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting("listen", "ADDRESS:PORT", "127.0.0.1:7077", "Where to listen; port 0 takes a free one."),
+    dev(
+        setting(
+            "public_url",
+            "URL",
+            "required unless it listens on loopback",
+            "Where browsers and callers reach the server. Redirect URIs and authorization links begin with it.",
+        ),
+        "https://127.0.0.1:PORT",
+    ),
+    dev(
+        setting("tls_cert", "FILE", "none", "Certificate chain in PEM, the server's own certificate first."),
+        "a generated one",
+    ),
+    dev(
+        setting("tls_key", "FILE", "none", "Private key in PEM that belongs to tls_cert."),
+        "a generated one",
+    ),
+    setting(
+        "behind_proxy",
+        "true|false",
+        "false",
+        "Something in front ends TLS: allows plain HTTP on other addresses than loopback. Needs an https public_url.",
+    ),
+    dev(setting("data_dir", "FOLDER", "valetkey-data", "Where the database is."), ".valetkey"),
+    setting("database_url", "URL", "sqlite://DATA_DIR/valetkey.db", "The database: sqlite://PATH."),
+    dev(
+        secret(setting(
+            "master_key",
+            "KEY",
+            "required, or master_key_file",
+            "The key that everything stored is sealed under: 32 random bytes in base64 or hexadecimal, as \
+             `openssl rand -base64 32` makes. Keep a copy elsewhere: without it the stored credentials are lost.",
+        )),
+        "a generated one",
+    ),
+    dev(
+        setting("master_key_file", "FILE", "none", "A file that holds the master key."),
+        "DATA_DIR/master.key",
+    ),
+    setting(
+        "bootstrap_client_id",
+        "ID",
+        "none",
+        "An API client that exists from the first start on, to make others with.",
+    ),
+    secret(setting("bootstrap_client_secret", "SECRET", "none", "Its secret, at least 16 characters.")),
+    dev(
+        setting(
+            "allow_private_upstreams",
+            "true|false",
+            "false",
+            "Lets connections point at loopback and private addresses, over plain http too.",
+        ),
+        "true",
+    ),
+    setting(
+        "allowed_upstreams",
+        "ADDRESS:PORT,…",
+        "none",
+        "Single loopback or private addresses that connections may point at, each with its port.",
+    ),
+    setting(
+        "upstream_ca_file",
+        "FILE",
+        "none",
+        "Certificates in PEM to trust at providers, beside the system's.",
+    ),
+    setting("https_proxy", "URL", "none", "An HTTP proxy through which calls to providers are tunnelled."),
+    setting(
+        "connectors_dir",
+        "FOLDER",
+        "none",
+        "Further connector files (*.yaml), beside the built-in ones.",
+    ),
+    setting("app_name", "NAME", "none", "Who asks, as end users read it on the hosted pages."),
+    setting("link_ttl_s", "SECONDS", "86400", "How long an authorization link works."),
+    setting("call_deadline_s", "SECONDS", "30", "The deadline of one call to a provider."),
+    setting("max_body_bytes", "BYTES", "4194304", "The largest request body, but for proxied calls."),
+    setting("max_response_bytes", "BYTES", "8388608", "The largest answer of a provider to a tool call."),
+    setting("drain_timeout_s", "SECONDS", "25", "How long requests in flight may take to end at shutdown."),
+    dev(setting("log_format", "json|text", "json", "How log lines are written (to stderr)."), "text"),
+    setting("log_level", "LEVEL", "info", "off, error, warn, info, debug or trace."),
+];
+
+pub(crate) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn settings_all_have_a_name_of_their_own_and_a_sentence() {
+        let names: HashSet<_> = SETTINGS.iter().map(|s| s.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        for setting in SETTINGS {
+            assert!(setting.help.ends_with('.'), "{}", setting.name);
+            assert!(!OTHER_VARIABLES.contains(&setting.name.to_ascii_uppercase().as_str()));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The parts put together: storage, keyring, connectors, the way out, the engine, the surfaces.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use url::Url;
+use valetkey_domain::{Clock, Entropy, SystemClock};
+use valetkey_engine::{
+    Engine, EngineParts, EngineSettings,
+    keyring::{KeyringError, SealLimits, VaultKeeper},
+};
+use valetkey_server::{ListenerSettings, ServerOptions};
+use valetkey_store::SqliteStore;
+use valetkey_upstream::{
+    connector::Connectors,
+    http::{Egress, EgressSettings},
+};
+use valetkey_vault::SystemEntropy;
+
+use crate::{
+    failure::Failure,
+    files,
+    settings::{MasterKeySource, Settings},
+};
+
+/// A server ready to be put on a port.
+pub(crate) struct Assembly {
+    pub(crate) engine: Engine,
+    pub(crate) router: Router,
+    store: Arc<SqliteStore>,
+    _lock: files::Lock,
+}
+
+/// What is not in the settings but comes from how the server is started.
+pub(crate) struct Start<'a> {
+    /// Where it is reached.
+    pub(crate) public_url: Url,
+    /// The master key, checked to be usable.
+    pub(crate) master_key: &'a MasterKeySource,
+    /// An address to open beside `allowed_upstreams`, and the certificate to trust there.
+    pub(crate) simulator: Option<(SocketAddr, Vec<u8>)>,
+    /// The lock on the database.
+    pub(crate) lock: files::Lock,
+}
+
+/// The listener and its address.
+pub(crate) async fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr), Failure> {
+    let address = settings.network.listen;
+    let refuse = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::setting(
+            "listen",
+            format!("{address} is taken by another program; choose another port, or 0 for a free one"),
+        ),
+        _ => Failure::setting("listen", format!("{address} cannot be used: {error}")),
+    };
+    let listener = TcpListener::bind(address).await.map_err(refuse)?;
+    let bound = listener.local_addr().map_err(refuse)?;
+    Ok((listener, bound))
+}
+
+pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<Assembly, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let store = open_store(&settings.storage.database)?;
+    let keyring = open_keyring(&store, start.master_key, &clock).await?;
+    let mut allow = settings.upstreams.allow.clone();
+    let mut ca_pem = settings.upstreams.ca_pem.clone();
+    if let Some((address, certificate)) = &start.simulator {
+        allow.push(*address);
+        ca_pem.get_or_insert_default().extend_from_slice(certificate);
+    }
+    let egress = Egress::new(EgressSettings {
+        allow_private: settings.upstreams.allow_private,
+        allow: allow.clone(),
+        extra_ca_pem: ca_pem,
+        https_proxy: settings.upstreams.https_proxy.clone(),
+        ..EgressSettings::default()
+    })
+    .map_err(|error| named(&error))?;
+    let connectors = open_connectors(settings.upstreams.connectors_dir.as_deref())?;
+    let unknown = settings.upstreams.shared_credentials.keys().find(|slug| connectors.get(slug).is_none());
+    if let Some(slug) = unknown {
+        return Err(Failure::setting(&format!("shared_credentials.{slug}"), "there is no such connector"));
+    }
+    let engine = Engine::new(EngineParts {
+        store: Arc::clone(&store) as Arc<dyn valetkey_domain::Store>,
+        keyring: Arc::new(keyring),
+        connectors: Arc::new(connectors),
+        egress,
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        settings: engine_settings(settings, start.public_url.clone(), allow),
+    });
+    engine.abandon_executions().await.map_err(|error| named(&error))?;
+    if let Some((id, secret)) = &settings.bootstrap {
+        engine.ensure_bootstrap_client(id, secret).await.map_err(|error| named(&error))?;
+    }
+    let mut options = ServerOptions::new(start.public_url, clock, entropy);
+    options.app_name = settings.app_name.clone();
+    if let Some(bytes) = settings.limits.max_body_bytes {
+        options.max_body_bytes = bytes;
+    }
+    let router = valetkey_server::router(engine.clone(), options);
+    Ok(Assembly { engine, router, store, _lock: start.lock })
+}
+
+fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>) -> EngineSettings {
+    let mut engine = EngineSettings::new(public_url);
+    engine.shared_credentials = settings.upstreams.shared_credentials.clone();
+    engine.allow_private_upstreams = settings.upstreams.allow_private;
+    engine.allowed_upstreams = allow;
+    let limits = &settings.limits;
+    engine.link_ttl = limits.link_ttl.unwrap_or(engine.link_ttl);
+    engine.call_deadline = limits.call_deadline.unwrap_or(engine.call_deadline);
+    engine.max_response_bytes = limits.max_response_bytes.unwrap_or(engine.max_response_bytes);
+    engine
+}
+
+pub(crate) fn listener_settings(settings: &Settings) -> ListenerSettings {
+    let defaults = ListenerSettings::default();
+    ListenerSettings {
+        drain_timeout: settings.limits.drain_timeout.unwrap_or(defaults.drain_timeout),
+        ..defaults
+    }
+}
+
+/// An error of the engine while it starts: its fields are named like the settings they come from.
+fn named(error: &valetkey_domain::Error) -> Failure {
+    let details = error.details();
+    let reason = details.internal.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match details.fields.first() {
+        Some(field) => Failure::setting(&field.field, &field.message),
+        None => Failure::setting("database_url", format!("{}{reason}", details.message)),
+    }
+}
+
+/// Makes sure that no other server works on the database: refreshes are single within one process.
+pub(crate) fn lock(database: &Path) -> Result<files::Lock, Failure> {
+    let refuse =
+        |error: std::io::Error| Failure::setting("database_url", format!("{}: {error}", database.display()));
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        files::private_folder(folder).map_err(refuse)?;
+    }
+    files::lock(database).map_err(refuse)?.ok_or_else(|| {
+        Failure::setting(
+            "database_url",
+            format!(
+                "another valetkey is running on {}; stop it, or use another data_dir",
+                database.display()
+            ),
+        )
+    })
+}
+
+fn open_store(database: &Path) -> Result<Arc<SqliteStore>, Failure> {
+    SqliteStore::open(database).map(Arc::new).map_err(|error| Failure::setting("database_url", error))
+}
+
+/// S34: a database that was made with another key is refused before anything is written to it.
+async fn open_keyring(
+    store: &Arc<SqliteStore>,
+    master_key: &MasterKeySource,
+    clock: &Arc<dyn Clock>,
+) -> Result<VaultKeeper, Failure> {
+    let key = master_key.key().map_err(|error| Failure::setting(master_key.setting(), error))?;
+    let store = Arc::clone(store) as Arc<dyn valetkey_domain::Store>;
+    VaultKeeper::start(store, key, Arc::clone(clock), SealLimits::default()).await.map_err(|error| {
+        let setting = match &error {
+            KeyringError::WrongMasterKey { .. } => master_key.setting(),
+            _ => "database_url",
+        };
+        Failure::setting(setting, error)
+    })
+}
+
+fn open_connectors(further: Option<&Path>) -> Result<Connectors, Failure> {
+    let mut files = Vec::new();
+    if let Some(folder) = further {
+        let refuse = |error: std::io::Error| {
+            Failure::setting("connectors_dir", format!("{}: {error}", folder.display()))
+        };
+        let mut paths: Vec<_> = std::fs::read_dir(folder)
+            .map_err(refuse)?
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refuse)?
+            .into_iter()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
+            .collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, std::fs::read_to_string(&path).map_err(refuse)?));
+        }
+    }
+    Connectors::embedded_and(files).map_err(|error| Failure::setting("connectors_dir", error))
+}
+
+impl Assembly {
+    /// Finishes what outlives its callers, then closes the database.
+    pub(crate) async fn close(self) {
+        self.engine.drain().await;
+        if let Err(error) = self.store.close().await {
+            tracing::error!(%error, "closing the database failed");
+        }
+    }
+}
