@@ -3,6 +3,7 @@
 //! - `"{a.b}"` alone is the value itself, with its type; amid other text it is the value as text.
 //! - A field whose template has no value is omitted; so is an inner object or list of which no placeholder has one,
 //!   constants beside them included.
+//! - `"{a!}"` is needed: without it the whole object around is omitted, whatever else is in it.
 //! - `"{a || b || 'text'}"` is the first that is there, `"{a | join}"` the value passed through a filter.
 //! - `{$each: "{list}", as: …}` is the list with every item through the inner template, where `{.}` is the item and
 //!   `{.name}` a field of it. `{$join: […], with: " and "}` is those items that are there, as one text. `$mime` builds a mail message (see [`super::mime`]).
@@ -47,6 +48,7 @@ pub(crate) enum TextPiece {
 pub(crate) struct Expr {
     terms: Vec<Term>,
     filters: Vec<Filter>,
+    needed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -238,6 +240,9 @@ impl Template {
             Self::Text(pieces) => Filled::of(fill_text(pieces, scope)?.map(Value::String)),
             Self::Object(fields) => {
                 let (object, found) = fill_fields(fields, scope)?;
+                if fields.iter().any(|(name, template)| template.is_needed() && !object.contains_key(name)) {
+                    return Ok(Filled::of(None));
+                }
                 Filled { value: (found != Some(false)).then_some(Value::Object(object)), found }
             }
             Self::Array(items) => {
@@ -271,6 +276,16 @@ impl Template {
         })
     }
 
+    fn is_needed(&self) -> bool {
+        match self {
+            Self::Hole(expr) => expr.needed,
+            Self::Text(pieces) => {
+                pieces.iter().any(|piece| matches!(piece, TextPiece::Hole(expr) if expr.needed))
+            }
+            _ => false,
+        }
+    }
+
     /// Every first member of a path from the root, for checking that inputs exist.
     pub(crate) fn roots(&self, out: &mut Vec<String>) {
         match self {
@@ -297,13 +312,10 @@ impl Template {
 impl Expr {
     fn parse(inner: &str) -> Result<Self, InvalidTemplate> {
         // `||` separates terms, a single `|` filters; quoted text may hold either.
-        let mut parts = split_unquoted(inner);
+        let (content, needed) = inner.strip_suffix('!').map_or((inner, false), |content| (content, true));
         let mut terms = Vec::new();
         let mut filters = Vec::new();
-        if parts.is_empty() {
-            parts.push((false, inner));
-        }
-        for (is_filter, part) in parts {
+        for (is_filter, part) in split_unquoted(content) {
             let part = part.trim();
             if is_filter {
                 filters.push(
@@ -315,7 +327,7 @@ impl Expr {
                 terms.push(Term::parse(part).map_err(|reason| InvalidTemplate::new(inner, reason))?);
             }
         }
-        Ok(Self { terms, filters })
+        Ok(Self { terms, filters, needed })
     }
 
     /// The value of the first term that is there, through the filters.
@@ -428,6 +440,8 @@ mod tests {
         let inner = json!({"c": {"d": "{missing}", "kind": "constant"}, "e": {"only": "constants"}});
         assert_eq!(fill(inner, &input), Some(json!({"e": {"only": "constants"}})));
         assert_eq!(fill(json!({"d": "{missing}", "kind": "root"}), &input), Some(json!({"kind": "root"})));
+        let needed = json!({"a": {"n": "{n}", "x": "{missing!}"}, "b": {"n": "{n!}", "x": "{missing}"}});
+        assert_eq!(fill(needed, &input), Some(json!({"b": {"n": 3}})));
         assert_eq!(fill(json!(["{missing}", "{n}"]), &input), Some(json!([3])));
         assert_eq!(fill(json!("{missing || n}"), &input), Some(json!(3)));
         assert_eq!(fill(json!("{missing || 'a|b'}"), &input), Some(json!("a|b")));
