@@ -1,6 +1,6 @@
 //! The client itself.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri, Version, header};
@@ -29,7 +29,7 @@ use super::{
 };
 
 /// How calls leave.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EgressSettings {
     /// Opens private (RFC 1918, `fc00::/7`) and loopback addresses. Link-local, multicast and every other special
     /// range stay closed.
@@ -42,6 +42,19 @@ pub struct EgressSettings {
     pub https_proxy: Option<Url>,
     /// For name look-up, TCP, proxy and TLS together.
     pub connect_timeout: Duration,
+}
+
+/// The proxy's URL may hold a password.
+impl fmt::Debug for EgressSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EgressSettings")
+            .field("allow_private", &self.allow_private)
+            .field("allow", &self.allow)
+            .field("extra_ca_pem", &self.extra_ca_pem.as_ref().map(Vec::len))
+            .field("https_proxy", &self.https_proxy.as_ref().and_then(Url::host_str))
+            .field("connect_timeout", &self.connect_timeout)
+            .finish()
+    }
 }
 
 impl Default for EgressSettings {

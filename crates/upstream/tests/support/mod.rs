@@ -238,6 +238,10 @@ impl Identity {
     }
 
     fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor_offering(&["http/1.1"])
+    }
+
+    pub fn acceptor_offering(&self, protocols: &[&str]) -> TlsAcceptor {
         let chain = rustls::pki_types::CertificateDer::pem_slice_iter(self.chain_pem.as_bytes())
             .map(Result::unwrap)
             .collect();
@@ -249,7 +253,7 @@ impl Identity {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }
