@@ -11,7 +11,7 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use valetkey_domain::{
     Account, Caller, Connection, Credential, Error, ErrorCode, ExecutionId, Permission, SecretString,
-    catalogue::RemedyAction, error::ProviderEvidence, execution::Source,
+    error::ProviderEvidence, execution::Source,
 };
 use valetkey_upstream::{
     connector::Connector,

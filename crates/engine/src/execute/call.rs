@@ -59,7 +59,7 @@ fn too_late() -> Error {
 /// What came of renewing a refused credential.
 pub(crate) enum Renewal {
     /// There is another one.
-    Renewed(Ready),
+    Renewed(Box<Ready>),
     /// There is none, and nothing new is known about the grant: the error for the caller.
     Futile(Error),
 }
@@ -101,7 +101,7 @@ impl Engine {
             Credential::None => None,
         };
         let failed = match outcome {
-            Some(Ok(renewed)) => return Ok(Renewal::Renewed(renewed)),
+            Some(Ok(renewed)) => return Ok(Renewal::Renewed(Box::new(renewed))),
             Some(Err(error)) if error.code().is_account_status() => return Err(error),
             Some(Err(error)) => Some(error),
             None => None,

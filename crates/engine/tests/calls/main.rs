@@ -1,0 +1,13 @@
+//! Calls on behalf of accounts, from the engine's door to a scripted provider: refresh, tools, proxy, vault.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
+
+mod end;
+mod execute;
+mod provider;
+mod proxy;
+mod refresh;
+mod test_connection;
+mod tools;
+mod vault;
+mod world;

@@ -1,0 +1,223 @@
+//! An engine with a real store and vault, a clock that stands still, and a scripted provider.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde_json::Value;
+use time::Duration;
+use valetkey_domain::{
+    Account, Caller, Change, Clock, Connection, Entropy, EnvironmentId, Error, Event, Execution, ManualClock,
+    PageRequest, Permissions, SecretString, Store,
+    connection::Overrides,
+    event::EventKind,
+    store::{EventFilter, ExecutionFilter},
+};
+use valetkey_engine::{
+    AccountRef, Engine, EngineParts, EngineSettings, ExecuteTool, NewAccount, NewConnection, NewCredential,
+    ToolOutcome,
+    keyring::{SealLimits, VaultKeeper},
+};
+use valetkey_store::SqliteStore;
+use valetkey_upstream::{
+    connector::Connectors,
+    http::{Egress, EgressSettings},
+};
+use valetkey_vault::MasterKey;
+
+use crate::provider::Provider;
+
+const FAKE: &str = include_str!("fake.yaml");
+const KEYED: &str = include_str!("keyed.yaml");
+const MACHINE: &str = include_str!("machine.yaml");
+
+/// Counts up: every id and secret of a run is another one, and the same in every run.
+pub(crate) struct CountingEntropy(AtomicU64);
+
+impl Entropy for CountingEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            chunk.copy_from_slice(&next.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) entropy: Arc<CountingEntropy>,
+    pub(crate) provider: Provider,
+    pub(crate) caller: Caller,
+}
+
+/// What an imported OAuth account starts with.
+pub(crate) const FIRST_ACCESS: &str = "canary-at-first";
+pub(crate) const FIRST_REFRESH: &str = "canary-rt-first";
+pub(crate) const CLIENT_SECRET: &str = "canary-client-secret";
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world whose settings are changed by `change`.
+    pub(crate) async fn with(change: impl FnOnce(&mut EngineSettings)) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let entropy = Arc::new(CountingEntropy(AtomicU64::new(1)));
+        let store = Arc::new(SqliteStore::in_memory().unwrap());
+        let provider = Provider::start().await;
+        let master = MasterKey::generate().unwrap();
+        let keyring =
+            VaultKeeper::start(store.clone(), master, clock.clone(), SealLimits::default()).await.unwrap();
+        let files = [("fake.yaml", FAKE), ("keyed.yaml", KEYED), ("machine.yaml", MACHINE)];
+        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let connectors = Arc::new(Connectors::from_files(files).unwrap());
+        let egress =
+            Egress::new(EgressSettings { allow_private: true, ..EgressSettings::default() }).unwrap();
+        let mut settings = EngineSettings::new("http://localhost:7077".parse().unwrap());
+        settings.allow_private_upstreams = true;
+        change(&mut settings);
+        let engine = Engine::new(EngineParts {
+            store: store.clone(),
+            keyring: Arc::new(keyring),
+            connectors,
+            egress,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            settings,
+        });
+        let world = Self {
+            caller: Caller {
+                environment: EnvironmentId::new(&*clock, &*entropy),
+                client: "vkc_tests".parse().unwrap(),
+                token: None,
+                permissions: Permissions::all(),
+            },
+            engine,
+            store,
+            clock,
+            entropy,
+            provider,
+        };
+        world.add_environment(&world.caller.environment, "default").await;
+        world
+    }
+
+    pub(crate) async fn add_environment(&self, id: &EnvironmentId, name: &str) {
+        let change = Change::InsertEnvironment { id: id.clone(), name: name.into(), at: self.clock.now() };
+        self.store.commit(change.into()).await.unwrap();
+    }
+
+    /// A connection of `connector` whose every address is the scripted provider.
+    pub(crate) async fn connection(&self, connector: &str, name: &str) -> Connection {
+        self.connection_of(&self.caller, connector, name).await
+    }
+
+    pub(crate) async fn connection_of(&self, caller: &Caller, connector: &str, name: &str) -> Connection {
+        let url = |path: &str| Some(self.provider.url(path));
+        let oauth = connector != "keyed";
+        let new = NewConnection {
+            name: Some(name.into()),
+            connector: connector.into(),
+            client_id: oauth.then(|| "the-client".into()),
+            client_secret: oauth.then(|| SecretString::from(CLIENT_SECRET)),
+            overrides: Overrides {
+                authorize_url: if connector == "fake" { url("/authorize") } else { None },
+                token_url: if oauth { url("/token") } else { None },
+                revoke_url: if connector == "fake" { url("/revoke") } else { None },
+                userinfo_url: None,
+                api_base_url: url("/api"),
+            },
+            ..NewConnection::default()
+        };
+        self.engine.create_connection(caller, new).await.unwrap().connection
+    }
+
+    /// An `ACTIVE` account of the connector `fake` whose access token lives an hour.
+    pub(crate) async fn account(&self, connection: &str, identifier: &str) -> Account {
+        self.account_with(connection, identifier, Some(FIRST_REFRESH), &["read", "write"]).await
+    }
+
+    pub(crate) async fn account_with(
+        &self,
+        connection: &str,
+        identifier: &str,
+        refresh_token: Option<&str>,
+        scopes: &[&str],
+    ) -> Account {
+        let new = NewAccount {
+            credential: Some(NewCredential::OAuth {
+                access_token: FIRST_ACCESS.into(),
+                refresh_token: refresh_token.map(SecretString::from),
+                scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+                expires_at: Some(self.clock.now() + Duration::hours(1)),
+                domain: None,
+            }),
+            ..NewAccount::new(connection, identifier)
+        };
+        self.engine.create_account(&self.caller, new).await.unwrap().account
+    }
+
+    /// A connection `fake` with the account of `user_1`.
+    pub(crate) async fn ready() -> (Self, Account) {
+        let world = Self::new().await;
+        world.connection("fake", "fake").await;
+        let account = world.account("fake", "user_1").await;
+        (world, account)
+    }
+
+    pub(crate) async fn call(
+        &self,
+        account: &Account,
+        tool: &str,
+        input: Value,
+    ) -> Result<ToolOutcome, Error> {
+        let wanted = AccountRef::id(account.id.as_str());
+        self.engine.execute_tool(&self.caller, ExecuteTool::new(wanted, tool, input)).await
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The account as it is stored now.
+    pub(crate) async fn again(&self, account: &Account) -> Account {
+        self.store.account(&account.id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn connection_again(&self, connection: &Connection) -> Connection {
+        self.store.connection(&connection.id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        let page = PageRequest { size: 100, cursor: None };
+        self.store.events(&self.caller.environment, &EventFilter::default(), &page).await.unwrap().items
+    }
+
+    pub(crate) async fn events_of(&self, kind: EventKind) -> Vec<Event> {
+        self.events().await.into_iter().filter(|event| event.event.kind == kind).collect()
+    }
+
+    pub(crate) async fn executions(&self) -> Vec<Execution> {
+        let page = PageRequest { size: 100, cursor: None };
+        let filter = ExecutionFilter::default();
+        self.store.executions(&self.caller.environment, &filter, &page).await.unwrap().items
+    }
+
+    /// A static account, not tried out.
+    pub(crate) async fn keyed_account(&self, connection: &str, identifier: &str) -> Account {
+        let fields = BTreeMap::from([("api_key".to_owned(), SecretString::from("canary-key-1234"))]);
+        let new = NewAccount {
+            credential: Some(NewCredential::Static(fields)),
+            probe: false,
+            ..NewAccount::new(connection, identifier)
+        };
+        self.engine.create_account(&self.caller, new).await.unwrap().account
+    }
+}
