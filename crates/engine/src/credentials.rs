@@ -49,8 +49,9 @@ fn client_secret_context(connection: &Connection) -> SealContext<'_> {
 
 impl Engine {
     /// An account, with its credential for callers that may read credentials: renewed first if it is about to expire,
-    /// and never with a refresh token, which leaves by no door. Needs `connected_accounts:read`; without
-    /// `credentials:read`, and for an account that cannot be used now, there is no credential.
+    /// and never with a refresh token, which leaves by no door. Needs `connected_accounts:access` or
+    /// `connected_accounts:read`; without `credentials:read`, and for an account that cannot be used now, there is no
+    /// credential.
     ///
     /// # Errors
     /// As [`Engine::find_account`]; `upstream_…`, `invalid_client` and `seal_refused` when the credential cannot be had.
@@ -59,7 +60,10 @@ impl Engine {
         caller: &Caller,
         account: &AccountRef,
     ) -> Result<(AccountView, Option<Credential>), Error> {
-        caller.require(Permission::AccountsRead)?;
+        // Who may make links may look at what came of them.
+        if !caller.permissions.allows(Permission::AccountsAccess) {
+            caller.require(Permission::AccountsRead)?;
+        }
         let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
         let may_read = caller.permissions.allows(Permission::CredentialsRead);
         if !may_read || account.status() != AccountStatus::Active {

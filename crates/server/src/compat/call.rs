@@ -30,7 +30,7 @@ pub(super) async fn run<T, U, F>(
 where
     F: Future<Output = Result<U, Error>>,
 {
-    run_with(request, rpc, Failure::from).await
+    run_with(request, rpc, Failure::of_rpc).await
 }
 
 /// As [`run`], for the RPC that executes tools: what the provider refused is marked as the tool's error.

@@ -49,20 +49,28 @@ pub(super) struct Failure {
     constraints: Vec<&'static str>,
     /// The permission that the caller lacks.
     lacking: Option<&'static str>,
+    /// The provider failed a tool.
     tool: bool,
+    /// Fields have the names of the engine.
+    native: bool,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, constraints: Vec::new(), lacking: None, tool: false }
+        Self { error, constraints: Vec::new(), lacking: None, tool: false, native: false }
     }
 }
 
 impl Failure {
+    /// The failure of an RPC, in the words of the engine.
+    pub(super) fn of_rpc(error: Error) -> Self {
+        Self { native: true, ..Self::from(error) }
+    }
+
     /// The failure of an RPC that executes a tool.
     pub(super) fn of_tool(error: Error) -> Self {
         let tool = failed_upstream(&error);
-        Self { tool, ..Self::from(error) }
+        Self { tool, ..Self::of_rpc(error) }
     }
 
     /// `invalid_argument` for all limits that a message breaks.
@@ -117,7 +125,7 @@ impl Failure {
     /// What happened and what to do about it: many callers see nothing but this text.
     fn message(&self, facts: &Facts) -> String {
         let details = self.error.details();
-        let mut message = compatible_text(&self.error);
+        let mut message = text(&self.error, self.names());
         for remedy in self.error.remedies() {
             message.push(' ');
             message.push_str(&remedy.text);
@@ -186,12 +194,17 @@ impl Failure {
         ValidationErrorInfo {
             field_violations: fields
                 .map(|(index, violation)| FieldViolation {
-                    field: cut(&compatible_field(&violation.field), MAX_VIOLATION_TEXT),
+                    field: cut(&self.names()(&violation.field), MAX_VIOLATION_TEXT),
                     description: cut(&violation.message, MAX_VIOLATION_TEXT),
                     constraint: self.constraints.get(index).copied().unwrap_or_default().to_owned(),
                 })
                 .collect(),
         }
+    }
+
+    /// How fields are called on the wire.
+    fn names(&self) -> fn(&str) -> String {
+        if self.native { compatible_field } else { str::to_owned }
     }
 
     fn log(&self, code: Code) {
@@ -235,8 +248,8 @@ fn failed_upstream(error: &Error) -> bool {
     }
 }
 
-/// The message, with fields under the names that they have in the compatible API.
-fn compatible_text(error: &Error) -> String {
+/// The message and its cause, with fields under the names that `names` gives them.
+fn text(error: &Error, names: fn(&str) -> String) -> String {
     let details = error.details();
     let composed = |name: fn(&str) -> String| {
         let parts: Vec<String> =
@@ -245,7 +258,7 @@ fn compatible_text(error: &Error) -> String {
     };
     // The message of a field error is put together from its fields unless somebody wrote another one.
     let mut text = if !details.fields.is_empty() && composed(str::to_owned) == details.message {
-        composed(compatible_field)
+        composed(names)
     } else {
         details.message.clone()
     };
@@ -362,7 +375,7 @@ mod tests {
     fn fields_get_their_compatible_names() {
         let error =
             Error::invalid("connection_name", "is required").field("tool_input.to", "is not an address");
-        let status = Failure::from(error).status(&facts());
+        let status = Failure::of_rpc(error).status(&facts());
         let (_, info) = decode(&status);
         let fields: Vec<String> =
             info.validation_error_info.unwrap().field_violations.into_iter().map(|v| v.field).collect();

@@ -108,5 +108,9 @@ async fn create(Json(item): Json<Value>) -> (StatusCode, Json<Value>) {
 
 async fn fail(Path(status): Path<u16>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::RETRY_AFTER, "7")], Json(json!({"message": "as asked"}))).into_response()
+    let body = Json(json!({"message": "as asked"}));
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => (status, [(header::RETRY_AFTER, "7")], body).into_response(),
+        _ => (status, body).into_response(),
+    }
 }
