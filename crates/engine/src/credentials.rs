@@ -66,7 +66,7 @@ impl Engine {
         }
         let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
         let may_read = caller.permissions.allows(Permission::CredentialsRead);
-        if !may_read || account.status() != AccountStatus::Active {
+        if !may_read || !connection.enabled || account.status() != AccountStatus::Active {
             return Ok((self.account_view(account, &connection), None));
         }
         match self.ready(&account, &connection).await {

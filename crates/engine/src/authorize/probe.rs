@@ -17,6 +17,17 @@ impl Engine {
         account: &Account,
         credential: &Credential,
     ) -> Result<(), Error> {
+        self.try_out(connection, account, credential).await.map_err(rejection)
+    }
+
+    /// Makes the connector's cheapest read call with `credential`, and gives the error as it is. A connector without
+    /// one accepts everything.
+    pub(crate) async fn try_out(
+        &self,
+        connection: &Connection,
+        account: &Account,
+        credential: &Credential,
+    ) -> Result<(), Error> {
         let connector = self.connector_of(connection)?;
         let Some(tool) = connector.probe.as_deref().and_then(|name| connector.tool(name)) else {
             return Ok(());
@@ -27,7 +38,7 @@ impl Engine {
         let answer = self.0.egress.send(request, self.call_limits()).await?;
         match tool::shape(tool, &answer) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Mask::of(credential).error(rejection(error))),
+            Err(error) => Err(Mask::of(credential).error(error)),
         }
     }
 }

@@ -106,6 +106,12 @@ impl Engine {
             Some(Err(error)) => Some(error),
             None => None,
         };
+        if let Some(error) = &failed
+            && error.code() == ErrorCode::RefreshNotPossible
+            && let Some(over) = self.confirm_refusal(ready, connection, refused).await?
+        {
+            return Err(over);
+        }
         self.note_refused(ready, refused).await;
         let refused = refused.clone();
         let Some(error) = failed else { return Ok(Renewal::Futile(refused)) };
@@ -126,6 +132,38 @@ impl Engine {
                 None => refused,
             }
         }))
+    }
+
+    /// A grant without a refresh token has its access token alone. If that is refused in a call *and* in the connector's
+    /// cheapest read, the grant is over: there is nothing else to ask. Asked at most once per generation and a few
+    /// minutes.
+    async fn confirm_refusal(
+        &self,
+        ready: &Ready,
+        connection: &Connection,
+        refused: &Error,
+    ) -> Result<Option<Error>, Error> {
+        let account = &ready.account;
+        let is_grant = matches!(ready.credential, Credential::OAuth(_));
+        let probed = self.connector_of(connection)?.probe.is_some();
+        if !is_grant
+            || !probed
+            || !self.0.calls.is_news(&format!("confirm:{}:{}", account.id, account.generation))
+        {
+            return Ok(None);
+        }
+        match self.try_out(connection, account, &ready.credential).await {
+            Err(again) if again.code() == ErrorCode::UpstreamUnauthorized => {
+                let evidence = json!({
+                    "call": refused.details().provider,
+                    "probe": again.details().provider,
+                    "refresh_token": "none",
+                    "generation": account.generation,
+                });
+                self.grant_was_taken_away(account, connection, evidence).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Keeps the evidence of a refused credential that could not be replaced. Once per generation and a few minutes:

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Duration;
 use valetkey_domain::{
     Account, AccountStatus, Change, Changes, Connection, Credential, Error, ErrorCode, StoreError,
-    account::{Grant, Transition},
+    account::{Grant, InvalidTransition, Transition},
     credential::OAuthTokens,
     error::ProviderEvidence,
     event::{EventKind, NewEvent},
@@ -302,24 +302,44 @@ impl Engine {
         connection: &Connection,
         generation: u64,
     ) -> Result<Error, Error> {
+        let evidence =
+            json!({"access_token_expired": true, "refresh_token": "none", "generation": generation});
+        let now = self.now();
+        let end = |account: Account| account.expire(ErrorCode::AccountExpired, evidence.clone(), now);
+        self.end_of_grant(account, connection, generation, end).await
+    }
+
+    /// The access token is refused although it should work, and there is nothing to renew it with: the account is
+    /// `REVOKED`. Gives the error for the caller.
+    pub(crate) async fn grant_was_taken_away(
+        &self,
+        account: &Account,
+        connection: &Connection,
+        evidence: Value,
+    ) -> Result<Error, Error> {
+        let now = self.now();
+        let end = |account: Account| account.revoke(ErrorCode::UpstreamUnauthorized, evidence.clone(), now);
+        self.end_of_grant(account, connection, account.generation, end).await
+    }
+
+    /// Writes the end of the grant of `generation`, unless the account has another one by now.
+    async fn end_of_grant(
+        &self,
+        account: &Account,
+        connection: &Connection,
+        generation: u64,
+        end: impl Fn(Account) -> Result<Transition, InvalidTransition>,
+    ) -> Result<Error, Error> {
         let mut account = account.clone();
         for _ in 0..WRITE_ROUNDS {
-            let evidence = json!({
-                "access_token_expired": true,
-                "refresh_token": "none",
-                "generation": generation,
-            });
-            let Ok(transition) = account.clone().expire(ErrorCode::AccountExpired, evidence, self.now())
-            else {
-                break;
-            };
-            let mut expired = transition.account;
-            expired.version += 1;
+            let Ok(transition) = end(account.clone()) else { break };
+            let mut ended = transition.account;
+            ended.version += 1;
             let changes =
-                Changes::new().and(Change::UpdateAccount(expired.clone())).and(self.event(transition.event));
+                Changes::new().and(Change::UpdateAccount(ended.clone())).and(self.event(transition.event));
             match self.0.store.commit(changes).await {
                 Ok(()) => {
-                    account = expired;
+                    account = ended;
                     break;
                 }
                 Err(StoreError::Conflict { .. }) => {}
@@ -333,6 +353,6 @@ impl Engine {
             }
         }
         Ok(refusal::refusal(&account, connection)
-            .unwrap_or_else(|| Error::new(ErrorCode::AccountExpired).account(&account.id)))
+            .unwrap_or_else(|| Error::new(ErrorCode::Conflict).account(&account.id)))
     }
 }

@@ -361,6 +361,33 @@ async fn token_without_refresh_token_expires_the_account_when_it_is_over() {
     assert_eq!(evidence(&world, EventKind::AccountExpired).await["refresh_token"], "none");
 }
 
+/// Without a refresh token the access token is all there is: refused in a call and in the probe, it was taken away.
+#[tokio::test]
+async fn token_without_refresh_token_refused_twice_is_revoked_with_evidence() {
+    let world = World::new().await;
+    world.connection("fake", "fake").await;
+    let account = world.account_with("fake", "user_1", None, &["read", "write"]).await;
+    // Refused by one address only: that says nothing about the grant.
+    world.provider.on_api(
+        |seen| {
+            if seen.path == "/api/notes" { refused() } else { Answer::json(200, &json!({})) }
+        },
+    );
+    let failed = world.call(&account, "fake_send_note", json!({"to": "ada"})).await.unwrap_err();
+    assert_eq!(failed.code(), ErrorCode::UpstreamUnauthorized);
+    assert_eq!(world.again(&account).await.status(), AccountStatus::Active);
+
+    let other = world.account_with("fake", "user_2", None, &["read", "write"]).await;
+    world.provider.on_api(|_| refused());
+    let failed = world.call(&other, "fake_send_note", json!({"to": "ada"})).await.unwrap_err();
+    assert_eq!(failed.code(), ErrorCode::AccountRevoked);
+    assert!(failed.remedies()[0].url.is_some());
+    assert_eq!(world.again(&other).await.status(), AccountStatus::Revoked);
+    let evidence = evidence(&world, EventKind::AccountRevoked).await;
+    assert_eq!((&evidence["call"]["status"], &evidence["probe"]["status"]), (&json!(401), &json!(401)));
+    assert_eq!(world.provider.seen("/token").len(), 0);
+}
+
 #[tokio::test]
 async fn client_credentials_are_minted_again() {
     let world = World::new().await;
