@@ -29,14 +29,14 @@ class ApiError(AssertionError):
 class Valetkey:
     """A running `valetkey dev` and what its environment file says."""
 
-    def __init__(self, binary: pathlib.Path, folder: pathlib.Path, *extra: str, env: dict[str, str] | None = None):
+    def __init__(self, binary: pathlib.Path, folder: pathlib.Path, *extra: str, env: dict[str, str] | None = None, port: int = 0):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.binary = binary
         self.env_file = folder / "env"
         self.env_file.unlink(missing_ok=True)
         self.process = Process(
-            [str(binary), "dev", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--env-file", str(self.env_file), *extra],
+            [str(binary), "dev", "--listen", f"127.0.0.1:{port}", "--data-dir", str(folder / "data"), "--env-file", str(self.env_file), *extra],
             folder / "server.log",
             env={"VALETKEY_LOG_LEVEL": "debug", **(env or {})},
             cwd=folder,
