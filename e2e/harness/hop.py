@@ -39,7 +39,7 @@ class Hop:
     def __init__(self, upstream_port: int | None, answers: dict[tuple[str, str], Callable[[Call], Answer]] | None = None):
         self.calls: list[Call] = []
         hop = self
-        table = answers or {}
+        table = answers if answers is not None else {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

@@ -14,6 +14,7 @@ from harness.hop import Answer, Call, Hop
 from harness.valetkey import Valetkey
 
 _NAMES = itertools.count()
+VARIABLES = {"freshdesk": {"domain": "acme", "subdomain": "acme"}}
 GOOD = "good-secret-value-0123456789abcdef"
 
 
@@ -51,7 +52,7 @@ def test_form_with_wrong_then_right_credential_is_active(server: Valetkey, provi
     assert shipped, f"no connector of type {auth_type} is shipped"
     slug = shipped[0]["slug"]
     detail = server.api("GET", f"/connectors/{slug}")
-    variables = {v["name"]: v["example"] for v in detail.get("variables", []) if not v.get("optional")}
+    variables = {variable["name"]: VARIABLES[slug][variable["name"]] for variable in detail["variables"]}
     name = f"{slug}-{next(_NAMES)}"
     server.connection(name, slug, overrides={"api_base_url": provider.url}, **({"variables": variables} if variables else {}))
     session = server.browser_session()
