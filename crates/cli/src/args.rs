@@ -4,17 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::Flags;
+use crate::{client, settings::Flags};
 
 /// Connects your users' third-party accounts, keeps their credentials sealed and fresh, and calls tools with them.
-///
-/// Exit codes: 0 done; 1 the server refused; 2 the command line or a setting is wrong; 3 the server cannot be reached.
 #[derive(Debug, Parser)]
-#[command(name = "valetkey", version, propagate_version = true)]
+#[command(name = "valetkey", version, propagate_version = true, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const AFTER_HELP: &str = "\
+Commands about connections, accounts, tools, … speak to a running server. It is found by VALETKEY_URL (and
+VALETKEY_CA_FILE, if its certificate is private); the key is VALETKEY_API_TOKEN, or VALETKEY_CLIENT_ID with
+VALETKEY_CLIENT_SECRET. Without VALETKEY_URL, the `valetkey dev` of the present folder is used.
+
+Exit codes: 0 done; 1 the server refused, or a check found something; 2 the command line or a setting is wrong;
+3 the server cannot be reached.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -31,6 +37,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    #[command(flatten)]
+    Client(Box<client::Noun>),
     /// Explain every setting
     Settings {
         /// As a Markdown table

@@ -1,6 +1,7 @@
 //! The valetkey binary: settings, wiring, commands.
 
 mod args;
+mod client;
 mod dev;
 mod failure;
 mod files;
@@ -39,6 +40,7 @@ fn run(command: Command) -> Result<(), Failure> {
             let settings = load(Mode::Serve, &flags)?;
             block_on(serve::run(&settings))
         }
+        Command::Client(noun) => block_on(client::run(*noun)),
         Command::Settings { markdown } => {
             output::print(&if markdown { settings::as_markdown() } else { settings::as_text() })
         }
