@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 use valetkey_domain::AuthType;
 
-use super::{Api, Auth, Connector, Links, OAuthProfile, StaticAuth, Variable, check, supported};
+use super::{
+    Api, Auth, Connector, Links, OAuthProfile, StaticAuth, Variable, check,
+    declared::{McpAuth, SessionAuth, Webhooks},
+    supported,
+};
 use crate::tool::{Surroundings, Tool, ToolFile};
 
 /// A connector file is not acceptable.
@@ -25,6 +29,9 @@ impl LoadError {
         Self { file: file.to_owned(), place: place.into(), message: message.into() }
     }
 }
+
+/// Where, and what.
+pub(super) type Refusal = (String, String);
 
 /// Largest connector file.
 const MAX_FILE_BYTES: usize = 1 << 20;
@@ -48,6 +55,7 @@ struct ConnectorFile {
     auth: AuthFile,
     api: Api,
     probe: Option<String>,
+    webhooks: Option<Webhooks>,
     #[serde(default)]
     tools: Vec<ToolFile>,
 }
@@ -62,6 +70,8 @@ struct AuthFile {
     basic: Option<StaticAuth>,
     bearer: Option<StaticAuth>,
     none: Option<NoAuth>,
+    session: Option<Box<SessionAuth>>,
+    mcp_oauth: Option<Box<McpAuth>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +87,9 @@ impl AuthFile {
         given.extend(self.basic.map(|form| Auth::Static(AuthType::Basic, form)));
         given.extend(self.bearer.map(|form| Auth::Static(AuthType::Bearer, form)));
         given.extend(self.none.map(|NoAuth {}| Auth::None));
+        // Refused by the caller before anything is done with it.
+        given.extend(self.session.map(|_| Auth::None));
+        given.extend(self.mcp_oauth.map(|_| Auth::None));
         match (given.pop(), given.is_empty()) {
             (Some(auth), true) => Ok(auth),
             _ => {
@@ -88,13 +101,15 @@ impl AuthFile {
 
 /// Reads one file and checks that everything in it can be carried out.
 pub(super) fn read(file: &str, text: &str) -> Result<Connector, LoadError> {
-    let connector = parse(file, text)?;
-    supported::check(&connector).map_err(|(place, message)| LoadError::new(file, place, message))?;
+    let (connector, supported) = parse(file, text)?;
+    supported
+        .and_then(|()| supported::check(&connector))
+        .map_err(|(place, message)| LoadError::new(file, place, message))?;
     Ok(connector)
 }
 
-/// Reads one file: shape and sense, not yet whether everything can be carried out.
-pub(super) fn parse(file: &str, text: &str) -> Result<Connector, LoadError> {
+/// Reads one file: shape and sense. Beside the connector, whether its kind of authorization can be carried out.
+pub(super) fn parse(file: &str, text: &str) -> Result<(Connector, Result<(), Refusal>), LoadError> {
     if text.len() > MAX_FILE_BYTES {
         return Err(LoadError::new(file, "(file)", "is larger than 1 MiB"));
     }
@@ -105,6 +120,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Connector, LoadError> {
         LoadError::new(file, place, error.to_string())
     })?;
     let refuse = |place: &str, message: String| LoadError::new(file, place, message);
+    let auth_supported = supported::check_auth(raw.auth.session.is_some(), raw.auth.mcp_oauth.is_some());
     let auth = raw.auth.into_auth().map_err(|message| refuse("auth", message))?;
     let prefixes = auth.oauth().map(|profile| profile.scopes.prefixes.clone()).unwrap_or_default();
     let errors = Arc::new(raw.api.errors.clone());
@@ -128,8 +144,9 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Connector, LoadError> {
         auth,
         api: raw.api,
         probe: raw.probe,
+        webhooks: raw.webhooks,
         tools,
     };
     check::check(file, &connector).map_err(|(place, message)| LoadError::new(file, place, message))?;
-    Ok(connector)
+    Ok((connector, auth_supported))
 }

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod check;
+pub mod declared;
 mod load;
 mod oauth;
 mod path;
@@ -25,10 +26,10 @@ pub use self::{
     catalogue::Connectors,
     load::LoadError,
     oauth::{
-        Authorize, BodyFormat, CallMethod, ClientAuth, Death, ErrorClass, Expiry, ExpiryUnit, FollowUp,
-        IssueLimit, Lifetimes, OAuthProfile, Pkce, Refresh, RefreshBy, ReplyFormat, Revoke, RevokeAuth,
-        RevokeMethod, RevokeReach, RevokedToken, Rotation, ScopeReply, ScopeSet, Scopes, SecondExchange,
-        TokenEndpoint, TokenErrorRule, TokenMethod, TokenReplyShape, TokenRequest, Userinfo,
+        Authorize, BodyFormat, CallMethod, ClientAuth, CodeArrival, Death, ErrorClass, Expiry, ExpiryUnit,
+        FollowUp, IssueLimit, Lifetimes, OAuthProfile, Pkce, Refresh, RefreshBy, ReplyFormat, Revoke,
+        RevokeAuth, RevokeMethod, RevokeReach, RevokedToken, Rotation, ScopeReply, ScopeSet, Scopes,
+        SecondExchange, TokenEndpoint, TokenErrorRule, TokenMethod, TokenReplyShape, TokenRequest, Userinfo,
     },
     path::{Condition, InvalidPath, JsonPath},
     placement::{BasicPlacement, Field, HeaderPlacement, Placement, QueryPlacement, StaticAuth},
@@ -63,6 +64,8 @@ pub struct Connector {
     pub api: Api,
     /// The tool that tests a credential: the cheapest one that reads and needs no input.
     pub probe: Option<String>,
+    /// Webhooks that it sends. Not carried out yet: refused at load.
+    pub webhooks: Option<declared::Webhooks>,
     /// Its tools, in the order of the file.
     pub tools: Vec<Arc<Tool>>,
 }
@@ -171,6 +174,8 @@ pub struct Api {
     /// How failures show in answers.
     #[serde(default)]
     pub errors: ApiErrors,
+    /// How requests are signed. Not carried out yet: refused at load.
+    pub signing: Option<declared::Signing>,
 }
 
 /// How failures show in the answers of an API.

@@ -148,6 +148,12 @@ impl Tool {
         &self.request.method
     }
 
+    /// The further token of the grant that the tool is called with, if not the access token.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.request.token.as_deref()
+    }
+
     /// The scopes that are missing for this tool: of each group that no granted scope meets, the narrowest one. Empty
     /// if `granted` is, since then the provider does not tell which scopes it granted.
     #[must_use]
