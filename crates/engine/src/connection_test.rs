@@ -71,6 +71,56 @@ impl Findings {
     }
 }
 
+impl Findings {
+    /// What a verdict on a client of the code flow means for each item.
+    fn add(&mut self, verdict: &Verdict, said: &str, redirect_uri: &str) {
+        match verdict {
+            Verdict::Unreachable(code) => {
+                self.bad("token_endpoint", *code, format!("{}{said}", code.entry().meaning));
+                self.open("client_credentials", "The token endpoint gave no usable answer.");
+            }
+            _ => self.good("token_endpoint", "The token endpoint answers."),
+        }
+        match verdict {
+            Verdict::Accepted => self.good(
+                "client_credentials",
+                "The provider accepts the client id and secret: it refused a made-up code of this client, and it \
+                 refused the client with a made-up secret.",
+            ),
+            Verdict::Refused(code) => {
+                self.bad("client_credentials", *code, format!("{}{said}", code.entry().meaning));
+            }
+            Verdict::RedirectUri => {
+                self.open("client_credentials", "The provider complained about the redirect URI first.");
+                self.bad(
+                    "redirect_uri",
+                    ErrorCode::RedirectUriMismatch,
+                    format!(
+                        "The provider does not know the redirect URI. Register exactly {redirect_uri} in its \
+                         console.{said}"
+                    ),
+                );
+                return;
+            }
+            Verdict::Unclear => self.open(
+                "client_credentials",
+                format!(
+                    "This provider looks at the code before it looks at the client, so a made-up code proves \
+                     nothing. Authorize an account to find out.{said}"
+                ),
+            ),
+            Verdict::Unreachable(_) => {}
+        }
+        self.open(
+            "redirect_uri",
+            format!(
+                "Providers check the redirect URI only when a user authorizes. Register exactly {redirect_uri} in \
+                 the provider's console."
+            ),
+        );
+    }
+}
+
 /// What the provider makes of a client.
 enum Verdict {
     /// The client is who it says, as far as this answer goes.
@@ -137,75 +187,35 @@ impl Engine {
         connection: &Connection,
         findings: &mut Findings,
     ) -> Result<(), Error> {
-        let redirect_uri = self.redirect_uri(connection);
         findings.open(
             "scopes",
-            "Providers tell which scopes the OAuth app may ask for only when a user consents. Make an authorization link and try it.",
+            "Providers tell which scopes the OAuth app may ask for only when a user consents. Make an authorization \
+             link and try it.",
         );
         findings.open(
             "consent",
-            "Whether users (or only administrators) may consent, and whether the app is published, shows when a user tries.",
+            "Whether users (or only administrators) may consent, and whether the app is published, shows when a user \
+             tries.",
         );
         let Some(client) = self.usable_client(connection, findings).await? else { return Ok(()) };
+        let redirect_uri = self.redirect_uri(connection);
         let failure = self.try_client(connector, profile, connection, &client, &redirect_uri).await;
-        let verdict = match verdict(&failure) {
-            Verdict::Accepted => {
-                let imposter = self.imposter(&client);
-                let control = self.try_client(connector, profile, connection, &imposter, &redirect_uri).await;
-                match verdict(&control) {
-                    Verdict::Refused(_) => Verdict::Accepted,
-                    _ => Verdict::Unclear,
-                }
-            }
-            verdict => verdict,
-        };
-        let redirect_uri_reason = format!(
-            "Providers check the redirect URI only when a user authorizes. Register exactly {redirect_uri} in the provider's console."
-        );
-        match verdict {
-            Verdict::Accepted => {
-                findings.good("token_endpoint", "The token endpoint answers.");
-                findings.good(
-                    "client_credentials",
-                    "The provider accepts the client id and secret: it refused a made-up code of this client, and it refused the client with a made-up secret.",
-                );
-                findings.open("redirect_uri", redirect_uri_reason);
-                self.clear_fault(&connection.id).await?;
-            }
-            Verdict::Refused(code) => {
-                findings.good("token_endpoint", "The token endpoint answers.");
-                let detail = format!("{}{}", code.entry().meaning, said(&failure));
-                findings.bad("client_credentials", code, detail);
-                findings.open("redirect_uri", redirect_uri_reason);
-                self.mark_fault(&connection.id, code, json!(failure.evidence)).await?;
-            }
-            Verdict::RedirectUri => {
-                findings.good("token_endpoint", "The token endpoint answers.");
-                let detail = format!(
-                    "The provider does not know the redirect URI. Register exactly {redirect_uri} in its console.{}",
-                    said(&failure)
-                );
-                findings.bad("redirect_uri", ErrorCode::RedirectUriMismatch, detail);
-                findings.open("client_credentials", "The provider complained about the redirect URI first.");
-            }
-            Verdict::Unclear => {
-                findings.good("token_endpoint", "The token endpoint answers.");
-                findings.open(
-                    "client_credentials",
-                    format!(
-                        "This provider looks at the code before it looks at the client, so a made-up code proves nothing. Authorize an account to find out.{}",
-                        said(&failure)
-                    ),
-                );
-                findings.open("redirect_uri", redirect_uri_reason);
-            }
-            Verdict::Unreachable(code) => {
-                let detail = format!("{}{}", code.entry().meaning, said(&failure));
-                findings.bad("token_endpoint", code, detail);
-                findings.open("client_credentials", "The token endpoint gave no usable answer.");
-                findings.open("redirect_uri", redirect_uri_reason);
+        let mut verdict = verdict(&failure);
+        if matches!(verdict, Verdict::Accepted) {
+            let imposter = self.imposter(&client);
+            let control = self.try_client(connector, profile, connection, &imposter, &redirect_uri).await;
+            if !matches!(self::verdict(&control), Verdict::Refused(_)) {
+                verdict = Verdict::Unclear;
             }
         }
+        match verdict {
+            Verdict::Accepted => self.clear_fault(&connection.id).await?,
+            Verdict::Refused(code) => {
+                self.mark_fault(&connection.id, code, json!(failure.evidence)).await?;
+            }
+            Verdict::RedirectUri | Verdict::Unclear | Verdict::Unreachable(_) => {}
+        }
+        findings.add(&verdict, &said(&failure), &redirect_uri);
         Ok(())
     }
 

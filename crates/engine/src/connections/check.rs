@@ -10,7 +10,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::connector::{Connector, Connectors, OAuthProfile};
 
-use crate::EngineSettings;
+use crate::{EngineSettings, tools::edit_distance};
 
 const MAX_URL: usize = 2048;
 const MAX_CLIENT_ID: usize = 500;
@@ -55,22 +55,6 @@ pub(super) fn unknown_connector(connectors: &Connectors, wanted: &str) -> Error 
     }
     let names: Vec<_> = near.into_iter().take(SUGGESTIONS).map(|(_, slug)| slug).collect();
     error.remedy(RemedyAction::FixRequest, format!("Did you mean {}?", names.join(", ")))
-}
-
-/// How many single-character changes lead from `a` to `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(100).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// The profile of an OAuth connector; an error on `field` for all others.

@@ -7,7 +7,8 @@
 use serde_json::{Value, json};
 use tokio::time::Duration;
 use valetkey_domain::{
-    Account, AccountStatus, Change, Changes, Connection, Credential, Error, ErrorCode, StoreError,
+    Account, AccountStatus, Change, Changes, Connection, Credential, Error, ErrorCode, SealedBlob,
+    StoreError,
     account::{Grant, InvalidTransition, Transition},
     credential::OAuthTokens,
     error::ProviderEvidence,
@@ -105,7 +106,7 @@ impl Engine {
             let transition = with_data(transition, json!({"reason": attempt.reason()}));
             let mut renewed = transition.account;
             renewed.version += 1;
-            let sealed = self.seal_credential(&renewed, &credential).await?;
+            let sealed = self.seal_tokens(&renewed, &credential).await?;
             let mut changes = Changes::new()
                 .and(Change::UpdateAccount(renewed.clone()))
                 .and(Change::PutCredential {
@@ -141,7 +142,23 @@ impl Engine {
         Err(Error::new(ErrorCode::Conflict).account(&attempt.account.id))
     }
 
-    /// Commits new tokens; patient, since they exist nowhere else.
+    /// Seals new tokens; patient, since they exist nowhere else and the vault may have to reserve seals in storage.
+    async fn seal_tokens(&self, account: &Account, credential: &Credential) -> Result<SealedBlob, Error> {
+        for wait in STORE_WAITS {
+            match self.seal_credential(account, credential).await {
+                Err(error) if error.code() == ErrorCode::StorageUnavailable => {
+                    tracing::error!(%error, account = %account.id, "renewed tokens wait for the vault");
+                    tokio::time::sleep(wait).await;
+                }
+                done => return done,
+            }
+        }
+        self.seal_credential(account, credential).await.inspect_err(|error| {
+            tracing::error!(%error, account = %account.id, "renewed tokens could not be sealed and are lost");
+        })
+    }
+
+    /// Commits new tokens; patient for the same reason.
     async fn commit_tokens(&self, account: &Account, changes: Changes) -> Result<(), StoreError> {
         for wait in STORE_WAITS {
             match self.0.store.commit(changes.clone()).await {

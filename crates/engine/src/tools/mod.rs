@@ -12,6 +12,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, tool::Tool};
 
+pub(crate) use self::search::edit_distance;
 pub use self::view::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,

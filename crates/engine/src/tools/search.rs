@@ -211,8 +211,8 @@ pub(crate) fn near_matches<'a>(
     scored.into_iter().take(limit).map(|(_, name)| name).collect()
 }
 
-/// The Levenshtein distance, of names cut to 100 characters.
-fn edit_distance(a: &str, b: &str) -> usize {
+/// How many single-character changes lead from `a` to `b`, both cut to 100 characters (Levenshtein).
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().take(100).collect();
     let b: Vec<char> = b.chars().take(100).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

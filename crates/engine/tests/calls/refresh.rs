@@ -89,6 +89,22 @@ async fn fifty_callers_at_expiry_cause_one_token_request() {
     assert!(calls.iter().all(|call| call.authorization == "Bearer canary-at-1"));
 }
 
+/// I2: when a new token is first used, it is stored.
+#[tokio::test]
+async fn new_token_is_stored_before_it_is_used() {
+    let (world, account) = World::ready().await;
+    let world = Arc::new(world);
+    world.advance(NEARLY_AN_HOUR);
+    world.provider.hold_api(true);
+    let (caller, user) = (world.clone(), account.clone());
+    let call = tokio::spawn(async move { caller.call(&user, "fake_get_me", json!({})).await });
+    world.provider.wait_for("/api/me", 1).await;
+    assert_eq!(world.provider.seen("/api/me")[0].authorization, "Bearer canary-at-1");
+    assert_eq!(world.store.credential(&account.id).await.unwrap().unwrap().generation, 2);
+    world.provider.hold_api(false);
+    call.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn caller_that_hangs_up_does_not_cancel_the_refresh() {
     let (world, account) = World::ready().await;
