@@ -7,8 +7,8 @@ use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
-    AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, EventId, SealedBlob,
-    SecretString, Store, StoreError, Time, event::NewEvent, sealed::SealContext,
+    AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob, SecretString,
+    Store, StoreError, Time, event::NewEvent, sealed::SealContext,
 };
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::{
     calls::Calls,
     clients::{SigningKeys, VERIFIED_TOKENS, Verified},
+    events::EventIds,
 };
 
 /// Seals and opens secrets for storage.
@@ -111,6 +112,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Refreshes under way and the like.
     pub(crate) calls: Calls,
+    pub(crate) event_ids: EventIds,
     pub(crate) signing_keys: SigningKeys,
     /// How often the form of an attempt was refused.
     pub(crate) rejections: Cache<AuthRequestId, u32>,
@@ -133,6 +135,7 @@ impl Engine {
             settings,
             tasks: TaskTracker::new(),
             calls: Calls::default(),
+            event_ids: EventIds::default(),
             signing_keys: SigningKeys::default(),
             rejections: Cache::builder()
                 .max_capacity(REJECTED_ATTEMPTS)
@@ -170,7 +173,7 @@ impl Engine {
 
     /// The change that appends `event`, now.
     pub(crate) fn event(&self, event: NewEvent) -> Change {
-        let id = EventId::new(&*self.0.clock, &*self.0.entropy);
+        let id = self.0.event_ids.next(&*self.0.clock, &*self.0.entropy);
         Change::AppendEvent(event.at(id, self.now()))
     }
 
