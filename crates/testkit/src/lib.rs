@@ -6,4 +6,10 @@
     reason = "for tests only: a test application that does not start fails the test"
 )]
 pub mod app;
+#[cfg(feature = "engine")]
+pub mod engine_fixture;
+#[cfg(feature = "engine")]
+pub mod fake_provider;
+#[cfg(feature = "engine")]
+pub mod seeded_entropy;
 pub mod store_contract;
