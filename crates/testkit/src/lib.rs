@@ -7,8 +7,10 @@
 )]
 pub mod app;
 #[cfg(feature = "engine")]
+#[expect(clippy::unwrap_used, reason = "for tests only: what cannot be made is a failed test")]
 pub mod engine_fixture;
 #[cfg(feature = "engine")]
+#[expect(clippy::unwrap_used, reason = "for tests only: what cannot be made is a failed test")]
 pub mod fake_provider;
 #[cfg(feature = "engine")]
 pub mod seeded_entropy;

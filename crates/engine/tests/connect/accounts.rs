@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use valetkey_domain::{
-    AccountStatus, Credential, ErrorCode, PageRequest, SecretString, Store, store::AccountFilter,
-};
+use valetkey_domain::{AccountStatus, ErrorCode, PageRequest, SecretString, Store, store::AccountFilter};
 use valetkey_engine::{AccountRef, AccountUpdate, NewAccount, NewCredential};
 use valetkey_testkit::{engine_fixture::EngineFixture, fake_provider::API_KEY};
 
@@ -240,7 +238,6 @@ async fn account_updated_with_tokens_replaces_the_credential() {
     assert_eq!(after.account.status(), AccountStatus::Active);
     let stored = fixture.store.credential(&after.account.id).await.unwrap().unwrap();
     assert_eq!(stored.generation, 2);
-    let _ = Credential::None;
 }
 
 #[tokio::test]

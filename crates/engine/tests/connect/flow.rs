@@ -2,12 +2,9 @@
 
 use std::collections::HashSet;
 
-use valetkey_domain::{AccountStatus, Credential, ErrorCode, ExposeSecret, SecretString};
+use valetkey_domain::{AccountStatus, ErrorCode, ExposeSecret, SecretString};
 use valetkey_engine::{AccountRef, CallbackOutcome, LinkOptions, LinkStep, StartOutcome};
-use valetkey_testkit::{
-    engine_fixture::{Browser, EngineFixture, PUBLIC_URL},
-    fake_provider::ISSUER,
-};
+use valetkey_testkit::engine_fixture::{Browser, EngineFixture, PUBLIC_URL};
 
 use crate::{done, failed, kinds};
 
@@ -345,5 +342,4 @@ async fn whole_flow_writes_no_secret_in_the_clear() {
     ] {
         assert!(!holds(secret), "found {secret}");
     }
-    let _ = (ISSUER, Credential::None);
 }

@@ -1,5 +1,6 @@
 //! The engine with storage, vault and a provider on loopback: connections, accounts, links, the authorization flow,
 //! API clients.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod accounts;
 mod api_clients;

@@ -57,7 +57,7 @@ fn take(account: Account, step: Step, now: valetkey_domain::Time) -> Result<Tran
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
     fn transitions_at_random_match_their_events(steps in prop::collection::vec(step(), 1..60)) {
@@ -170,7 +170,7 @@ impl Walk {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
 
     /// The status that events tell is the status that the account has, after any sequence of deeds.
     #[test]
