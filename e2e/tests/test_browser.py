@@ -10,11 +10,11 @@ import pytest
 
 from harness.valetkey import Valetkey
 
-SHOTS = os.environ.get("VALETKEY_SHOTS")
+SHOTS = os.environ.get("E2E_SHOTS")
 
 
 def shoot(page: Any, name: str) -> None:
-    """Keeps a picture of the page when VALETKEY_SHOTS names a folder."""
+    """Keeps a picture of the page when E2E_SHOTS names a folder."""
     if SHOTS:
         pathlib.Path(SHOTS).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(pathlib.Path(SHOTS) / f"{name}.png"), full_page=True)
