@@ -14,11 +14,11 @@ Needs: nginx, wrk, taskset; two cores. Everything stays on loopback.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import pathlib
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -27,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 
 TOKEN = "bench-upstream-bearer-0123456789abcdef"
@@ -83,7 +85,7 @@ def rss_mb(pid: int) -> float:
 
 
 def wrk(url: str, connections: int, seconds: float, headers: dict[str, str], body: str | None = None) -> dict[str, float]:
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", url]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     script = None
@@ -141,6 +143,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=3)
     options.add_argument("--connections", type=int, default=64)
     options.add_argument("--gate", type=float, default=0.8)
+    options.add_argument("--log-level", default="info", help="of the server: info writes a line per request, as in production")
     args = options.parse_args()
     for tool in ("nginx", "wrk", "taskset"):
         if not shutil.which(tool):
@@ -171,20 +174,29 @@ proxy_set_header Authorization "Bearer {TOKEN}"; }} }}""",
         wait_for_port(up)
         wait_for_port(through)
 
-        env_file = folder / "env"
+        secret = base64.urlsafe_b64encode(os.urandom(32)).decode()
         server = subprocess.Popen(
-            ["taskset", "-c", SUBJECT_CORE, args.binary, "dev", "--listen", f"127.0.0.1:{main_port}", "--data-dir", str(folder / "data"),
-             "--env-file", str(env_file), "--no-tls"],
-            stdout=subprocess.DEVNULL, stderr=(folder / "server.log").open("w"), env={**os.environ, "VALETKEY_LOG_LEVEL": "warn"},
+            ["taskset", "-c", SUBJECT_CORE, args.binary, "serve"],
+            stdout=subprocess.DEVNULL,
+            stderr=(folder / "server.log").open("w"),
+            env={
+                "PATH": os.environ["PATH"],
+                "VALETKEY_LISTEN": f"127.0.0.1:{main_port}",
+                "VALETKEY_DATA_DIR": str(folder / "data"),
+                "VALETKEY_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
+                "VALETKEY_BOOTSTRAP_CLIENT_ID": "bench",
+                "VALETKEY_BOOTSTRAP_CLIENT_SECRET": secret,
+                "VALETKEY_ALLOW_PRIVATE_UPSTREAMS": "true",
+                "VALETKEY_CONNECTORS_DIR": str(pathlib.Path(__file__).resolve().parent.parent / "e2e/connectors"),
+                "VALETKEY_LOG_LEVEL": args.log_level,
+            },
         )
         children.append(server)
-        deadline = time.monotonic() + 20
-        while not env_file.exists():
-            if time.monotonic() > deadline or server.poll() is not None:
-                raise SystemExit("the server did not start: " + (folder / "server.log").read_text()[-2000:])
-            time.sleep(0.005)
-        env = dict(part.split("=", 1) for line in env_file.read_text().splitlines() for part in shlex.split(line) if "=" in part)
-        base, token = env["VALETKEY_URL"].rstrip("/"), env["VALETKEY_API_TOKEN"]
+        wait_for_port(main_port)
+        base = f"http://127.0.0.1:{main_port}"
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "bench", "client_secret": secret}).encode()
+        session = json.load(urllib.request.urlopen(urllib.request.Request(base + "/oauth/token", form)))["access_token"]
+        token = api(base, session, "POST", "/v1/connect/tokens", {"name": "bench"})["token"]
         api(base, token, "POST", "/v1/connect/connections", {"name": "bench", "connector": "bench", "overrides": {"api_base_url": f"http://127.0.0.1:{up}"}})
         account = api(base, token, "POST", "/v1/connect/accounts", {"connection_name": "bench", "identifier": "user_123", "credential": {"fields": {"token": TOKEN}}})
         account_id = account["id"]
