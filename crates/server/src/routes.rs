@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// Every surface of the server on one router.
-#[must_use]
 pub fn router(engine: Engine, options: ServerOptions) -> Router {
     let app = App::new(engine.clone(), options.clone(), document(&options));
     let closed = closed(&app);

@@ -25,7 +25,8 @@ use crate::{RequestContext, error::status_of, extract::Path, state::App};
 struct Page<'a> {
     site: Site,
     app_name: Option<&'a str>,
-    asker_initial: String,
+    /// The first letters, as pictures.
+    app_initial: Option<String>,
     connector_initial: String,
     page: &'a LinkPage,
     scopes: Vec<&'a ScopeLine>,
@@ -128,7 +129,7 @@ fn show(app: &App, page: &LinkPage, error: Option<&Error>) -> Response {
     let view = Page {
         site: Site::of(&app.options),
         app_name,
-        asker_initial: initial(app_name.unwrap_or("?")),
+        app_initial: app_name.map(initial),
         connector_initial: initial(&page.connector_name),
         page,
         scopes: shown(&page.scopes),
@@ -189,7 +190,7 @@ fn initial(name: &str) -> String {
 }
 
 fn closing(page: &LinkPage, app_name: Option<&str>) -> String {
-    let (app, connector) = (app_name.unwrap_or("The app"), &page.connector_name);
+    let (app, connector) = (app_name.unwrap_or("the app"), &page.connector_name);
     match page.step {
         LinkStep::GoToProvider => format!(
             "You sign in at {connector} itself; {app} never sees your password. You can take access away again at any time in your settings there."

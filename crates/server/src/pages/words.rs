@@ -97,9 +97,9 @@ fn of_callback(code: ErrorCode) -> Option<Words> {
             "If your account is not connected, go back to the app and ask for a new link.",
         ),
         ErrorCode::BrowserMismatch => (
-            "You came back in another browser",
-            "The sign-in began in another browser or device, or this browser did not keep its cookie.",
-            "Allow cookies for this site, and do all steps in one browser.",
+            "Another browser, or no cookie",
+            "All steps have to happen in one browser, and this one did not bring the cookie of the first step.",
+            "Allow cookies for this site, then open the link again and do everything in one browser.",
         ),
         ErrorCode::IssuerMismatch => (
             "The answer came from the wrong place",

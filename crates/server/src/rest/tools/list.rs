@@ -38,7 +38,7 @@ pub(crate) struct ListTools {
 
 /// List tools
 ///
-/// By connector and name. Needs `agent_connectors:read`.
+/// By connector, in its own order. Needs `agent_connectors:read`.
 #[utoipa::path(
     get, path = "/v1/connect/tools", operation_id = "listTools", tag = "tools",
     params(ListTools),

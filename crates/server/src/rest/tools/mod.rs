@@ -40,7 +40,7 @@ pub(crate) struct ToolBody {
 }
 
 page_body! {
-    /// One page of tools, by connector and name.
+    /// One page of tools, by connector.
     ToolPage of ToolBody
 }
 

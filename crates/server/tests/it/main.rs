@@ -1,0 +1,14 @@
+//! The server from outside: the real router over a real engine, and the real listener.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+mod browser;
+mod connect_pages;
+mod listener;
+mod openapi;
+mod proxy;
+mod rest;
+mod result_pages;
+mod routes;
+mod token;
