@@ -127,7 +127,7 @@ impl ConnectedAccountService for Accounts {
                     "is not available here: set the scopes on the connection and have the user authorize again",
                 ));
             }
-            let account = AccountRef {
+            let mut account = AccountRef {
                 id: given(message.id),
                 connection_name: given(message.connector),
                 identifier: given(message.identifier),
@@ -135,11 +135,16 @@ impl ConnectedAccountService for Accounts {
                 user_id: given(message.user_id),
             };
             let change = message.connected_account.unwrap_or_default();
-            let update = AccountUpdate {
+            let mut update = AccountUpdate {
                 api_config: config(change.api_config)?,
                 credential: credential(change.authorization_details)?,
                 ..AccountUpdate::default()
             };
+            // Beside an id or identifier they do not say which account, but what it shall have.
+            if account.id.is_some() || account.identifier.is_some() {
+                update.organization_id = account.organization_id.take().map(Some);
+                update.user_id = account.user_id.take().map(Some);
+            }
             let view = self.engine.update_account(&call.caller, &account, update).await?;
             Ok(UpdateConnectedAccountResponse { connected_account: Some(shown(view, None)) })
         })

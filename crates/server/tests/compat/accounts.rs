@@ -260,6 +260,18 @@ async fn account_is_updated_by_name_and_by_id() {
     assert_eq!(updated.status(), ConnectorStatus::Active);
     assert_eq!(updated.api_config, Some(fields(&[("region", "eu")])));
 
+    // What is given beside the identifier is stored, as the SDKs' upsert expects.
+    let moved = UpdateConnectedAccountRequest {
+        organization_id: some("org_2"),
+        connector: some("sandbox-1"),
+        identifier: some("u1"),
+        connected_account: Some(UpdateConnectedAccount::default()),
+        ..Default::default()
+    };
+    client.update_connected_account(moved).await.unwrap();
+    let of_org = ListConnectedAccountsRequest { organization_id: some("org_2"), ..Default::default() };
+    assert_eq!(client.list_connected_accounts(of_org).await.unwrap().into_inner().total_size, 1);
+
     let nothing = UpdateConnectedAccountRequest {
         id: Some(id.clone()),
         connected_account: Some(UpdateConnectedAccount::default()),

@@ -66,8 +66,14 @@ pub(super) struct ForcedCallback(pub(super) FaultKind);
 
 fn refused(status: u16, retry_after_s: Option<u64>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // The code fits the status, as it would at a provider: clients may go by either.
     let (code, message) = match status {
         StatusCode::TOO_MANY_REQUESTS => ("rate_limited", "too many requests"),
+        StatusCode::UNAUTHORIZED => ("invalid_token", "the provider was told to refuse the token"),
+        StatusCode::FORBIDDEN => ("forbidden", "the provider was told to forbid it"),
+        StatusCode::NOT_FOUND => ("not_found", "the provider was told to find nothing"),
+        StatusCode::CONFLICT => ("conflict", "the provider was told to report a conflict"),
+        status if status.is_client_error() => ("invalid_request", "the provider was told to refuse"),
         _ => ("unavailable", "the provider was told to fail"),
     };
     let mut response =
