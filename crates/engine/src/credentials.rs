@@ -202,7 +202,13 @@ impl Engine {
 
     /// Tells of a record that did not open: in the log every time, in the history once in a while, since a caller
     /// that repeats its call is no news.
-    async fn raise_alarm(&self, event: NewEvent, field: &'static str, generation: u64, refused: &Error) {
+    pub(crate) async fn raise_alarm(
+        &self,
+        event: NewEvent,
+        field: &'static str,
+        generation: u64,
+        refused: &Error,
+    ) {
         let record = event.account.as_ref().map_or_else(
             || event.connection.as_ref().map(ToString::to_string).unwrap_or_default(),
             ToString::to_string,

@@ -61,7 +61,7 @@ probe: acme_get_profile
 tools:
   - name: acme_get_profile
     title: Get profile
-    description: The user's own profile.
+    description: Reads the profile of the user who is signed in.
     read_only: true
     scopes: [[read]]
     input: { type: object, properties: {} }
@@ -69,7 +69,7 @@ tools:
     request: { path: /profile }
   - name: acme_create_note
     title: Create note
-    description: Writes a note.
+    description: Writes a short note into the notebook of the user.
     scopes: [[write]]
     input: { type: object, properties: { text: { type: string, description: What to write. } }, required: [text] }
     example: { text: hello }
@@ -88,12 +88,13 @@ auth:
       - { name: region, label: Region, secret: false, optional: true }
     attach:
       - header: { name: X-Api-Key, value: "{api_key}" }
+      - header: { name: X-Region, value: "{region || 'everywhere'}" }
 api: { base_url: "https://acme.example/api" }
-probe: acmekey_check
+probe: acmekey_check_key
 tools:
-  - name: acmekey_check
+  - name: acmekey_check_key
     title: Check
-    description: Checks the key.
+    description: Checks whether the key is accepted at all.
     read_only: true
     input: { type: object, properties: {} }
     example: {}

@@ -96,7 +96,13 @@ impl Engine {
     ) -> CallbackOutcome {
         match self.callback(connection_id, &params, browser).await {
             Ok(outcome) => outcome,
-            Err(error) => CallbackOutcome::Failed(Box::new(FailurePage::bare(error))),
+            Err(error) => {
+                if error.code().entry().http_status >= 500 {
+                    let reason = error.details().internal.as_deref();
+                    tracing::error!(connection_id, %error, reason, "a callback could not be handled");
+                }
+                CallbackOutcome::Failed(Box::new(FailurePage::bare(error)))
+            }
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use valetkey_domain::{AuthPhase, Change, Error, ErrorCode, SecretString, error::ProviderEvidence};
+use valetkey_domain::{
+    AuthPhase, Change, Error, ErrorCode, SecretString,
+    error::ProviderEvidence,
+    event::{EventKind, NewEvent},
+};
 use valetkey_upstream::oauth::{self, FailureClass, TokenFailure, requested_scopes};
 
 use super::{
@@ -57,7 +61,7 @@ impl Engine {
         callback: BTreeMap<String, String>,
     ) -> Result<CallbackOutcome, Error> {
         match self.obtain(&scene, &code, &callback).await {
-            Ok(obtained) => self.finish(scene, obtained).await,
+            Ok(obtained) => self.kept(scene, obtained).await,
             Err(Unobtained::Tokens(failure)) => {
                 let ending = Ending::of_tokens(&failure);
                 // Marks the connection if its client was refused. The attempt ends either way.
@@ -66,7 +70,30 @@ impl Engine {
                 }
                 self.end(scene, ending).await
             }
-            Err(Unobtained::Other(error)) => self.end(scene, Ending::of(&error)).await,
+            Err(Unobtained::Other(error)) => {
+                tracing::error!(
+                    account.id = %scene.account.id,
+                    %error,
+                    reason = error.details().internal.as_deref(),
+                    "an authorization code could not be redeemed"
+                );
+                self.end(scene, Ending::of(&error)).await
+            }
+        }
+    }
+
+    /// Stores the grant. If the account was deleted meanwhile, nobody will ever use or end it: it is revoked at once.
+    async fn kept(&self, scene: Scene, obtained: Obtained) -> Result<CallbackOutcome, Error> {
+        let (account, connection) = (scene.account.clone(), scene.connection.clone());
+        let credential = obtained.credential.clone();
+        match self.finish(scene, obtained).await {
+            Err(error) if error.code() == ErrorCode::AccountNotFound => {
+                let receipt = self.revoke_at_provider(&account, &connection, &credential).await;
+                let event = NewEvent::of_account(&account, EventKind::RevocationReceipt).data(receipt);
+                self.commit(self.event(event)).await?;
+                Err(error)
+            }
+            done => done,
         }
     }
 
@@ -81,7 +108,7 @@ impl Engine {
             .auth
             .oauth()
             .ok_or_else(|| Error::internal("a callback for a connector without OAuth"))?;
-        let verifier = self.open_verifier(&scene.attempt).await?;
+        let verifier = self.open_verifier(scene).await?;
         let client = self.oauth_client(&scene.connection).await?;
         // Facts of an earlier grant may name another tenant: this one starts from what the callback tells.
         let nothing = BTreeMap::new();

@@ -251,12 +251,13 @@ impl Engine {
 
     /// The scene after a lost race over the account. The attempt itself must be as it was.
     async fn scene_again(&self, scene: Scene) -> Result<Scene, Error> {
-        let reused = || Error::new(ErrorCode::StateReused);
-        let attempt = self.0.store.auth_request(&scene.attempt.id).await?.ok_or_else(reused)?;
+        // An account takes its attempts with it when it is deleted.
+        let gone = || Error::new(ErrorCode::AccountNotFound);
+        let attempt = self.0.store.auth_request(&scene.attempt.id).await?.ok_or_else(gone)?;
         if attempt.version != scene.attempt.version {
-            return Err(reused());
+            return Err(Error::new(ErrorCode::StateReused));
         }
-        self.scene(attempt).await?.ok_or_else(reused)
+        self.scene(attempt).await?.ok_or_else(gone)
     }
 
     /// The page of a failure on a known attempt.

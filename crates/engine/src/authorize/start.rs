@@ -3,7 +3,7 @@
 use serde_json::json;
 use url::Url;
 use valetkey_domain::{
-    AuthPhase, AuthRequest, Change, Changes, Error, ErrorCode, SecretString,
+    AuthPhase, AuthRequest, Change, Changes, Error, ErrorCode, ExposeSecret, SealedBlob, SecretString,
     event::{EventKind, NewEvent},
     sealed::SealContext,
 };
@@ -23,6 +23,8 @@ use crate::{
     context::target,
 };
 
+/// The field that a code verifier is sealed for.
+const PKCE_VERIFIER: &str = "pkce_verifier";
 /// Who acts when an end user does.
 pub(super) const END_USER: &str = "end_user";
 
@@ -80,7 +82,6 @@ impl Engine {
             Some(verifier) => Some(self.seal_verifier(&attempt, verifier).await?),
             None => None,
         };
-        use valetkey_domain::ExposeSecret;
         attempt.state_hash = Some(sha256(state.expose_secret().as_bytes()));
         attempt.browser_hash = Some(browser);
         attempt.phase = AuthPhase::Redirected;
@@ -182,17 +183,28 @@ impl Engine {
         &self,
         attempt: &AuthRequest,
         verifier: &SecretString,
-    ) -> Result<valetkey_domain::SealedBlob, Error> {
-        use valetkey_domain::ExposeSecret;
+    ) -> Result<SealedBlob, Error> {
         self.0.keyring.seal(verifier_context(attempt), verifier.expose_secret().as_bytes()).await
     }
 
     /// The PKCE verifier of an attempt that was started with one.
-    pub(super) async fn open_verifier(&self, attempt: &AuthRequest) -> Result<Option<SecretString>, Error> {
-        let Some(sealed) = &attempt.code_verifier else { return Ok(None) };
-        let bytes = self.0.keyring.open(verifier_context(attempt), sealed).await?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| Error::new(ErrorCode::SealRefused))?;
-        Ok(Some(SecretString::from(text)))
+    ///
+    /// # Errors
+    /// `seal_refused`, with an event and an alarm, if it is not this attempt's own (S29).
+    pub(super) async fn open_verifier(&self, scene: &Scene) -> Result<Option<SecretString>, Error> {
+        let Some(sealed) = &scene.attempt.code_verifier else { return Ok(None) };
+        let opened = self.0.keyring.open(verifier_context(&scene.attempt), sealed).await;
+        let text = opened.and_then(|bytes| {
+            let text = std::str::from_utf8(&bytes).map_err(|_| Error::new(ErrorCode::SealRefused))?;
+            Ok(SecretString::from(text))
+        });
+        if let Err(refused) = &text
+            && refused.code() == ErrorCode::SealRefused
+        {
+            let event = NewEvent::of_account(&scene.account, EventKind::SealRefused);
+            self.raise_alarm(event, PKCE_VERIFIER, 0, refused).await;
+        }
+        text.map(Some)
     }
 }
 
@@ -200,7 +212,7 @@ fn verifier_context(attempt: &AuthRequest) -> SealContext<'_> {
     SealContext {
         environment: attempt.environment.as_str(),
         record: attempt.id.as_str(),
-        field: "pkce_verifier",
+        field: PKCE_VERIFIER,
         generation: 0,
     }
 }

@@ -1,7 +1,9 @@
 //! Every way in which a callback can fail: its own code, an event, the right status, and a way to try again.
 
-use valetkey_domain::{AccountStatus, ErrorCode};
-use valetkey_engine::{CallbackOutcome, CallbackParams, ConnectionUpdate, FailurePage};
+use valetkey_domain::{AccountStatus, AuthPhase, Change, ErrorCode, Store};
+use valetkey_engine::{
+    AccountRef, AccountUpdate, CallbackOutcome, CallbackParams, ConnectionUpdate, FailurePage,
+};
 use valetkey_testkit::{
     engine_fixture::{Browser, EngineFixture},
     fake_provider::{Consent, Scripted},
@@ -294,8 +296,108 @@ async fn connection_disabled_meanwhile_ends_attempt_without_exchange() {
 async fn account_deleted_meanwhile_ends_in_a_page() {
     let user = at_provider().await;
     let account = user.fixture.account("acme", "user_1").await.account;
-    use valetkey_domain::{Change, Store};
     user.fixture.store.commit(Change::DeleteAccount(account.id).into()).await.unwrap();
     assert_eq!(failed(user.back().await).error.code(), ErrorCode::StateUnknown);
     assert_eq!(user.exchanges(), 0);
+}
+
+/// While the token endpoint thinks, something else happens to the account.
+async fn meanwhile(user: &AtProvider, deed: impl AsyncFnOnce()) -> CallbackOutcome {
+    user.fixture.provider.set_delay(std::time::Duration::from_millis(300));
+    let deed = async {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        while user.exchanges() == 0 {
+            assert!(tokio::time::Instant::now() < deadline, "no token request");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        deed().await;
+    };
+    futures::join!(user.back(), deed).0
+}
+
+#[tokio::test]
+async fn account_changed_during_exchange_keeps_both_changes() {
+    let user = at_provider().await;
+    let outcome = meanwhile(&user, async || {
+        let update = AccountUpdate { user_id: Some(Some("u-7".into())), ..AccountUpdate::default() };
+        let wanted = AccountRef::named("acme", "user_1");
+        user.fixture.engine.update_account(&user.fixture.caller, &wanted, update).await.unwrap();
+    })
+    .await;
+    done(outcome);
+    let account = user.fixture.account("acme", "user_1").await.account;
+    assert_eq!((account.status(), account.user_id.as_deref()), (AccountStatus::Active, Some("u-7")));
+}
+
+#[tokio::test]
+async fn account_deleted_during_exchange_gives_the_grant_back() {
+    let user = at_provider().await;
+    let outcome = meanwhile(&user, async || {
+        let wanted = AccountRef::named("acme", "user_1");
+        user.fixture.engine.delete_account(&user.fixture.caller, &wanted).await.unwrap();
+    })
+    .await;
+    assert_eq!(failed(outcome).error.code(), ErrorCode::AccountNotFound);
+    assert!(!user.fixture.provider.requests_to("/revoke").is_empty(), "nobody else could ever revoke it");
+}
+
+/// A crash between exchange and commit leaves the attempt half-way: the user may begin anew, once nothing of it can be
+/// under way any more, and the history says that nobody knows.
+#[tokio::test]
+async fn exchange_interrupted_by_crash_can_be_begun_anew() {
+    let fixture = EngineFixture::start().await;
+    fixture.connection("acme", "acme").await;
+    let link = fixture.link("acme", "user_1").await;
+    let mut browser = Browser::default();
+    let url = browser.go(&fixture.engine, &link.url).await.unwrap();
+    let state = fixture.provider.consent(&url).params["state"].clone();
+    let hash = sha256(&state);
+    let mut attempt = fixture.store.auth_request_by_state(&hash).await.unwrap().unwrap();
+    attempt.phase = AuthPhase::Exchanging;
+    attempt.version += 1;
+    fixture.store.commit(Change::UpdateAuthRequest(attempt).into()).await.unwrap();
+    let error = browser.open(&fixture.engine, &link.url).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::LinkUsed);
+    fixture.clock.advance(time::Duration::minutes(15));
+    let url = browser.go(&fixture.engine, &link.url).await.unwrap();
+    let account = fixture.account("acme", "user_1").await;
+    let events = fixture.events(&account).await;
+    assert_eq!(event_with(&events, ErrorCode::ExchangeFailed).event.data["outcome"], "unknown");
+    let consent = fixture.provider.consent(&url);
+    done(browser.come_back(&fixture.engine, &consent.redirect_uri, &consent.params).await);
+}
+
+/// S29: a sealed verifier that was moved to another attempt opens nothing.
+#[tokio::test]
+async fn verifiers_swapped_between_attempts_are_refused() {
+    let fixture = EngineFixture::start().await;
+    fixture.connection("acme", "acme").await;
+    let mut flows = Vec::new();
+    for identifier in ["user_1", "user_2"] {
+        let link = fixture.link("acme", identifier).await;
+        let mut browser = Browser::default();
+        let url = browser.go(&fixture.engine, &link.url).await.unwrap();
+        let consent = fixture.provider.consent(&url);
+        let hash = sha256(&consent.params["state"]);
+        let attempt = fixture.store.auth_request_by_state(&hash).await.unwrap().unwrap();
+        flows.push((identifier, browser, consent, attempt));
+    }
+    let verifiers: Vec<_> = flows.iter().map(|flow| flow.3.code_verifier.clone()).collect();
+    for (flow, other) in flows.iter_mut().zip(verifiers.into_iter().rev()) {
+        flow.3.code_verifier = other;
+        flow.3.version += 1;
+        fixture.store.commit(Change::UpdateAuthRequest(flow.3.clone()).into()).await.unwrap();
+    }
+    for (identifier, browser, consent, _) in flows {
+        let page = failed(browser.come_back(&fixture.engine, &consent.redirect_uri, &consent.params).await);
+        assert_eq!(page.error.code(), ErrorCode::SealRefused);
+        let account = fixture.account("acme", identifier).await;
+        assert_eq!(account.account.status(), AccountStatus::Pending);
+        assert!(kinds(&fixture.events(&account).await).contains(&"vault.seal_refused"));
+    }
+    assert_eq!(fixture.provider.requests_to("/token").len(), 0);
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().try_into().unwrap()
 }
