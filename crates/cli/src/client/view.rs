@@ -37,6 +37,16 @@ fn looked_up(row: &Value, path: &str) -> String {
     shortened(cell(value))
 }
 
+/// The widest cell of a table: descriptions and evidence are cut off there; `--json` and `get` show all of it.
+const MAX_CELL: usize = 100;
+
+fn bounded(text: String) -> String {
+    if text.chars().count() <= MAX_CELL {
+        return text;
+    }
+    text.chars().take(MAX_CELL - 1).chain(['…']).collect()
+}
+
 /// A table of the answer's `items`: one column per path, headed by the path's last part.
 pub(super) fn table(answer: &Value, columns: &[&str]) -> String {
     let rows = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -46,7 +56,7 @@ pub(super) fn table(answer: &Value, columns: &[&str]) -> String {
     let heads =
         columns.iter().map(|path| path.rsplit('.').next().unwrap_or(path).to_uppercase().replace('_', " "));
     let lines: Vec<Vec<String>> = std::iter::once(heads.collect())
-        .chain(rows.iter().map(|row| columns.iter().map(|path| looked_up(row, path)).collect()))
+        .chain(rows.iter().map(|row| columns.iter().map(|path| bounded(looked_up(row, path))).collect()))
         .collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();

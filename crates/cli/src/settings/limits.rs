@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::read::Reader;
+use super::{Mode, read::Reader};
 
 /// Bounds on time and size; `None` leaves the default of the crate that keeps it.
 #[derive(Debug, Clone)]
@@ -26,7 +26,10 @@ impl Limits {
             call_deadline: reader.seconds("call_deadline_s", 1..=300),
             max_body_bytes: bytes(reader, "max_body_bytes"),
             max_response_bytes: bytes(reader, "max_response_bytes"),
-            drain_timeout: reader.seconds("drain_timeout_s", 1..=600),
+            // Whoever presses Ctrl-C on a development server wants the terminal back.
+            drain_timeout: reader
+                .seconds("drain_timeout_s", 1..=600)
+                .or((reader.mode == Mode::Dev).then_some(Duration::from_secs(3))),
         }
     }
 }

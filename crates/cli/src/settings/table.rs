@@ -139,7 +139,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("call_deadline_s", "SECONDS", "30", "The deadline of one call to a provider."),
     setting("max_body_bytes", "BYTES", "4194304", "The largest request body, but for proxied calls."),
     setting("max_response_bytes", "BYTES", "8388608", "The largest answer of a provider to a tool call."),
-    setting("drain_timeout_s", "SECONDS", "25", "How long requests in flight may take to end at shutdown."),
+    dev(
+        setting(
+            "drain_timeout_s",
+            "SECONDS",
+            "25",
+            "How long requests in flight may take to end at shutdown.",
+        ),
+        "3",
+    ),
     dev(setting("log_format", "json|text", "json", "How log lines are written (to stderr)."), "text"),
     setting("log_level", "LEVEL", "info", "off, error, warn, info, debug or trace."),
 ];
