@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     settings::{MasterKeySource, Settings},
     shutdown,
-    wiring::{self, Start},
+    wiring::{self, Assembly, Start},
 };
 
 pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
@@ -32,6 +32,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     };
     let start = Start { public_url: public_url.clone(), master_key, simulator: None, lock };
     let assembly = wiring::assemble(settings, start).await?;
+    warn_if_nobody_can_call(&assembly).await;
     tracing::info!(%address, %public_url, version = env!("CARGO_PKG_VERSION"), "valetkey is ready");
     let drained = valetkey_server::serve(
         listener,
@@ -45,6 +46,20 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     assembly.close().await;
     tracing::info!("valetkey has stopped");
     Ok(())
+}
+
+/// A server without any API client answers nobody, which is easily mistaken for a wrong key.
+async fn warn_if_nobody_can_call(assembly: &Assembly) {
+    let engine = &assembly.engine;
+    let clients = async {
+        let environment = engine.default_environment().await?;
+        engine.list_api_clients(&engine.operator(environment)?).await
+    };
+    if clients.await.is_ok_and(|clients| clients.is_empty()) {
+        tracing::warn!(
+            "there is no API client yet: set bootstrap_client_id and bootstrap_client_secret and start again"
+        );
+    }
 }
 
 /// The server's own address as a URL; only for loopback, where the settings allow it.
