@@ -20,6 +20,8 @@ pub struct ServerOptions {
     pub body_timeout: Duration,
     /// Time for the body of a proxied call to arrive.
     pub proxy_body_timeout: Duration,
+    /// Requests being worked on at once; more are told to come back.
+    pub max_in_flight: usize,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// Where request ids and browser cookies come from.
@@ -37,6 +39,7 @@ impl ServerOptions {
             max_proxy_body_bytes: 64 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             proxy_body_timeout: Duration::from_secs(300),
+            max_in_flight: 4096,
             clock,
             entropy,
         }

@@ -46,8 +46,11 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson<T> {
     }
 }
 
-/// Whether the content type says JSON.
+/// Whether the headers say that the body is JSON as it stands; nothing is decompressed here.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return false;
+    }
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };

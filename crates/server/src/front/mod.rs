@@ -16,6 +16,7 @@ use axum::{
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::PathAndQuery};
 use http_body::Body as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 use valetkey_domain::{Error, ErrorCode, RequestId};
 
@@ -32,12 +33,32 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 struct Front {
     options: ServerOptions,
     docs_base: String,
+    /// One for each request that may be worked on at once.
+    slots: Semaphore,
+}
+
+impl Front {
+    /// A place among the requests being worked on. Questions after the server's health need none.
+    fn slot(&self, request: &Request) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        if is_health(request.uri().path()) {
+            return Ok(None);
+        }
+        self.slots.try_acquire().map(Some).map_err(|_| Error::new(ErrorCode::Overloaded))
+    }
+}
+
+fn is_health(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
 }
 
 /// Puts the front before `doors`, a router that has only a fallback: the front runs before any routing and can still
 /// mend the path.
 pub(crate) fn before(doors: Router, options: &ServerOptions) -> Router {
-    let front = Arc::new(Front { docs_base: options.address_of("/docs/errors/"), options: options.clone() });
+    let front = Arc::new(Front {
+        docs_base: options.address_of("/docs/errors/"),
+        slots: Semaphore::new(options.max_in_flight),
+        options: options.clone(),
+    });
     doors.layer(from_fn_with_state(front, pass))
 }
 
@@ -65,11 +86,15 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
     request.extensions_mut().insert(context.clone());
 
     let answer = async {
-        let answer = match admit(request, options, &context) {
-            Ok(request) => AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-                // The panic's own message may quote anything; the hook has written where it was.
-                ApiError(Error::internal("a handler panicked")).into_response()
-            }),
+        let admitted =
+            admit(request, options, &context).and_then(|request| Ok((front.slot(&request)?, request)));
+        let answer = match admitted {
+            Ok((_slot, request)) => {
+                AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+                    // The panic's own message may quote anything; the hook has written where it was.
+                    ApiError(Error::internal("a handler panicked")).into_response()
+                })
+            }
             Err(error) => ApiError(error).into_response(),
         };
         let mut answer = finish(answer, &context, &front.docs_base, renderer);
@@ -175,6 +200,7 @@ struct Seen {
     method: Method,
     version: http::Version,
     peer: Option<SocketAddr>,
+    is_health: bool,
     since: Instant,
 }
 
@@ -184,6 +210,7 @@ impl Seen {
             method: request.method().clone(),
             version: request.version(),
             peer: request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+            is_health: is_health(request.uri().path()),
             since: Instant::now(),
         }
     }
@@ -192,6 +219,10 @@ impl Seen {
     fn log(&self, context: &RequestContext, answer: &Response) {
         let code = answer.extensions().get::<ErrorCode>().map_or("", |code| code.as_str());
         let duration_us = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if self.is_health && answer.status().is_success() {
+            tracing::debug!(target: "valetkey::access", route = context.route(), duration_us, "healthy");
+            return;
+        }
         tracing::info!(
             target: "valetkey::access",
             method = %self.method,

@@ -160,6 +160,33 @@ async fn method_wrong_told_with_allow() {
     assert_eq!(error_of(response).await["code"], "method_not_allowed");
 }
 
+#[tokio::test]
+async fn requests_beyond_the_bound_told_to_come_back() {
+    let hold = Arc::new(tokio::sync::Notify::new());
+    let (reached, go_on) = (Arc::clone(&hold), Arc::new(tokio::sync::Notify::new()));
+    let release = Arc::clone(&go_on);
+    let handler = move || async move {
+        reached.notify_one();
+        go_on.notified().await;
+        "done"
+    };
+    let routes = Router::new().route("/slow", get(handler)).route("/healthz", get(|| async { "ok" }));
+    let options = ServerOptions { max_in_flight: 1, ..options() };
+    let app = before(Router::new().fallback_service(route_errors(routes)), &options);
+    let ask = |path: &str| app.clone().oneshot(Request::builder().uri(path).body(Body::empty()).unwrap());
+    let slow = tokio::spawn(ask("/slow"));
+    hold.notified().await;
+    let refused = ask("/slow").await.unwrap();
+    assert_eq!(
+        (refused.status(), refused.headers()[header::RETRY_AFTER].to_str().unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, "1")
+    );
+    assert_eq!(error_of(refused).await["code"], "overloaded");
+    assert_eq!(ask("/healthz").await.unwrap().status(), StatusCode::OK);
+    release.notify_one();
+    assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
 /// S56: a panic's own words go nowhere.
 #[tokio::test]
 async fn panic_in_a_handler_answered_as_internal() {

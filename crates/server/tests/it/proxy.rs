@@ -104,6 +104,21 @@ async fn path_that_leaves_the_api_refused() {
     assert_eq!(app.fixture.provider.requests().len(), before);
 }
 
+/// S45: the fault is the caller's, not the provider's.
+#[tokio::test]
+async fn body_that_never_ends_blamed_on_the_caller() {
+    let app =
+        App::with(|_| {}, |options| options.proxy_body_timeout = std::time::Duration::from_millis(50)).await;
+    app.fixture.connection("notes", "acme").await;
+    app.fixture.authorize("notes", "user_123").await;
+    let dribble = futures::StreamExt::chain(
+        futures::stream::once(async { Ok::<_, std::io::Error>("{") }),
+        futures::stream::pending(),
+    );
+    let answer = proxy(&app, Method::POST, "/proxy/notes", &WHOSE, Body::from_stream(dribble)).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (408, "request_timeout"));
+}
+
 /// A 401 would read as if the caller's own token were bad, and official clients would send the call again.
 #[tokio::test]
 async fn refusal_of_the_credential_is_not_a_401() {
