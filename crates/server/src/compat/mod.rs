@@ -5,6 +5,7 @@
 //! is allowed and how it is reached over HTTP is read from the descriptors of `proto/`, nothing of it is written
 //! here a second time.
 
+mod account_wire;
 mod accounts;
 mod call;
 mod frame;
@@ -14,6 +15,8 @@ mod rest;
 mod status;
 mod structs;
 mod tools;
+mod wire;
+mod words;
 
 use std::sync::Arc;
 

@@ -21,6 +21,7 @@ use valetkey_api::{
 };
 use valetkey_domain::{Error, ErrorCode, catalogue::GrpcCode};
 
+use super::words::{compatible_field, cut, text};
 use crate::error::retry_after_ms;
 
 /// What marks an upstream failure of a tool for the SDKs: they raise their tool exceptions and never repeat the call.
@@ -248,64 +249,6 @@ fn failed_upstream(error: &Error) -> bool {
     }
 }
 
-/// The message and its cause, with fields under the names that `names` gives them.
-fn text(error: &Error, names: fn(&str) -> String) -> String {
-    let details = error.details();
-    let composed = |name: fn(&str) -> String| {
-        let parts: Vec<String> =
-            details.fields.iter().map(|v| format!("{}: {}", name(&v.field), v.message)).collect();
-        parts.join("; ")
-    };
-    // The message of a field error is put together from its fields unless somebody wrote another one.
-    let mut text = if !details.fields.is_empty() && composed(str::to_owned) == details.message {
-        composed(names)
-    } else {
-        details.message.clone()
-    };
-    if !text.ends_with(['.', '!', '?']) {
-        text.push('.');
-    }
-    if let Some(cause) = &details.cause {
-        text.push(' ');
-        text.push_str(cause);
-    }
-    text
-}
-
-/// A field of the native vocabulary under its name in the compatible API.
-fn compatible_field(native: &str) -> String {
-    const DETAILS: &str = "connected_account.authorization_details";
-    const NAMES: [(&str, &str); 3] = [
-        ("connection_name", "connector"),
-        ("tool_input", "params"),
-        ("api_config", "connected_account.api_config"),
-    ];
-    match native.split_once('.') {
-        None if native == "credential" => return DETAILS.to_owned(),
-        Some(("credential", field @ ("access_token" | "refresh_token" | "scopes" | "domain"))) => {
-            return format!("{DETAILS}.oauth_token.{field}");
-        }
-        Some(("credential", field)) => return format!("{DETAILS}.static_auth.details.{field}"),
-        _ => {}
-    }
-    for (from, to) in NAMES {
-        if let Some(rest) = native.strip_prefix(from)
-            && (rest.is_empty() || rest.starts_with(['.', '[']))
-        {
-            return format!("{to}{rest}");
-        }
-    }
-    native.to_owned()
-}
-
-/// The first `max` bytes, at a character's end.
-fn cut(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(max.saturating_sub('…'.len_utf8()))])
-}
-
 #[cfg(test)]
 mod tests {
     use valetkey_domain::{catalogue::RemedyAction, error::ProviderEvidence};
@@ -381,14 +324,6 @@ mod tests {
             info.validation_error_info.unwrap().field_violations.into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["connector", "params.to"]);
         assert!(status.message().starts_with("connector: is required; params.to: "), "{}", status.message());
-        assert_eq!(compatible_field("connection_names"), "connection_names");
-        let details = "connected_account.authorization_details";
-        assert_eq!(compatible_field("credential"), details);
-        assert_eq!(
-            compatible_field("credential.access_token"),
-            format!("{details}.oauth_token.access_token")
-        );
-        assert_eq!(compatible_field("credential.api_key"), format!("{details}.static_auth.details.api_key"));
     }
 
     #[test]
@@ -408,7 +343,6 @@ mod tests {
         let response = Failure::of_tool(error).status(&facts()).into_http::<tonic::body::Body>();
         let size: usize = response.headers().iter().map(|(k, v)| k.as_str().len() + v.len() + 32).sum();
         assert!(size < 8192, "{size}");
-        assert_eq!(cut("aé", 2), "…");
     }
 
     #[test]

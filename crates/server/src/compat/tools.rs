@@ -1,5 +1,7 @@
 //! `ToolService`.
 
+use std::time::Duration;
+
 use prost::Message;
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status, async_trait};
@@ -13,9 +15,9 @@ use valetkey_domain::{Error, ErrorCode, PageRequest};
 use valetkey_engine::{AccountRef, Engine, ExecuteTool, FoundTool, Readiness, ToolFilter, ToolView};
 
 use super::{
-    accounts::{given, size},
     call::{Call, run, run_tool},
     structs,
+    wire::{given, size},
 };
 
 /// The service over the engine.
@@ -138,7 +140,7 @@ impl Tools {
                     agent_run_id: given(message.agent_run_id),
                     source: call.source,
                     request_id: call.facts.request_id.clone(),
-                    deadline: call.deadline,
+                    deadline: call.deadline.map(shortened),
                     ..ExecuteTool::new(account, message.tool_name, tool_input)
                 },
             )
@@ -157,6 +159,11 @@ impl Tools {
         }
         Ok(answer)
     }
+}
+
+/// A little less than the caller's own deadline, so that our answer, which names the execution, comes before it.
+fn shortened(deadline: Duration) -> Duration {
+    deadline - (deadline / 20).min(Duration::from_millis(200))
 }
 
 fn filter(wanted: Filter) -> ToolFilter {

@@ -111,10 +111,10 @@ async fn tools_are_listed_and_executed_over_http() {
     let http = Http { app: &app, token: &tenant.token };
 
     let (_, tools) = http.call("GET", "/api/v1/tools?filter.connector=stub&pageSize=2", None).await;
-    assert_eq!((&tools["total_size"], tools["tools"].as_array().unwrap().len()), (&json!(5), 2));
+    assert_eq!((&tools["total_size"], tools["tools"].as_array().unwrap().len()), (&json!(6), 2));
     assert_eq!(tools["tools"][0]["definition"]["input_schema"]["type"], "object");
     let (_, scoped) = http.call("GET", "/api/v1/tools/scoped?identifier=u1", None).await;
-    assert_eq!(scoped["total_size"], 5);
+    assert_eq!(scoped["total_size"], 6);
     let (_, found) =
         http.call("POST", "/api/v1/tools:search", Some(json!({"query": "create an item"}))).await;
     assert_eq!(found["tools"][0]["name"], "stub_create_item");

@@ -8,7 +8,7 @@ use valetkey_api::proto::tools::{
 };
 use valetkey_testkit::app::{Tenant, TestApp};
 
-use crate::support::{info, start, tools};
+use crate::support::{framed, info, raw, start, status, tools};
 
 async fn with_account() -> (TestApp, Tenant, String) {
     let (app, tenant) = start().await;
@@ -169,14 +169,14 @@ async fn tools_are_listed_filtered_and_paged() {
     let all = list(None, 0).await;
     assert!(all.total_size > 5 && all.tools.len() == all.tool_names.len());
     let stub = list(Some(Filter { connector: Some("stub".into()), ..Default::default() }), 0).await;
-    assert_eq!(stub.total_size, 5);
+    assert_eq!(stub.total_size, 6);
     let by_provider = list(Some(Filter { provider: "STUB".into(), ..Default::default() }), 2).await;
-    assert_eq!((by_provider.total_size, by_provider.tools.len()), (5, 2));
+    assert_eq!((by_provider.total_size, by_provider.tools.len()), (6, 2));
     assert!(!by_provider.next_page_token.is_empty());
     let by_account = list(Some(Filter { connected_account_id: Some(id), ..Default::default() }), 0).await;
-    assert_eq!(by_account.total_size, 5);
+    assert_eq!(by_account.total_size, 6);
     let by_user = list(Some(Filter { identifier: "u1".into(), ..Default::default() }), 0).await;
-    assert_eq!(by_user.total_size, 5);
+    assert_eq!(by_user.total_size, 6);
     let named = Filter { tool_name: vec!["stub_get_me".into()], ..Default::default() };
     let named = list(Some(named), 0).await;
     assert_eq!(named.tool_names, ["stub_get_me"]);
@@ -198,7 +198,7 @@ async fn tools_are_scoped_to_the_accounts_of_a_user() {
     // The Python SDK leaves the filter out when nothing is filtered.
     let request = ListScopedToolsRequest { identifier: "u1".into(), ..Default::default() };
     let scoped = client.list_scoped_tools(request.clone()).await.unwrap().into_inner();
-    assert_eq!(scoped.total_size, 5);
+    assert_eq!(scoped.total_size, 6);
     assert_eq!(scoped.tools[0].connected_account_id, id);
     assert_eq!(scoped.tools[0].identifier, "u1");
     let none = ScopedToolFilter { connection_names: vec!["other".into()], ..Default::default() };
@@ -206,7 +206,7 @@ async fn tools_are_scoped_to_the_accounts_of_a_user() {
     assert_eq!(client.list_scoped_tools(request).await.unwrap().into_inner().total_size, 0);
 
     let request = ListAvailableToolsRequest { identifier: "u1".into(), ..Default::default() };
-    assert_eq!(client.list_available_tools(request).await.unwrap().into_inner().total_size, 5);
+    assert_eq!(client.list_available_tools(request).await.unwrap().into_inner().total_size, 6);
 }
 
 #[tokio::test]
@@ -228,4 +228,26 @@ async fn tools_are_found_with_their_readiness() {
     assert_eq!(ready.readiness_state(), ToolReadinessState::Ready);
     let stranger = search("u2").await;
     assert_eq!(stranger[0].connections[0].readiness_state(), ToolReadinessState::NeedsConnection);
+}
+
+/// Clients on the gRPC core drop answers beyond 4 MiB and blame a rate limit: better our error, with the execution.
+#[tokio::test]
+async fn answer_too_large_for_the_client_is_a_tool_error() {
+    let (app, tenant, _) = with_account().await;
+    let bearer = format!("Bearer {}", tenant.token);
+    let body = framed(&prost::Message::encode_to_vec(&call("stub_get_large", &[])));
+    let ask = async |agent: &str| {
+        let headers = [("authorization", bearer.as_str()), ("user-agent", agent)];
+        raw(&app, "/scalekit.v1.tools.ToolService/ExecuteTool", &headers, body.clone()).await
+    };
+    let refused =
+        status(&ask("Scalekit-Python/2.21.0 grpc-python/1.76.0 grpc-c/51.0.0 (linux; chttp2)").await);
+    let info = info(&refused);
+    assert_eq!((refused.code(), info.error_code.as_str()), (Code::Internal, "TOOL_ERROR"));
+    let tool = info.tool_error_info.unwrap();
+    assert_eq!(tool.tool_error_code, "upstream_response_too_large");
+    assert!(tool.execution_id.starts_with("ex_"));
+    let taken = ask("connect-es/2.0.0").await;
+    assert_eq!(status(&taken).code(), Code::Ok);
+    assert!(taken.body().len() > 5_000_000);
 }

@@ -48,6 +48,7 @@ impl Provider {
             .route("/items", get(items).post(create))
             .route("/revoke", post(async || StatusCode::OK))
             .route("/fail/{status}", get(fail))
+            .route("/large", get(async || Json(json!({"text": "x".repeat(5_000_000)}))))
             .route("/wait", get(std::future::pending::<StatusCode>))
             .layer(from_fn_with_state(provider.clone(), remember));
         tokio::spawn(async move { axum::serve(listener, router).await });
