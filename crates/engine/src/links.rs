@@ -98,7 +98,7 @@ impl Engine {
             "auth_request_id": attempt.id.as_str(),
             "expires_at": expires_at.unix_timestamp(),
             "scopes": attempt.scopes,
-            "user_verify_url": attempt.user_verify_url,
+            "user_verify_host": host_of(attempt.user_verify_url.as_deref()),
         }));
         let changes = created.and(Change::InsertAuthRequest(attempt)).and(self.event(event));
         self.commit(changes).await?;
@@ -196,6 +196,11 @@ impl Engine {
         let url = Url::parse(&url).map_err(|_| Error::internal("public_url makes no link"))?;
         Ok((attempt, url))
     }
+}
+
+/// The host alone: what an app writes into its URL may be meant for the user only.
+fn host_of(url: Option<&str>) -> Option<String> {
+    Url::parse(url?).ok()?.host_str().map(str::to_owned)
 }
 
 fn checked_options(options: LinkOptions) -> Result<LinkOptions, Error> {

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use url::Url;
 use valetkey_domain::{
-    Caller, Change, Entropy, EnvironmentId, Error, Event, ExposeSecret, ManualClock, PageRequest,
-    SecretString, Store, connection::Overrides, store::EventFilter,
+    Caller, Change, EnvironmentId, Error, Event, ExposeSecret, ManualClock, PageRequest, SecretString, Store,
+    connection::Overrides, store::EventFilter,
 };
 use valetkey_engine::{
     AccountRef, AccountView, CallbackOutcome, CallbackParams, ConnectionView, Engine, EngineParts,
@@ -386,12 +386,4 @@ impl Browser {
         let text = |browser: &Self| browser.cookie.as_ref().map(|c| c.expose_secret().to_owned());
         text(self) == text(other)
     }
-}
-
-/// Random bytes for tests that need more of them.
-#[must_use]
-pub fn some_bytes<const N: usize>(fixture: &EngineFixture) -> [u8; N] {
-    let mut bytes = [0; N];
-    fixture.entropy.fill(&mut bytes);
-    bytes
 }
