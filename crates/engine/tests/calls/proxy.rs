@@ -121,6 +121,18 @@ async fn refused_post_is_not_repeated_and_is_no_401() {
 }
 
 #[tokio::test]
+async fn refused_delete_without_a_body_is_not_repeated_either() {
+    let (world, account) = World::ready().await;
+    world.provider.accept(Some("another"));
+    let failed = hand_on(&world, &account, "DELETE", "/things/1").await.err().unwrap();
+    assert_eq!(failed.code(), ErrorCode::UpstreamUnauthorized);
+    assert_eq!(world.provider.seen("/api").len(), 1);
+    // The credential has been renewed for the caller's own repetition.
+    assert_eq!(hand_on(&world, &account, "DELETE", "/things/1").await.unwrap().response.status(), 200);
+    assert_eq!(world.provider.seen("/token").len(), 1);
+}
+
+#[tokio::test]
 async fn refused_get_of_a_dead_grant_tells_the_accounts_new_status() {
     let (world, account) = World::ready().await;
     world.provider.on_api(|_| refused());
