@@ -250,3 +250,7 @@ impl Target<'_> {
         Error::internal(because)
     }
 }
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

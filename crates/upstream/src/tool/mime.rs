@@ -245,7 +245,7 @@ fn is_address(email: &str) -> bool {
 /// One or more message ids, with or without angle brackets.
 fn message_ids(part: &str, value: &Value) -> Result<Vec<Cow<'static, str>>, Misfit> {
     let texts: Vec<&str> = match value {
-        Value::String(list) => list.split_whitespace().collect(),
+        Value::String(_) => line(part, value)?.split_whitespace().collect(),
         Value::Array(items) => items.iter().map(|item| string(part, item)).collect::<Result<_, _>>()?,
         _ => return misfit(part, "is not text"),
     };
