@@ -1,9 +1,18 @@
-//! The storage traits on SQLite.
+//! The storage traits on SQLite and on PostgreSQL.
 //!
-//! [`SqliteStore`] implements [`valetkey_domain::Store`]. One thread owns the writing connection and gathers many
-//! commits into one durable write; reads go to read-only connections that never wait for it. SQL lives here and
-//! nowhere else, one file per noun, and sees secrets only as sealed blobs.
+//! [`SqliteStore`] and [`PostgresStore`] implement [`valetkey_domain::Store`] and give the same answers, also by the
+//! names of conflicts. SQL lives here and nowhere else, one file per noun and database, and sees secrets only as sealed
+//! blobs. Migrations have the same names in both.
+//!
+//! SQLite: one thread owns the writing connection and gathers many commits into one durable write; reads go to
+//! read-only connections that never wait for it. PostgreSQL: a bounded pool of connections; any number of processes
+//! may share one database.
 
+#[cfg(test)]
+mod migration_tests;
+mod postgres;
 mod sqlite;
+mod values;
 
+pub use postgres::{PostgresOpenError, PostgresOptions, PostgresStore};
 pub use sqlite::{CommitStats, OpenError, SqliteOptions, SqliteStore};

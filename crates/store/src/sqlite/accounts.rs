@@ -8,9 +8,11 @@ use valetkey_domain::{
     StoreError, Time, store::AccountFilter,
 };
 
+use crate::values::{folded, search_text};
+
 use super::{
     connections,
-    list::{Scope, folded, page},
+    list::{Scope, page},
     row::{
         Columns, Conflicts, Listed, Record, count, execute, execute_one, json, micros, one, optional_micros,
     },
@@ -61,14 +63,6 @@ impl Listed for Account {
     fn id(&self) -> &str {
         self.id.as_str()
     }
-}
-
-/// Everything that a search looks at, apart by a character that no field holds.
-fn search_text(account: &Account) -> String {
-    let optional = [&account.label, &account.organization_id, &account.user_id];
-    let mut fields = vec![account.id.as_str(), account.identifier.as_str()];
-    fields.extend(optional.into_iter().flatten().map(String::as_str));
-    folded(&fields.join("\u{1f}"))
 }
 
 fn write(database: &Database, sql: &str, it: &Account) -> Result<(), StoreError> {

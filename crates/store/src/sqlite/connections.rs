@@ -5,8 +5,10 @@ use valetkey_domain::{
     Connection, ConnectionId, EnvironmentId, Page, PageRequest, StoreError, store::ConnectionFilter,
 };
 
+use crate::values::folded;
+
 use super::{
-    list::{Scope, folded, page},
+    list::{Scope, page},
     row::{Columns, Conflicts, Listed, Record, count, execute_one, json, micros, one, unavailable},
 };
 

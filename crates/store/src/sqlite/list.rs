@@ -137,11 +137,6 @@ pub(super) fn page<T: Listed>(
     Ok(Page { next, previous, total: total::<T>(&snapshot, scopes)?, items })
 }
 
-/// The pattern of a search: what is looked for, in lower case. Stored text is lower-cased in the same way.
-pub(super) fn folded(text: &str) -> String {
-    text.to_lowercase()
-}
-
 /// How SQLite would walk a scope from a cursor on.
 #[cfg(test)]
 pub(super) fn plan(connection: &Connection, table: &str, scope: &Scope) -> String {

@@ -29,6 +29,8 @@ use std::{
 use rusqlite::Connection;
 use valetkey_domain::{Changes, StoreError};
 
+#[cfg(test)]
+pub(crate) use open::MIGRATIONS;
 pub use open::OpenError;
 pub use writer::CommitStats;
 

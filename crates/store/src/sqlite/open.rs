@@ -20,8 +20,8 @@ const STATEMENT_CACHE: usize = 128;
 const MMAP_BYTES: i64 = 256 << 20;
 
 /// Forward only. A migration that was released is never changed again. The names are the same for every database.
-pub(super) const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_initial", include_str!("../../migrations/0001_initial.sql"))];
+pub(crate) const MIGRATIONS: &[(&str, &str)] =
+    &[("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
 
 /// Why a database was not opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]

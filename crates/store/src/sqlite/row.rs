@@ -3,25 +3,15 @@
 use std::fmt::Display;
 
 use rusqlite::{Connection, Params, Row, types::FromSql};
-use serde::{Serialize, de::DeserializeOwned};
-use time::OffsetDateTime;
+use serde::de::DeserializeOwned;
 use valetkey_domain::{SealedBlob, StoreError, Time};
+
+use crate::values::from_micros;
+pub(super) use crate::values::{Conflicts, count, json, micros, optional_micros};
 
 /// A failure of the database itself.
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
-}
-
-/// What a violated constraint of a table means.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Conflicts {
-    pub(super) table: &'static str,
-    /// The primary key is taken, or the row is not in the expected state.
-    pub(super) record: &'static str,
-    /// A unique value is taken.
-    pub(super) unique: &'static str,
-    /// A row that this one refers to does not exist, or rows that refer to this one do.
-    pub(super) reference: &'static str,
 }
 
 impl Conflicts {
@@ -47,10 +37,6 @@ impl Conflicts {
             }
             _ => unavailable(error),
         }
-    }
-
-    fn unfit(self, reason: String) -> StoreError {
-        StoreError::Inconsistent { table: self.table, column: "*", row: "a new row".into(), reason }
     }
 }
 
@@ -218,41 +204,4 @@ impl Columns<'_> {
     pub(super) fn optional_sealed(&mut self, column: &'static str) -> Result<Option<SealedBlob>, StoreError> {
         Ok(self.get::<Option<Vec<u8>>>(column)?.map(SealedBlob))
     }
-}
-
-fn from_micros(micros: i64) -> Option<Time> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()
-}
-
-/// Microseconds since 1970. Every [`Time`] fits: years go to 9999 at most (±292,000 would fit).
-pub(super) fn micros(time: Time) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
-}
-
-pub(super) fn optional_micros(time: Option<Time>) -> Option<i64> {
-    time.map(micros)
-}
-
-/// A count as SQLite keeps it.
-pub(super) fn count(value: u64, table: &'static str, column: &'static str) -> Result<i64, StoreError> {
-    i64::try_from(value).map_err(|error| StoreError::Inconsistent {
-        table,
-        column,
-        row: "a new row".into(),
-        reason: error.to_string(),
-    })
-}
-
-/// A value as JSON text.
-pub(super) fn json(
-    value: &impl Serialize,
-    table: &'static str,
-    column: &'static str,
-) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Inconsistent {
-        table,
-        column,
-        row: "a new row".into(),
-        reason: error.to_string(),
-    })
 }

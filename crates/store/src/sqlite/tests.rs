@@ -292,21 +292,6 @@ async fn database_that_is_damaged_is_refused_at_start() {
     assert!(matches!(refusal(&path), OpenError::Damaged { .. }));
 }
 
-#[test]
-fn migrations_embedded_are_the_ones_in_the_folder() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap().trim_end_matches(".sql").to_owned())
-        .collect();
-    files.sort();
-    let embedded: Vec<_> = open::MIGRATIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(files, embedded);
-    for (number, name) in (1..).zip(embedded) {
-        assert!(name.starts_with(&format!("{number:04}_")), "{name}");
-    }
-}
-
 #[tokio::test]
 async fn row_that_no_row_may_be_is_named() {
     let store = Arc::new(SqliteStore::in_memory().unwrap());

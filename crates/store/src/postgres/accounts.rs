@@ -1,0 +1,153 @@
+//! Connected accounts.
+
+use valetkey_domain::{
+    Account, AccountId, AccountStatus, AuthType, ConnectionId, EnvironmentId, ErrorCode, StoreError, Time,
+    store::AccountFilter,
+};
+
+use crate::values::{folded, search_text};
+
+use super::{
+    list::Scope,
+    row::{Columns, Conflicts, Listed, Record, Value, count, json, micros, optional_micros, values},
+    statement::{Query, Write},
+};
+
+const TABLE: &str = "accounts";
+const CONFLICTS: Conflicts = Conflicts {
+    table: TABLE,
+    record: "account",
+    unique: "account.identifier",
+    reference: "account.connection",
+};
+
+impl Record for Account {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id, environment, connection, identifier, auth_type, created_at, status, \
+        organization_id, user_id, scopes, provider_subject, label, metadata, api_config, token_expires_at, \
+        last_used_at, generation, cause, version, updated_at";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        let mut account = Self::pending(
+            columns.id("id")?,
+            columns.id("environment")?,
+            columns.id("connection")?,
+            columns.text("identifier")?,
+            columns.word("auth_type", AuthType::parse)?,
+            columns.time("created_at")?,
+        )
+        .restored(columns.word("status", AccountStatus::parse)?);
+        account.organization_id = columns.optional_text("organization_id")?;
+        account.user_id = columns.optional_text("user_id")?;
+        account.scopes = columns.json("scopes")?;
+        account.provider_subject = columns.optional_text("provider_subject")?;
+        account.label = columns.optional_text("label")?;
+        account.metadata = columns.json("metadata")?;
+        account.api_config = columns.json("api_config")?;
+        account.token_expires_at = columns.optional_time("token_expires_at")?;
+        account.last_used_at = columns.optional_time("last_used_at")?;
+        account.generation = columns.number("generation")?;
+        account.cause = columns.optional_word("cause", ErrorCode::parse)?;
+        account.version = columns.number("version")?;
+        account.updated_at = columns.time("updated_at")?;
+        Ok(account)
+    }
+}
+
+impl Listed for Account {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+fn write(sql: &'static str, it: &Account) -> Result<Write, StoreError> {
+    let values = values![
+        it.id.as_str(),
+        it.environment.as_str(),
+        it.connection.as_str(),
+        &it.identifier,
+        &it.organization_id,
+        &it.user_id,
+        it.auth_type.as_str(),
+        it.status().as_str(),
+        json(&it.scopes, TABLE, "scopes")?,
+        &it.provider_subject,
+        &it.label,
+        json(&it.metadata, TABLE, "metadata")?,
+        json(&it.api_config, TABLE, "api_config")?,
+        optional_micros(it.token_expires_at),
+        optional_micros(it.last_used_at),
+        count(it.generation, TABLE, "generation")?,
+        it.cause.map(ErrorCode::as_str),
+        count(it.version, TABLE, "version")?,
+        micros(it.created_at),
+        micros(it.updated_at),
+        search_text(it),
+    ];
+    Ok(Write::one(sql, CONFLICTS, values))
+}
+
+pub(super) fn insert(account: &Account) -> Result<Write, StoreError> {
+    let sql =
+        "INSERT INTO accounts (id, environment, connection, identifier, organization_id, user_id, auth_type,
+            status, scopes, provider_subject, label, metadata, api_config, token_expires_at, last_used_at,
+            generation, cause, version, created_at, updated_at, search_text)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+            $9, $10, $11, $12, $13, $14, $15,
+            $16, $17, $18, $19, $20, $21)";
+    write(sql, account)
+}
+
+pub(super) fn update(account: &Account) -> Result<Write, StoreError> {
+    // A use that was noted while the change was being prepared must not be forgotten by it.
+    let sql = "UPDATE accounts SET identifier = $4, organization_id = $5,
+            user_id = $6, auth_type = $7, status = $8, scopes = $9,
+            provider_subject = $10, label = $11, metadata = $12, api_config = $13,
+            token_expires_at = $14,
+            last_used_at = greatest(last_used_at, $15),
+            generation = $16, cause = $17, version = $18, created_at = $19,
+            updated_at = $20, search_text = $21
+        WHERE id = $1 AND environment = $2 AND connection = $3 AND version = $18 - 1";
+    write(sql, account)
+}
+
+/// Notes a use; an account that is gone is none of its business, and a late note never goes back in time.
+pub(super) fn touch(id: &AccountId, at: Time) -> Result<Write, StoreError> {
+    let sql = "UPDATE accounts SET last_used_at = $2 WHERE id = $1 AND coalesce(last_used_at, -1) < $2";
+    Ok(Write::any(sql, CONFLICTS, values![id.as_str(), micros(at)]))
+}
+
+/// Credentials and auth requests go with it (`ON DELETE CASCADE`).
+pub(super) fn delete(id: &AccountId) -> Result<Write, StoreError> {
+    Ok(Write::one("DELETE FROM accounts WHERE id = $1", CONFLICTS, values![id.as_str()]))
+}
+
+pub(super) fn by_id(id: &AccountId) -> Query<Account> {
+    Query::new("id = $1", values![id.as_str()])
+}
+
+pub(super) fn by_identifier(connection: &ConnectionId, identifier: &str) -> Query<Account> {
+    Query::new("connection = $1 AND identifier = $2", values![connection.as_str(), identifier])
+}
+
+pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scope {
+    let environment = environment.as_str();
+    let scope = match filter.connections.as_slice() {
+        [] if filter.connector.is_none() => Scope::default().and("environment = ?", environment),
+        // The accounts of a connection are all in its environment.
+        named => {
+            let named: Vec<String> = named.iter().map(|id| id.as_str().to_owned()).collect();
+            let chosen = Scope::default()
+                .and("environment = ?", environment)
+                .and_maybe("id = ANY(?)", (!named.is_empty()).then_some(Value::Texts(named)))
+                .and_maybe("connector = ?", filter.connector.clone());
+            Scope::default().of_connections(chosen)
+        }
+    };
+    scope
+        .and_maybe("identifier = ?", filter.identifier.clone())
+        .and_maybe("user_id = ?", filter.user_id.clone())
+        .and_maybe("organization_id = ?", filter.organization_id.clone())
+        .and_maybe("status = ?", filter.status.map(AccountStatus::as_str))
+        .and_maybe("strpos(search_text, ?) > 0", filter.query.as_deref().map(folded))
+}

@@ -1,0 +1,68 @@
+//! Histories.
+
+use valetkey_domain::{
+    EnvironmentId, ErrorCode, Event, StoreError,
+    event::{EventKind, NewEvent},
+    store::EventFilter,
+};
+
+use super::{
+    list::Scope,
+    row::{Columns, Conflicts, Listed, Record, json, micros, values},
+    statement::Write,
+};
+
+const TABLE: &str = "events";
+const CONFLICTS: Conflicts = Conflicts { table: TABLE, record: "event", unique: "event", reference: "event" };
+
+impl Record for Event {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id, at, environment, account, connection, kind, actor, code, data";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id("id")?,
+            at: columns.time("at")?,
+            event: NewEvent {
+                environment: columns.id("environment")?,
+                account: columns.optional_id("account")?,
+                connection: columns.optional_id("connection")?,
+                kind: columns.word("kind", EventKind::parse)?,
+                actor: columns.text("actor")?,
+                code: columns.optional_word("code", ErrorCode::parse)?,
+                data: columns.json("data")?,
+            },
+        })
+    }
+}
+
+impl Listed for Event {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+pub(super) fn append(it: &Event) -> Result<Write, StoreError> {
+    let sql = "INSERT INTO events (id, at, environment, account, connection, kind, actor, code, data)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let event = &it.event;
+    let values = values![
+        it.id.as_str(),
+        micros(it.at),
+        event.environment.as_str(),
+        event.account.as_ref().map(|id| id.as_str()),
+        event.connection.as_ref().map(|id| id.as_str()),
+        event.kind.as_str(),
+        &event.actor,
+        event.code.map(ErrorCode::as_str),
+        json(&event.data, TABLE, "data")?,
+    ];
+    Ok(Write::one(sql, CONFLICTS, values))
+}
+
+pub(super) fn scope(environment: &EnvironmentId, filter: &EventFilter) -> Scope {
+    Scope::default()
+        .and("environment = ?", environment.as_str())
+        .and_maybe("account = ?", filter.account.as_ref().map(|id| id.as_str()))
+        .and_maybe("connection = ?", filter.connection.as_ref().map(|id| id.as_str()))
+}

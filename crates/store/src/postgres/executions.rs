@@ -1,0 +1,130 @@
+//! Executions.
+
+use valetkey_domain::{
+    EnvironmentId, ErrorCode, Execution, ExecutionId, StoreError, Time,
+    execution::{ExecutionStatus, Source},
+    store::ExecutionFilter,
+};
+
+use super::{
+    list::Scope,
+    row::{Columns, Conflicts, Listed, Record, count, micros, values},
+    statement::{Query, Write},
+};
+
+const TABLE: &str = "executions";
+const CONFLICTS: Conflicts =
+    Conflicts { table: TABLE, record: "execution", unique: "execution", reference: "execution" };
+
+impl Record for Execution {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
+        agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
+        error_message, started_at, duration_us";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id("id")?,
+            environment: columns.id("environment")?,
+            tool: columns.optional_text("tool")?,
+            connector: columns.text("connector")?,
+            connection: columns.id("connection")?,
+            account: columns.id("account")?,
+            identifier: columns.text("identifier")?,
+            agent_run_id: columns.optional_text("agent_run_id")?,
+            client: columns.id("client")?,
+            source: columns.word("source", Source::parse)?,
+            request_id: columns.text("request_id")?,
+            upstream_request: columns.optional_text("upstream_request")?,
+            upstream_status: columns.optional_number("upstream_status")?,
+            status: columns.word("status", ExecutionStatus::parse)?,
+            error_code: columns.optional_word("error_code", ErrorCode::parse)?,
+            error_message: columns.optional_text("error_message")?,
+            started_at: columns.time("started_at")?,
+            duration_us: columns.optional_number("duration_us")?,
+        })
+    }
+}
+
+impl Listed for Execution {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
+    let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
+            agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
+            error_message, started_at, duration_us)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+            $9, $10, $11, $12, $13, $14, $15,
+            $16, $17, $18)";
+    let values = values![
+        it.id.as_str(),
+        it.environment.as_str(),
+        &it.tool,
+        &it.connector,
+        it.connection.as_str(),
+        it.account.as_str(),
+        &it.identifier,
+        &it.agent_run_id,
+        it.client.as_str(),
+        it.source.as_str(),
+        &it.request_id,
+        &it.upstream_request,
+        it.upstream_status.map(i64::from),
+        it.status.as_str(),
+        it.error_code.map(ErrorCode::as_str),
+        &it.error_message,
+        micros(it.started_at),
+        duration(it)?,
+    ];
+    Ok(Write::one(sql, CONFLICTS, values))
+}
+
+fn duration(execution: &Execution) -> Result<Option<i64>, StoreError> {
+    execution.duration_us.map(|micros| count(micros, TABLE, "duration_us")).transpose()
+}
+
+/// Ends an execution that is running. What it was a call of is known since it began and stays as it is.
+pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
+    let sql = "UPDATE executions SET upstream_request = $2, upstream_status = $3,
+            status = $4, error_code = $5, error_message = $6,
+            duration_us = $7
+        WHERE id = $1 AND status = 'RUNNING'";
+    let values = values![
+        it.id.as_str(),
+        &it.upstream_request,
+        it.upstream_status.map(i64::from),
+        it.status.as_str(),
+        it.error_code.map(ErrorCode::as_str),
+        &it.error_message,
+        duration(it)?,
+    ];
+    Ok(Write::one(sql, CONFLICTS, values))
+}
+
+pub(super) fn abandon(started_before: Time) -> Result<Write, StoreError> {
+    let sql = "UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND started_at < $1";
+    Ok(Write::any(sql, CONFLICTS, values![micros(started_before)]))
+}
+
+pub(super) fn by_id(id: &ExecutionId) -> Query<Execution> {
+    Query::new("id = $1", values![id.as_str()])
+}
+
+pub(super) fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
+    let scope = Scope::default()
+        .and("environment = ?", environment.as_str())
+        .and_maybe("account = ?", filter.account.as_ref().map(|id| id.as_str()))
+        .and_maybe("connection = ?", filter.connection.as_ref().map(|id| id.as_str()))
+        .and_maybe("tool = ?", filter.tool.clone());
+    // Written out, since a partial index serves only a condition that is known to imply its own.
+    match filter.status {
+        None => scope,
+        Some(ExecutionStatus::Running) => scope.and_fixed("status = 'RUNNING'"),
+        Some(ExecutionStatus::Succeeded) => scope.and_fixed("status = 'SUCCEEDED'"),
+        Some(ExecutionStatus::Failed) => scope.and_fixed("status = 'FAILED'"),
+        Some(ExecutionStatus::Unknown) => scope.and_fixed("status = 'UNKNOWN'"),
+    }
+}
