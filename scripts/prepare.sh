@@ -14,6 +14,9 @@ need node nodejs
 need npm npm
 need python3 python3
 need chromium chromium
+need openssl openssl
+# Debian keeps the programs of the server out of the path.
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then

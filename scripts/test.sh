@@ -38,11 +38,24 @@ run() { # ring, command…
   summary+=("$(printf '%-6s %5d passed %4d failed %6d s' "$ring" "$passed" "$failed" $((SECONDS - started)))")
 }
 
+# The tests of the storage on PostgreSQL need a server: one to throw away, unless VALETKEY_TEST_POSTGRES names another.
+unit() (
+  if [ -z "${VALETKEY_TEST_POSTGRES:-}" ]; then
+    server=$(mktemp -d)
+    # The server runs as another user when this runs as root.
+    chmod 711 "$server"
+    trap 'bash scripts/postgres.sh stop "$server/postgres"; rm -rf "$server"' EXIT
+    VALETKEY_TEST_POSTGRES=$(bash scripts/postgres.sh start "$server/postgres") || exit 1
+    export VALETKEY_TEST_POSTGRES
+  fi
+  cargo test --workspace --locked --no-fail-fast
+)
+
 bash scripts/prepare.sh || exit 1
 for ring in "${rings[@]}"; do
   case $ring in
     lint) run lint bash scripts/lint.sh ;;
-    unit) run unit cargo test --workspace --locked --no-fail-fast ;;
+    unit) run unit unit ;;
     fuzz) run fuzz bash scripts/fuzz.sh ;;
     e2e) run e2e bash e2e/run.sh ;;
     *) echo "unknown ring \"$ring\": lint, unit, fuzz or e2e" >&2; exit 2 ;;

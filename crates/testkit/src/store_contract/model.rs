@@ -13,7 +13,7 @@ use super::fixture::Fixture;
 
 /// One change, by small numbers that stand for names and records.
 #[derive(Debug, Clone)]
-enum Op {
+pub(super) enum Op {
     InsertConnection { name: u8 },
     RenameConnection { nth: u8, name: u8, stale: bool },
     DeleteConnection { nth: u8 },
@@ -25,7 +25,7 @@ enum Op {
     Erase { nth: u8 },
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(super) fn op() -> impl Strategy<Value = Op> {
     let stale = || prop::bool::weighted(0.15);
     prop_oneof![
         2 => (0..4_u8).prop_map(|name| Op::InsertConnection { name }),
@@ -45,25 +45,25 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// What the store should hold. Records that are gone stay known, so that operations hit them too.
 #[derive(Debug, Clone, Default)]
-struct Model {
+pub(super) struct Model {
     connections: BTreeMap<ConnectionId, Connection>,
     accounts: BTreeMap<AccountId, Account>,
     credentials: BTreeMap<AccountId, BTreeMap<u64, Change>>,
-    known_connections: Vec<Connection>,
-    known_accounts: Vec<Account>,
+    pub(super) known_connections: Vec<Connection>,
+    pub(super) known_accounts: Vec<Account>,
 }
 
 fn conflict(what: &'static str) -> Result<(), StoreError> {
     Err(StoreError::Conflict { what })
 }
 
-fn nth<T: Clone>(known: &[T], n: u8) -> Option<T> {
+pub(super) fn nth<T: Clone>(known: &[T], n: u8) -> Option<T> {
     (!known.is_empty()).then(|| known[n as usize % known.len()].clone())
 }
 
 impl Model {
     /// The change that `op` stands for now, or nothing if there is no record yet that it could be about.
-    fn change(&mut self, f: &Fixture, op: &Op) -> Option<Change> {
+    pub(super) fn change(&mut self, f: &Fixture, op: &Op) -> Option<Change> {
         let current = |account: Account| self.accounts.get(&account.id).cloned().unwrap_or(account);
         Some(match op {
             Op::InsertConnection { name } => {
@@ -101,6 +101,31 @@ impl Model {
             },
             Op::Erase { nth: n } => Change::EraseCredentials(nth(&self.known_accounts, *n)?.id),
         })
+    }
+
+    /// The account as it should be stored, or as it was made.
+    pub(super) fn current_account(&self, account: Account) -> Account {
+        self.accounts.get(&account.id).cloned().unwrap_or(account)
+    }
+
+    /// Carries out what it knows of a commit that a store has accepted.
+    pub(super) fn follow(&mut self, changes: &Changes) {
+        for change in &changes.0 {
+            if matches!(
+                change,
+                Change::InsertConnection(_)
+                    | Change::UpdateConnection(_)
+                    | Change::DeleteConnection(_)
+                    | Change::InsertAccount(_)
+                    | Change::UpdateAccount(_)
+                    | Change::DeleteAccount(_)
+                    | Change::PutCredential { .. }
+                    | Change::DropPreviousCredentials { .. }
+                    | Change::EraseCredentials(_)
+            ) {
+                self.apply(change).unwrap();
+            }
+        }
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
@@ -177,7 +202,7 @@ impl Model {
     }
 
     /// All of it or nothing.
-    fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+    pub(super) fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
         let before = (self.connections.clone(), self.accounts.clone(), self.credentials.clone());
         let outcome = changes.0.iter().try_for_each(|change| self.apply(change));
         if outcome.is_err() {

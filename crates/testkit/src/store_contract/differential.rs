@@ -1,0 +1,335 @@
+//! Random operations on two stores at once: every answer must be the same, of commits, of reads by key and of lists.
+
+use std::{fmt::Debug, future::Future, sync::Arc};
+
+use proptest::{prelude::*, test_runner::TestRunner};
+use serde_json::json;
+use valetkey_domain::{
+    AccountStatus, ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, Event,
+    Execution, PageRequest, SealedBlob, Store,
+    execution::ExecutionStatus,
+    keys::{KeyTerm, SigningKey},
+    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
+};
+
+use super::{
+    fixture::Fixture,
+    model::{Model, Op, nth, op},
+};
+
+/// Operations on what the model does not know.
+#[derive(Debug, Clone)]
+enum More {
+    Base(Op),
+    Touch { nth: u8 },
+    Describe { nth: u8, text: u8 },
+    Event { nth: u8, again: bool },
+    Execution { nth: u8, tool: u8 },
+    Finish { nth: u8, failed: bool },
+    Abandon,
+    AuthRequest { nth: u8, doubled: bool },
+    MoveOn { nth: u8, stale: bool },
+    Client { id: u8, update: bool },
+    Token { client: u8, doubled: bool },
+    Revoke { nth: u8 },
+    Term { number: u8 },
+    Reserve { term: u8, from: u8 },
+    SigningKey { kid: u8 },
+    Environment { id: u8, name: u8 },
+}
+
+fn more() -> impl Strategy<Value = More> {
+    let nth = any::<u8>;
+    let rarely = || prop::bool::weighted(0.2);
+    prop_oneof![
+        12 => op().prop_map(More::Base),
+        1 => nth().prop_map(|nth| More::Touch { nth }),
+        2 => (nth(), 0..6_u8).prop_map(|(nth, text)| More::Describe { nth, text }),
+        2 => (nth(), rarely()).prop_map(|(nth, again)| More::Event { nth, again }),
+        3 => (nth(), 0..3_u8).prop_map(|(nth, tool)| More::Execution { nth, tool }),
+        2 => (nth(), any::<bool>()).prop_map(|(nth, failed)| More::Finish { nth, failed }),
+        1 => Just(More::Abandon),
+        2 => (nth(), rarely()).prop_map(|(nth, doubled)| More::AuthRequest { nth, doubled }),
+        2 => (nth(), rarely()).prop_map(|(nth, stale)| More::MoveOn { nth, stale }),
+        1 => (0..4_u8, any::<bool>()).prop_map(|(id, update)| More::Client { id, update }),
+        1 => (0..5_u8, rarely()).prop_map(|(client, doubled)| More::Token { client, doubled }),
+        1 => nth().prop_map(|nth| More::Revoke { nth }),
+        1 => (1..4_u8).prop_map(|number| More::Term { number }),
+        1 => (1..5_u8, 0..3_u8).prop_map(|(term, from)| More::Reserve { term, from }),
+        1 => (0..4_u8).prop_map(|kid| More::SigningKey { kid }),
+        1 => (0..4_u8, 0..4_u8).prop_map(|(id, name)| More::Environment { id, name }),
+    ]
+}
+
+/// Texts that a database may take for something else.
+const TEXTS: [&str; 6] = [
+    "",
+    "plain",
+    "Ärger \"quoted\" 'x'; DROP TABLE accounts; --",
+    "nul \0 inside",
+    "100%_ $1 ?1",
+    "\u{fdd0}😀\\",
+];
+
+/// What has been made so far, stored or not.
+#[derive(Default)]
+struct Known {
+    model: Model,
+    events: Vec<Event>,
+    executions: Vec<Execution>,
+    auth_requests: Vec<AuthRequest>,
+    tokens: Vec<ApiToken>,
+    environments: Vec<EnvironmentId>,
+}
+
+fn client(f: &Fixture, id: u8) -> ApiClient {
+    f.api_client(&format!("client-{id}"))
+}
+
+impl Known {
+    fn change(&mut self, f: &Fixture, more: &More) -> Option<Change> {
+        let account = |known: &Self, n: u8| nth(&known.model.known_accounts, n);
+        Some(match more {
+            More::Base(op) => self.model.change(f, op)?,
+            More::Touch { nth: n } => Change::TouchAccount { id: account(self, *n)?.id, at: f.now() },
+            More::Describe { nth: n, text } => {
+                let mut account = self.model.current_account(account(self, *n)?);
+                let text = TEXTS[*text as usize].to_owned();
+                account.version += 1;
+                account.user_id = (text.len() > 10).then(|| text.clone());
+                account.organization_id = Some(text.clone());
+                account.api_config = json!({ "text": text });
+                account.label = Some(text);
+                Change::UpdateAccount(account)
+            }
+            More::Event { nth: n, again } => {
+                let event = match nth(&self.events, *n).filter(|_| *again) {
+                    Some(event) => event,
+                    None => f.event(&account(self, *n)?),
+                };
+                self.events.push(event.clone());
+                Change::AppendEvent(event)
+            }
+            More::Execution { nth: n, tool } => {
+                let tool = (*tool > 0).then(|| format!("tool_{tool}"));
+                let execution = Execution { tool, ..f.execution(&account(self, *n)?) };
+                self.executions.push(execution.clone());
+                Change::InsertExecution(execution)
+            }
+            More::Finish { nth: n, failed } => {
+                let status = if *failed { ExecutionStatus::Failed } else { ExecutionStatus::Succeeded };
+                let message = failed.then(|| TEXTS[*n as usize % TEXTS.len()].to_owned());
+                let running = nth(&self.executions, *n)?;
+                Change::FinishExecution(Execution {
+                    status,
+                    error_message: message,
+                    upstream_status: Some(u16::from(*n) + 200),
+                    duration_us: Some(u64::MAX >> 1),
+                    ..running
+                })
+            }
+            More::Abandon => Change::AbandonExecutions { started_before: f.now() },
+            More::AuthRequest { nth: n, doubled } => {
+                let mut request = f.auth_request(&account(self, *n)?);
+                request.state_hash = (n % 2 == 0).then(|| f.hash());
+                if let Some(other) = nth(&self.auth_requests, *n).filter(|_| *doubled) {
+                    request.link_hash = other.link_hash;
+                }
+                self.auth_requests.push(request.clone());
+                Change::InsertAuthRequest(request)
+            }
+            More::MoveOn { nth: n, stale } => {
+                let mut request = nth(&self.auth_requests, *n)?;
+                request.version += u64::from(!stale);
+                request.phase = AuthPhase::Redirected;
+                request.code_verifier = Some(SealedBlob(f.hash().to_vec()));
+                request.redirected_at = Some(f.now());
+                Change::UpdateAuthRequest(request)
+            }
+            More::Client { id, update: true } => Change::UpdateApiClient(client(f, *id)),
+            More::Client { id, update: false } => Change::InsertApiClient(client(f, *id)),
+            More::Token { client: id, doubled } => {
+                let mut token = f.api_token(&client(f, *id));
+                if let Some(other) = self.tokens.last().filter(|_| *doubled) {
+                    token.token_hash = other.token_hash;
+                }
+                self.tokens.push(token.clone());
+                Change::InsertApiToken(token)
+            }
+            More::Revoke { nth: n } => {
+                Change::UpdateApiToken(ApiToken { revoked_at: Some(f.now()), ..nth(&self.tokens, *n)? })
+            }
+            More::Term { number } => Change::InsertKeyTerm(KeyTerm {
+                term: u32::from(*number),
+                sealed_key: SealedBlob(f.hash().to_vec()),
+                seals_reserved: 0,
+                created_at: f.now(),
+            }),
+            More::Reserve { term, from } => {
+                let from = u64::from(*from);
+                Change::ReserveSeals { term: u32::from(*term), from, to: from + 1 }
+            }
+            More::SigningKey { kid } => Change::InsertSigningKey(SigningKey {
+                kid: format!("key-{kid}"),
+                sealed_private_key: SealedBlob(f.hash().to_vec()),
+                public_jwk: json!({"kid": kid}),
+                created_at: f.now(),
+            }),
+            More::Environment { id, name } => {
+                let id: EnvironmentId = format!("env_{id:026}").parse().unwrap();
+                self.environments.push(id.clone());
+                f.insert_environment(id, &format!("environment {name}"))
+            }
+        })
+    }
+}
+
+/// Two stores that must say the same.
+struct Both {
+    one: Arc<dyn Store>,
+    two: Arc<dyn Store>,
+}
+
+impl Both {
+    async fn same<'a, T: PartialEq + Debug, F: Future<Output = T>>(
+        &'a self,
+        ask: impl Fn(&'a Arc<dyn Store>) -> F,
+    ) -> T {
+        let answer = ask(&self.one).await;
+        assert_eq!(answer, ask(&self.two).await);
+        answer
+    }
+
+    async fn records(&self, f: &Fixture, known: &Known) {
+        self.same(|s| s.environments()).await.unwrap();
+        self.same(|s| s.key_terms()).await.unwrap();
+        self.same(|s| s.signing_keys()).await.unwrap();
+        self.same(|s| s.api_clients(&f.env)).await.unwrap();
+        self.same(|s| s.api_tokens(&f.env)).await.unwrap();
+        for connection in &known.model.known_connections {
+            self.same(|s| s.connection(&connection.id)).await.unwrap();
+            self.same(|s| s.connection_by_name(&f.env, &connection.name)).await.unwrap();
+        }
+        for account in &known.model.known_accounts {
+            self.same(|s| s.account(&account.id)).await.unwrap();
+            self.same(|s| s.account_by_identifier(&account.connection, &account.identifier)).await.unwrap();
+            self.same(|s| s.credential(&account.id)).await.unwrap();
+        }
+        for request in &known.auth_requests {
+            self.same(|s| s.auth_request(&request.id)).await.unwrap();
+            self.same(|s| s.auth_request_by_link(&request.link_hash)).await.unwrap();
+            if let Some(hash) = &request.state_hash {
+                self.same(|s| s.auth_request_by_state(hash)).await.unwrap();
+            }
+        }
+        for execution in &known.executions {
+            self.same(|s| s.execution(&execution.id)).await.unwrap();
+        }
+        for token in &known.tokens {
+            self.same(|s| s.api_token(&token.id)).await.unwrap();
+            self.same(|s| s.api_token_by_hash(&token.token_hash)).await.unwrap();
+            self.same(|s| s.api_client(&token.client)).await.unwrap();
+        }
+    }
+
+    /// Every page of every list, forward and back, with all kinds of filters.
+    async fn lists(&self, f: &Fixture, known: &Known) {
+        let connections: Vec<_> = known.model.known_connections.iter().map(|c| c.id.clone()).collect();
+        let accounts = known.model.known_accounts.iter().take(2).map(|a| Some(a.id.clone()));
+        let accounts: Vec<_> = accounts.chain([None]).collect();
+        for query in [None, Some("1"), Some("CONNECTION-"), Some("%")] {
+            let filter = ConnectionFilter { query: query.map(Into::into), connector: Some("gmail".into()) };
+            let filter = &filter;
+            self.pages(|store, page| async move { store.connections(&f.env, filter, &page).await }).await;
+        }
+        let some = connections.iter().step_by(2).cloned().collect();
+        for connections in [Vec::new(), connections.iter().take(1).cloned().collect(), some] {
+            for (n, text) in TEXTS.iter().enumerate() {
+                let text = || Some((*text).to_owned());
+                let filter = &AccountFilter {
+                    connections: connections.clone(),
+                    identifier: (n == 1).then(|| "user-1".into()),
+                    organization_id: text().filter(|_| n == 3),
+                    user_id: text().filter(|_| n == 2),
+                    status: (n > 3).then_some(AccountStatus::ALL[n]),
+                    connector: (n == 4).then(|| "gmail".into()),
+                    query: text().filter(|_| n != 1),
+                };
+                self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
+            }
+        }
+        for account in &accounts {
+            for connection in connections.iter().take(1).map(|id| Some(id.clone())).chain([None]) {
+                let filter = &EventFilter { account: account.clone(), connection: connection.clone() };
+                self.pages(|store, page| async move { store.events(&f.env, filter, &page).await }).await;
+                for status in [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Running)] {
+                    let tool = status.is_none().then(|| "tool_1".to_owned());
+                    let filter = &ExecutionFilter {
+                        account: account.clone(),
+                        connection: connection.clone(),
+                        tool,
+                        status,
+                    };
+                    self.pages(|store, page| async move { store.executions(&f.env, filter, &page).await })
+                        .await;
+                }
+            }
+        }
+    }
+
+    async fn pages<'a, T, F>(&'a self, list: impl Fn(&'a Arc<dyn Store>, PageRequest) -> F)
+    where
+        T: PartialEq + Debug,
+        F: Future<Output = Result<valetkey_domain::Page<T>, valetkey_domain::StoreError>>,
+    {
+        let mut token = String::new();
+        loop {
+            let request = PageRequest::from_wire(3, &token);
+            let page = self.same(|store| list(store, request.clone())).await.unwrap();
+            if let Some(back) = &page.previous {
+                let request = PageRequest::from_wire(3, back);
+                self.same(|store| list(store, request.clone())).await.unwrap();
+            }
+            match page.next {
+                Some(next) => token = next,
+                None => break,
+            }
+        }
+    }
+}
+
+/// Random commits of one to four changes of every kind, on two stores. A failing case is printed smallest first.
+pub fn random_operations_agree_in_both_stores<F, S>(empty_stores: impl Fn() -> F)
+where
+    F: Future<Output = (Arc<dyn Store>, Arc<dyn Store>, S)>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    let commits = prop::collection::vec(prop::collection::vec(more(), 1..4), 1..60);
+    let outcome = TestRunner::new(config).run(&commits, |commits| {
+        runtime.block_on(async {
+            let (one, two, _kept) = empty_stores().await;
+            let f = Fixture::new(Arc::clone(&one)).await;
+            // The same records: the environment alone is the fixture's.
+            two.commit(f.insert_environment(f.env.clone(), "default").into()).await.unwrap();
+            let both = Both { one, two };
+            let mut known = Known::default();
+            for ops in commits {
+                let changes = Changes(ops.iter().filter_map(|op| known.change(&f, op)).collect());
+                let answers =
+                    (both.one.commit(changes.clone()).await, both.two.commit(changes.clone()).await);
+                prop_assert_eq!(&answers.0, &answers.1, "{:?}", changes);
+                if answers.0.is_ok() {
+                    // So that the next versions are right more often than not.
+                    known.model.follow(&changes);
+                }
+            }
+            both.records(&f, &known).await;
+            both.lists(&f, &known).await;
+            Ok(())
+        })
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}
