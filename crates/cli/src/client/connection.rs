@@ -144,7 +144,7 @@ impl Overrides {
     }
 }
 
-const COLUMNS: [&str; 6] = ["name", "connector", "auth_type", "enabled", "fault.code", "id"];
+const COLUMNS: [&str; 7] = ["name", "connector", "auth_type", "enabled", "fault.code", "id", "redirect_uri"];
 const FIELDS: [&str; 19] = [
     "id",
     "name",
