@@ -7,7 +7,7 @@ failed=0
 while read -r lines file; do
   [ "$file" = total ] && continue
   if [ "$lines" -gt 600 ]; then echo "$file has $lines lines; split it (600 at most)"; failed=1; fi
-done < <(git ls-files '*.rs' '*.py' '*.mjs' | grep -vE '(^|/)tests?(/|\.rs)|_tests?\.rs|catalogue\.rs$' | xargs wc -l)
+done < <(git ls-files '*.rs' '*.py' '*.mjs' | grep -vE '(^|/)tests?(/|\.rs)|_tests?\.rs' | xargs wc -l)
 # Promised parts are not left open.
 if git grep -nE 'todo!\(|unimplemented!\(|TODO|FIXME|#\[ignore' -- '*.rs' '*.py' '*.mjs' 'connectors/*'; then
   echo "unfinished marks above"; failed=1

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
 
+#[expect(dead_code, reason = "the other tests of the way out use the rest")]
+#[path = "wire/support/mod.rs"]
 mod support;
 
 use std::{

@@ -1,8 +1,7 @@
 //! Small servers that behave, and some that do not.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test helper that fails fails the test")]
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "every test file uses its own part")]
 
-pub mod acme;
+pub(crate) mod acme;
 
 use std::{
     future::Future,
@@ -26,36 +25,36 @@ use valetkey_upstream::http::{CallLimits, Egress, EgressSettings, OutboundReques
 
 /// What arrived.
 #[derive(Debug, Clone, Default)]
-pub struct Received {
-    pub method: String,
-    pub target: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Received {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn form(&self) -> Vec<(String, String)> {
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
-    pub fn field(&self, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
         self.form().into_iter().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 }
 
 /// A server on loopback that counts its connections and keeps what it got.
 #[derive(Clone)]
-pub struct Server {
-    pub address: SocketAddr,
-    pub connections: Arc<AtomicUsize>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: Arc<AtomicUsize>,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -67,7 +66,7 @@ impl Server {
     }
 
     /// Every connection goes to `serve`.
-    pub async fn raw<F, R>(serve: F) -> Self
+    pub(crate) async fn raw<F, R>(serve: F) -> Self
     where
         F: Fn(TcpStream) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
@@ -84,7 +83,7 @@ impl Server {
     }
 
     /// HTTP/1.1 with keep-alive; `answer` gives the raw bytes of each answer.
-    pub async fn http<F>(answer: F) -> Self
+    pub(crate) async fn http<F>(answer: F) -> Self
     where
         F: Fn(&Received) -> Vec<u8> + Send + Sync + 'static,
     {
@@ -101,7 +100,7 @@ impl Server {
     }
 
     /// The same over TLS.
-    pub async fn https<F>(identity: Identity, answer: F) -> Self
+    pub(crate) async fn https<F>(identity: Identity, answer: F) -> Self
     where
         F: Fn(&Received) -> Vec<u8> + Send + Sync + 'static,
     {
@@ -135,24 +134,24 @@ impl Server {
         }
     }
 
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 
-    pub fn last(&self) -> Received {
+    pub(crate) fn last(&self) -> Received {
         self.received().pop().expect("nothing arrived")
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub fn url(&self, path: &str) -> Url {
+    pub(crate) fn url(&self, path: &str) -> Url {
         format!("http://{}{path}", self.address).parse().unwrap()
     }
 }
 
-pub async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Received> {
+pub(crate) async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Received> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -192,7 +191,7 @@ pub async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Receiv
 }
 
 /// An answer with a body.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut head = format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
@@ -202,25 +201,25 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> 
     [head.as_bytes(), body].concat()
 }
 
-pub fn json(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn json(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
     answer(status, &[("Content-Type", "application/json")], body)
 }
 
 /// A certificate with its key, and the authority that signed it.
-pub struct Identity {
-    pub ca_pem: String,
+pub(crate) struct Identity {
+    pub(crate) ca_pem: String,
     chain_pem: String,
     key_pem: String,
 }
 
 #[derive(Default)]
-pub struct Odd {
-    pub not_before: Option<time::OffsetDateTime>,
-    pub not_after: Option<time::OffsetDateTime>,
+pub(crate) struct Odd {
+    pub(crate) not_before: Option<time::OffsetDateTime>,
+    pub(crate) not_after: Option<time::OffsetDateTime>,
 }
 
 impl Identity {
-    pub fn new(name: &str, odd: Odd) -> Self {
+    pub(crate) fn new(name: &str, odd: Odd) -> Self {
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.distinguished_name.push(rcgen::DnType::CommonName, "Test authority");
@@ -241,7 +240,7 @@ impl Identity {
         self.acceptor_offering(&["http/1.1"])
     }
 
-    pub fn acceptor_offering(&self, protocols: &[&str]) -> TlsAcceptor {
+    pub(crate) fn acceptor_offering(&self, protocols: &[&str]) -> TlsAcceptor {
         let chain = rustls::pki_types::CertificateDer::pem_slice_iter(self.chain_pem.as_bytes())
             .map(Result::unwrap)
             .collect();
@@ -259,11 +258,11 @@ impl Identity {
 }
 
 /// A client that may call these servers and nothing else that is special.
-pub fn egress_to(servers: &[&Server]) -> Egress {
+pub(crate) fn egress_to(servers: &[&Server]) -> Egress {
     Egress::new(settings_for(servers)).unwrap()
 }
 
-pub fn settings_for(servers: &[&Server]) -> EgressSettings {
+pub(crate) fn settings_for(servers: &[&Server]) -> EgressSettings {
     EgressSettings {
         allow: servers.iter().map(|server| server.address).collect(),
         connect_timeout: Duration::from_secs(5),
@@ -271,10 +270,10 @@ pub fn settings_for(servers: &[&Server]) -> EgressSettings {
     }
 }
 
-pub fn get(url: Url) -> OutboundRequest {
+pub(crate) fn get(url: Url) -> OutboundRequest {
     OutboundRequest::new(http::Method::GET, url)
 }
 
-pub fn limits() -> CallLimits {
+pub(crate) fn limits() -> CallLimits {
     CallLimits { deadline: Duration::from_secs(10), max_response_bytes: 1 << 20 }
 }

@@ -2,16 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
 
-mod support;
-
 use std::{
     io::Write as _,
     time::{Duration, Instant},
 };
 
+use crate::support::{Identity, Odd, Server, answer, egress_to, get, limits, read_request, settings_for};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use support::{Identity, Odd, Server, answer, egress_to, get, limits, read_request, settings_for};
 use time::{Duration as Days, OffsetDateTime};
 use tokio::io::AsyncWriteExt;
 use url::Url;

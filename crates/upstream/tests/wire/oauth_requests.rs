@@ -2,16 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
 
-mod support;
-
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
-use support::{
+use crate::support::{
     Server,
     acme::{Acme, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI},
     egress_to, json,
 };
+use serde_json::{Value, json};
 use time::macros::datetime;
 use url::Url;
 use valetkey_domain::{Credential, ErrorCode, ExposeSecret, SecretString, Time, credential::OAuthTokens};
@@ -395,7 +393,7 @@ async fn revocation_standard_hands_in_both_tokens() {
 
 #[tokio::test]
 async fn revocation_as_a_deleted_resource_fits_the_connector() {
-    let server = Server::http(|_| support::answer(204, &[], "")).await;
+    let server = Server::http(|_| crate::support::answer(204, &[], "")).await;
     let mut acme = Acme::new(
         r#"
     revoke:
@@ -428,7 +426,11 @@ async fn revocation_refused_says_so_without_secrets() {
         (200, r#"{"ok":false,"error":"no_permission"}"#, false),
     ] {
         let server = Server::http(move |_| {
-            support::answer(status, &[("Retry-After", "7"), ("Content-Type", "application/json")], body)
+            crate::support::answer(
+                status,
+                &[("Retry-After", "7"), ("Content-Type", "application/json")],
+                body,
+            )
         })
         .await;
         let mut acme = Acme::new("", Some(&server));

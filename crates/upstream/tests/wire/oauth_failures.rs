@@ -1,10 +1,8 @@
 //! Whose is a failure of the token endpoint? And: nothing that it answers breaks us. R5, R7, R9, S56.
 
-mod support;
-
 use std::{collections::BTreeMap, io::Write as _, time::Duration};
 
-use support::{
+use crate::support::{
     Server,
     acme::{Acme, CLIENT_SECRET},
     answer, egress_to, json,
@@ -253,7 +251,7 @@ async fn reply_hostile_is_transient_and_never_panics() {
                 let server = Server::raw(move |mut stream| {
                     let bytes = bytes.clone();
                     async move {
-                        support::read_request(&mut stream).await;
+                        crate::support::read_request(&mut stream).await;
                         let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await;
                     }
                 })
@@ -407,7 +405,7 @@ async fn provider_clock_is_handed_on() {
 #[tokio::test]
 async fn provider_silent_leaves_the_outcome_unknown() {
     let server = Server::raw(|mut stream| async move {
-        support::read_request(&mut stream).await;
+        crate::support::read_request(&mut stream).await;
     })
     .await;
     let acme = Acme::new("", Some(&server));

@@ -11,26 +11,26 @@ use valetkey_upstream::{
 
 use crate::support;
 
-pub const CLIENT_ID: &str = "cli ent:1";
-pub const CLIENT_SECRET: &str = "s3cret&with=odd/chars+%";
-pub const REDIRECT_URI: &str = "https://valetkey.example/oauth/callback/conn_1";
+pub(crate) const CLIENT_ID: &str = "cli ent:1";
+pub(crate) const CLIENT_SECRET: &str = "s3cret&with=odd/chars+%";
+pub(crate) const REDIRECT_URI: &str = "https://valetkey.example/oauth/callback/conn_1";
 
 /// Connector, overrides and secret: what a [`ClientConfig`] borrows.
-pub struct Acme {
+pub(crate) struct Acme {
     connectors: Connectors,
-    pub overrides: Overrides,
-    pub variables: BTreeMap<String, String>,
-    pub metadata: BTreeMap<String, String>,
+    pub(crate) overrides: Overrides,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
     secret: Option<SecretString>,
 }
 
 impl Acme {
     /// `oauth` is the YAML below `auth.oauth`, indented by four; `authorize` and `token` are added unless it has them.
-    pub fn new(oauth: &str, server: Option<&Server>) -> Self {
+    pub(crate) fn new(oauth: &str, server: Option<&Server>) -> Self {
         Self::of("oauth", oauth, server)
     }
 
-    pub fn of(kind: &str, oauth: &str, server: Option<&Server>) -> Self {
+    pub(crate) fn of(kind: &str, oauth: &str, server: Option<&Server>) -> Self {
         let mut text = format!(
             "slug: acme\ndisplay_name: Acme\ndescription: For tests.\nauth:\n  {kind}:\n{}",
             oauth.trim_start_matches('\n')
@@ -64,20 +64,20 @@ impl Acme {
         }
     }
 
-    pub fn public(mut self) -> Self {
+    pub(crate) fn public(mut self) -> Self {
         self.secret = None;
         self
     }
 
-    pub fn connector(&self) -> &Connector {
+    pub(crate) fn connector(&self) -> &Connector {
         self.connectors.get("acme").unwrap()
     }
 
-    pub fn profile(&self) -> &OAuthProfile {
+    pub(crate) fn profile(&self) -> &OAuthProfile {
         self.connector().auth.oauth().unwrap()
     }
 
-    pub fn target(&self) -> Target<'_> {
+    pub(crate) fn target(&self) -> Target<'_> {
         Target {
             connector: self.connector(),
             overrides: &self.overrides,
@@ -86,7 +86,7 @@ impl Acme {
         }
     }
 
-    pub fn config(&self) -> ClientConfig<'_> {
+    pub(crate) fn config(&self) -> ClientConfig<'_> {
         ClientConfig {
             target: self.target(),
             profile: self.profile(),

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
 
-mod support;
-
 use std::{
     collections::BTreeSet,
     io,
@@ -15,9 +13,9 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{Server, answer, egress_to, get, limits, read_request, settings_for};
 use bytes::Bytes;
 use http_body_util::Full;
-use support::{Server, answer, egress_to, get, limits, read_request, settings_for};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use url::Url;
 use valetkey_upstream::http::{Egress, EgressSettings, FaultKind, Resolver, StreamLimits};
@@ -286,8 +284,8 @@ async fn name_without_address_is_a_dns_fault() {
 async fn connect_proxy(
     target: SocketAddr,
     status: u16,
-) -> (Server, Arc<std::sync::Mutex<Vec<support::Received>>>) {
-    let seen: Arc<std::sync::Mutex<Vec<support::Received>>> = Arc::default();
+) -> (Server, Arc<std::sync::Mutex<Vec<crate::support::Received>>>) {
+    let seen: Arc<std::sync::Mutex<Vec<crate::support::Received>>> = Arc::default();
     let log = seen.clone();
     let server = Server::raw(move |mut stream| {
         let log = log.clone();
@@ -311,7 +309,7 @@ async fn connect_proxy(
 /// S52: names go through the tunnel, TLS is end to end, and literal special addresses are refused all the same.
 #[tokio::test]
 async fn call_through_connect_proxy_is_tunnelled() {
-    let identity = support::Identity::new("api.example", support::Odd::default());
+    let identity = crate::support::Identity::new("api.example", crate::support::Odd::default());
     let ca = identity.ca_pem.clone().into_bytes();
     let upstream = Server::https(identity, |_| answer(200, &[], "through")).await;
     let (proxy, seen) = connect_proxy(upstream.address, 200).await;

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper that fails fails the test")]
 
-mod support;
-
 use std::{collections::BTreeSet, time::Duration};
 
+use crate::support::{Server, answer, egress_to, read_request};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
-use support::{Server, answer, egress_to, read_request};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 use valetkey_domain::{ErrorCode, SecretString};
