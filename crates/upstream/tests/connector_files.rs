@@ -1,5 +1,7 @@
 //! Connector files: every quirk that providers are known for can be said, and what is wrong is refused by name.
 
+#![expect(clippy::unwrap_used, reason = "test helpers")]
+
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
@@ -52,6 +54,15 @@ fn bad_files_are_refused_with_file_and_place() {
         assert!(error.place.starts_with(place), "{error}");
         assert!(error.message.contains(stated(&text, "message").unwrap_or_default()), "{error}");
     }
+}
+
+#[test]
+fn documented_example_loads() {
+    let page = include_str!("../../../docs/add-a-connector.md");
+    let (_, rest) = page.split_once("```yaml\nslug: memo").unwrap();
+    let (file, _) = rest.split_once("```").unwrap();
+    let connectors = load("memo.yaml", &format!("slug: memo{file}")).unwrap();
+    assert_eq!(connectors.tool("memo_search_notes").unwrap().1.name, "memo_list_notes");
 }
 
 #[test]

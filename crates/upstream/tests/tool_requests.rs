@@ -1,6 +1,8 @@
 //! What every tool of the compiled-in connectors sends for its example, against `tests/golden/<connector>.txt`.
 //! `UPDATE_GOLDEN=1 cargo test -p valetkey-upstream --test tool_requests` writes the files anew.
 
+#![expect(clippy::unwrap_used, reason = "test helpers")]
+
 use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};

@@ -64,6 +64,11 @@ pub fn shape(tool: &Tool, response: &Response) -> Result<Value, Error> {
         })?,
         Format::File => file(response),
     };
+    if body.is_null() && tool.read_only && !response.body.is_empty() {
+        // A few APIs say `null` with 200 where others say 404.
+        return Err(Error::new(ErrorCode::UpstreamNotFound)
+            .message(format!("{} has nothing under this id.", tool.provider_name)));
+    }
     let Some(template) = &tool.response.template else { return Ok(as_object(body)) };
     if body.is_null() {
         return Ok(as_object(body));

@@ -94,6 +94,7 @@ fn answer_of_odd_types_is_refused_or_shaped() {
         let _ = result("gmail_get_message", &body);
         let _ = result("github_get_file_contents", &body);
     }
+    assert_eq!(result("hackernews_get_item", &json!(null)).unwrap_err().code(), ErrorCode::UpstreamNotFound);
     let error = result("github_get_file_contents", &json!({"content": "%"})).unwrap_err();
     assert_eq!(error.code(), ErrorCode::UpstreamResponseInvalid);
 }

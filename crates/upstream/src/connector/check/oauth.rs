@@ -190,10 +190,6 @@ fn scopes(root: &str, profile: &OAuthProfile) -> Result<(), Refusal> {
             return refuse(format!("{root}.scopes.sets[{index}]"), "needs a name and a parameter of its own");
         }
     }
-    let sets = profile.token.reply.scopes.sets.keys();
-    if let Some(name) = sets.into_iter().find(|name| !scopes.sets.iter().any(|set| set.name == **name)) {
-        return refuse(format!("{root}.token.reply.scopes.sets.{name}"), "is no set of scopes");
-    }
     Ok(())
 }
 
