@@ -24,7 +24,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
         None => None,
     };
     let stop = shutdown::on_signal().map_err(|error| Failure::usage(format!("signals: {error}")))?;
-    let lock = wiring::lock(&settings.storage.database)?;
+    let lock = match settings.storage.server {
+        None => Some(wiring::lock(&settings.storage.database)?),
+        Some(_) => None,
+    };
     let (listener, address) = wiring::bind(settings).await?;
     let public_url = match &settings.network.public_url {
         Some(url) => url.clone(),

@@ -5,13 +5,13 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use axum::Router;
 use tokio::net::TcpListener;
 use url::Url;
-use valetkey_domain::{Clock, Entropy, SystemClock};
+use valetkey_domain::{Clock, Entropy, Store, SystemClock};
 use valetkey_engine::{
     Engine, EngineParts, EngineSettings,
     keyring::{KeyringError, SealLimits, VaultKeeper},
 };
 use valetkey_server::{ListenerSettings, ServerOptions};
-use valetkey_store::SqliteStore;
+use valetkey_store::{Alone, PostgresStore, SqliteStore};
 use valetkey_upstream::{
     connector::Connectors,
     http::{Egress, EgressSettings},
@@ -21,15 +21,59 @@ use valetkey_vault::SystemEntropy;
 use crate::{
     failure::Failure,
     files,
-    settings::{MasterKeySource, Settings},
+    settings::{MasterKeySource, Settings, Storage},
 };
 
 /// A server ready to be put on a port.
 pub(crate) struct Assembly {
     pub(crate) engine: Engine,
     pub(crate) router: Router,
-    store: Arc<SqliteStore>,
-    _lock: files::Lock,
+    database: Database,
+    _lock: Option<files::Lock>,
+}
+
+/// The store that was opened, as what it is.
+enum Database {
+    Sqlite(Arc<SqliteStore>),
+    Postgres { store: Arc<PostgresStore>, _alone: Alone },
+}
+
+impl Database {
+    async fn open(storage: &Storage) -> Result<Self, Failure> {
+        let refuse = |error: &dyn std::fmt::Display| Failure::setting("database_url", error);
+        let Some(url) = &storage.server else {
+            let store = SqliteStore::open(&storage.database).map_err(|error| refuse(&error))?;
+            return Ok(Self::Sqlite(Arc::new(store)));
+        };
+        let store = PostgresStore::open(url).await.map_err(|error| refuse(&error))?;
+        // Refreshes are single within one process, as with a file.
+        let alone = store.alone().await.map_err(|error| refuse(&error))?;
+        match alone {
+            Some(alone) => Ok(Self::Postgres { store: Arc::new(store), _alone: alone }),
+            None => Err(refuse(&format!(
+                "another valetkey is running on {}; several on one database are not in this version",
+                store.place()
+            ))),
+        }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres { store, .. } => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => {
+                if let Err(error) = store.close().await {
+                    tracing::error!(%error, "closing the database failed");
+                }
+            }
+            Self::Postgres { store, .. } => store.close(),
+        }
+    }
 }
 
 /// What is not in the settings but comes from how the server is started.
@@ -40,8 +84,8 @@ pub(crate) struct Start<'a> {
     pub(crate) master_key: &'a MasterKeySource,
     /// An address to open beside `allowed_upstreams`, and the certificate to trust there.
     pub(crate) simulator: Option<(SocketAddr, Vec<u8>)>,
-    /// The lock on the database.
-    pub(crate) lock: files::Lock,
+    /// The lock on the database, if it is a file.
+    pub(crate) lock: Option<files::Lock>,
 }
 
 /// The listener and its address.
@@ -62,7 +106,8 @@ pub(crate) async fn bind(settings: &Settings) -> Result<(TcpListener, SocketAddr
 pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<Assembly, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let store = open_store(&settings.storage.database)?;
+    let database = Database::open(&settings.storage).await?;
+    let store = database.store();
     let keyring = open_keyring(&store, start.master_key, &clock).await?;
     let mut allow = settings.upstreams.allow.clone();
     let mut ca_pem = settings.upstreams.ca_pem.clone();
@@ -84,7 +129,7 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         return Err(Failure::setting(&format!("shared_credentials.{slug}"), "there is no such connector"));
     }
     let engine = Engine::new(EngineParts {
-        store: Arc::clone(&store) as Arc<dyn valetkey_domain::Store>,
+        store,
         keyring: Arc::new(keyring),
         connectors: Arc::new(connectors),
         egress,
@@ -102,7 +147,7 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         options.max_body_bytes = bytes;
     }
     let router = valetkey_server::router(engine.clone(), options);
-    Ok(Assembly { engine, router, store, _lock: start.lock })
+    Ok(Assembly { engine, router, database, _lock: start.lock })
 }
 
 fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>) -> EngineSettings {
@@ -154,18 +199,14 @@ pub(crate) fn lock(database: &Path) -> Result<files::Lock, Failure> {
     })
 }
 
-fn open_store(database: &Path) -> Result<Arc<SqliteStore>, Failure> {
-    SqliteStore::open(database).map(Arc::new).map_err(|error| Failure::setting("database_url", error))
-}
-
 /// S34: a database that was made with another key is refused before anything is written to it.
 async fn open_keyring(
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     master_key: &MasterKeySource,
     clock: &Arc<dyn Clock>,
 ) -> Result<VaultKeeper, Failure> {
     let key = master_key.key().map_err(|error| Failure::setting(master_key.setting(), error))?;
-    let store = Arc::clone(store) as Arc<dyn valetkey_domain::Store>;
+    let store = Arc::clone(store);
     VaultKeeper::start(store, key, Arc::clone(clock), SealLimits::default()).await.map_err(|error| {
         let setting = match &error {
             KeyringError::WrongMasterKey { .. } => master_key.setting(),
@@ -202,8 +243,6 @@ impl Assembly {
     /// Finishes what outlives its callers, then closes the database.
     pub(crate) async fn close(self) {
         self.engine.drain().await;
-        if let Err(error) = self.store.close().await {
-            tracing::error!(%error, "closing the database failed");
-        }
+        self.database.close().await;
     }
 }

@@ -14,5 +14,5 @@ mod postgres;
 mod sqlite;
 mod values;
 
-pub use postgres::{PostgresOpenError, PostgresOptions, PostgresStore};
+pub use postgres::{Alone, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use sqlite::{CommitStats, OpenError, SqliteOptions, SqliteStore};

@@ -44,7 +44,7 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
         public_url: public_url.clone(),
         master_key: &master_key,
         simulator: Some((sandbox.address, tls.simulator_ca()?)),
-        lock,
+        lock: Some(lock),
     };
     let assembly = wiring::assemble(settings, start).await?;
     let access = keys::access(settings, &folder, &assembly.engine).await?;

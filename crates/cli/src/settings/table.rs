@@ -84,7 +84,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Something in front ends TLS: allows plain HTTP on other addresses than loopback. Needs an https public_url.",
     ),
     dev(setting("data_dir", "FOLDER", "valetkey-data", "Where the database is."), ".valetkey"),
-    setting("database_url", "URL", "sqlite://DATA_DIR/valetkey.db", "The database: sqlite://PATH."),
+    setting(
+        "database_url",
+        "URL",
+        "sqlite://DATA_DIR/valetkey.db",
+        "The database: sqlite://PATH, or postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full (not as a flag: other users of the machine see flags).",
+    ),
     dev(
         secret(setting(
             "master_key",

@@ -131,7 +131,7 @@ fn serve_with_a_weak_or_missing_setting_is_refused_by_its_name() {
         (Sources::good().and("TLS_CERT", &path("none.pem")), &["tls_cert", "tls_key"]),
         (Sources::good().and("TLS_CERT", &path("not.pem")).and("TLS_KEY", &path("not.pem")), &["tls_cert"]),
         (Sources::good().and("TLS_KEY", &path("not.pem")), &["tls_cert"]),
-        (Sources::good().and("DATABASE_URL", "postgres://u:hunter2@db/x"), &["database_url"]),
+        (Sources::good().and("DATABASE_URL", "postgres://u:hunter2@db/x?sslmode=prefer"), &["database_url"]),
         (Sources::good().and("DATABASE_URL", "mysql://u:hunter2@db/x"), &["database_url"]),
         (
             Sources::good().and("DATABASE_URL", &format!("sqlite://{}", folder.path().display())),

@@ -48,7 +48,7 @@ fn serve_with_several_bad_settings_names_them_all() {
     let variables = [
         ("LISTEN", "0.0.0.0:7077"),
         ("MASTER_KEY", "changeme"),
-        ("DATABASE_URL", "postgres://valetkey:hunter2@db/valetkey"),
+        ("DATABASE_URL", "postgres://valetkey:hunter2@db/valetkey?sslmode=prefer"),
         ("TLS_CERT", "nowhere.pem"),
         ("BOOTSTRAP_CLIENT_ID", "ops"),
         ("MASTERKEY", "x"),
@@ -164,4 +164,24 @@ async fn serve_with_a_certificate_speaks_tls() {
     assert!(url.starts_with("https://"), "{url}");
     assert!(http.get(format!("{url}/healthz")).send().await.unwrap().status().is_success());
     server.stop("-INT");
+}
+
+/// One server at a time, as on a file; the next one finds everything there.
+#[test]
+fn serve_on_postgresql_is_alone_and_starts_again() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(valetkey_testkit::postgres::Database::create());
+    let url = database.url();
+    let (one, two) = (folder(), folder());
+    let variables = [("MASTER_KEY", KEY), ("DATABASE_URL", url.as_str())];
+    let (server, _) = started(one.path(), &variables);
+    let more = [("MASTER_KEY", KEY), ("DATABASE_URL", url.as_str()), ("LISTEN", "127.0.0.1:0")];
+    refused(two.path(), &more).refused(2, &["database_url:", "another valetkey is running"]);
+    server.stop("-TERM");
+    // S34: it is sealed with the first key.
+    let other = [("MASTER_KEY", OTHER_KEY), ("DATABASE_URL", url.as_str()), ("LISTEN", "127.0.0.1:0")];
+    refused(two.path(), &other).refused(2, &["master_key:", "not the key"]);
+    let (server, _) = started(two.path(), &variables);
+    assert!(!server.output("stderr").contains(url.split('@').next().unwrap()));
+    server.stop("-TERM");
 }

@@ -20,17 +20,28 @@ mod trait_impl;
 mod writer;
 
 use secrecy::SecretString;
+use valetkey_domain::StoreError;
 
 #[cfg(test)]
 pub(crate) use open::MIGRATIONS;
 pub use open::PostgresOpenError;
 pub use settings::PostgresOptions;
 
-use pool::Sessions;
+use pool::{Session, Sessions};
 use settings::Target;
 
 /// Everything of ours lives in a schema of its own: the database may be shared with other programs.
 const SCHEMA: &str = "valetkey";
+
+/// The advisory lock of a process that must be alone ("vlt1").
+const ALONE_LOCK: i64 = 0x766c_7431;
+
+/// Says that no other process has [`PostgresStore::alone`].
+#[derive(Debug)]
+pub struct Alone {
+    /// The lock ends with the session. It is not in the pool any more.
+    _connection: deadpool_postgres::ClientWrapper,
+}
 
 /// A database on a PostgreSQL server.
 #[derive(Debug)]
@@ -64,6 +75,27 @@ impl PostgresStore {
         let place = target.to_string();
         open::migrate(&sessions, &place).await?;
         Ok(Self { sessions, place })
+    }
+
+    /// Reads a URL without connecting.
+    ///
+    /// # Errors
+    /// What is wrong with it, without the password.
+    pub fn check_url(url: &SecretString) -> Result<(), PostgresOpenError> {
+        let target = Target::parse(url, &PostgresOptions::default());
+        target.map(drop).map_err(|reason| PostgresOpenError::Url { reason })
+    }
+
+    /// Makes this the only process that works on the database, as long as the answer is kept and its connection
+    /// lives; `None` if another process does. It stands in no replica's way that does not ask for it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn alone(&self) -> Result<Option<Alone>, StoreError> {
+        let session = self.sessions.get().await?;
+        let asked = session.query_one("SELECT pg_try_advisory_lock($1)", &[&ALONE_LOCK]).await;
+        let granted = asked.and_then(|row| row.try_get::<_, bool>(0)).map_err(|e| row::unavailable(&e))?;
+        Ok(granted.then(|| Alone { _connection: Session::take(session) }))
     }
 
     /// Host, port and name of the database, without user and password.

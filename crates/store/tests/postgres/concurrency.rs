@@ -149,3 +149,18 @@ async fn commits_in_opposite_orders_all_succeed() {
         task.await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn process_that_is_alone_keeps_others_out_until_it_ends() {
+    let database = Database::create().await;
+    let (one, two) = (open(&database).await, open(&database).await);
+    let held = one.alone().await.unwrap().unwrap();
+    assert!(two.alone().await.unwrap().is_none());
+    two.check().await.unwrap();
+    drop(held);
+    // The server notices the end of a session a moment after it.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while two.alone().await.unwrap().is_none() {
+        assert!(std::time::Instant::now() < deadline);
+    }
+}
