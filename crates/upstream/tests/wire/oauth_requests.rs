@@ -60,7 +60,7 @@ async fn exchange(acme: &Acme, server: &Server) -> TokenReply {
 /// S01, S08.
 #[test]
 fn authorize_url_plain_has_all_and_no_secret() {
-    let acme = Acme::new("    scopes: {default: [a, b c], always: [openid]}\n", None);
+    let acme = Acme::new("    scopes: {default: [a, b, c], always: [openid]}\n", None);
     let challenge = pkce::challenge(&secret("v"));
     let url = authorize_url(&acme.config(), &[], &secret("st&te"), Some(&challenge)).unwrap();
     let query = query(&url);
