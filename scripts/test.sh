@@ -20,13 +20,13 @@ run() { # ring, command…
   # cargo test, pytest, node:test and the fuzz script each count in their own words.
   passed=$(awk '
     /^test result:/ { for (i = 1; i <= NF; i++) if ($i == "passed;") n += $(i-1) }
-    /^=+ .* in [0-9.]+s/ { for (i = 1; i <= NF; i++) if ($i ~ /^passed/) n += $(i-1) }
+    /^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s/ { for (i = 1; i <= NF; i++) if ($i ~ /^passed/) n += $(i-1) }
     /^(#|ℹ) pass [0-9]+/ { n += $3 }
     /^test fuzz::.* ok$/ { n += 1 }
     END { print n + 0 }' "$logs/$ring")
   failed=$(awk '
     /^test result:/ { for (i = 1; i <= NF; i++) if ($i == "failed;") n += $(i-1) }
-    /^=+ .* in [0-9.]+s/ { for (i = 1; i <= NF; i++) if ($i ~ /^(failed|error)/) n += $(i-1) }
+    /^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s/ { for (i = 1; i <= NF; i++) if ($i ~ /^(failed|error)/) n += $(i-1) }
     /^(#|ℹ) fail [0-9]+/ { n += $3 }
     END { print n + 0 }' "$logs/$ring")
   if [ "$ring" = lint ]; then
@@ -38,15 +38,15 @@ run() { # ring, command…
   summary+=("$(printf '%-6s %5d passed %4d failed %6d s' "$ring" "$passed" "$failed" $((SECONDS - started)))")
 }
 
-# The tests of the storage on PostgreSQL need a server: one to throw away, unless VALETKEY_TEST_POSTGRES names another.
+# The tests of the storage on PostgreSQL need a server: one to throw away, unless TEST_POSTGRES_URL names another.
 unit() (
-  if [ -z "${VALETKEY_TEST_POSTGRES:-}" ]; then
+  if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     server=$(mktemp -d)
     # The server runs as another user when this runs as root.
     chmod 711 "$server"
     trap 'bash scripts/postgres.sh stop "$server/postgres"; rm -rf "$server"' EXIT
-    VALETKEY_TEST_POSTGRES=$(bash scripts/postgres.sh start "$server/postgres") || exit 1
-    export VALETKEY_TEST_POSTGRES
+    TEST_POSTGRES_URL=$(bash scripts/postgres.sh start "$server/postgres") || exit 1
+    export TEST_POSTGRES_URL
   fi
   cargo test --workspace --locked --no-fail-fast
 )

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use tokio_postgres::NoTls;
 
 /// The variable with the URL of a server, of a role that may create databases.
-pub const VARIABLE: &str = "VALETKEY_TEST_POSTGRES";
+pub const VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// A database that is dropped with this value.
 #[derive(Debug)]
