@@ -271,6 +271,35 @@ mod tests {
         }
     }
 
+    /// S06: every way to write a scheme, a separator and an authority that some browser reads differently from us.
+    #[test]
+    fn verify_url_mutations_are_all_refused() {
+        let schemes = ["https", "HTTPS", "hTTps", "http", "javascript", "data", "file", "ws", ""];
+        let separators = [":", ":/", ":///", ":\\\\", ":/\\", "://", ":\t//", "//"];
+        let authorities = [
+            "app.example.com@evil.example",
+            "app.example.com:x@evil.example",
+            "app.example.com\\@evil.example",
+            "app.example.com%2eevil.example",
+            "app.example.com%00.evil.example",
+            "EVIL.example",
+            "evil.example/..//app.example.com",
+            "evil.example\\app.example.com",
+            "evil\u{3002}example",
+        ];
+        let mut refused = 0;
+        for scheme in schemes {
+            for separator in separators {
+                for authority in authorities {
+                    let url = format!("{scheme}{separator}{authority}");
+                    assert!(check_verify_url(&url).is_err(), "{url:?} was accepted");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused >= 200, "{refused}");
+    }
+
     /// S06: nothing that is read in two ways, and nowhere without TLS.
     #[test]
     fn verify_url_tricky_is_refused() {
