@@ -11,7 +11,7 @@ use valetkey_engine::{
     keyring::{KeyringError, SealLimits, VaultKeeper},
 };
 use valetkey_server::{ListenerSettings, ServerOptions};
-use valetkey_store::{Alone, PostgresStore, SqliteStore};
+use valetkey_store::{Alone, PostgresStore, Recall, SqliteStore};
 use valetkey_upstream::{
     connector::Connectors,
     http::{Egress, EgressSettings},
@@ -59,8 +59,8 @@ impl Database {
 
     fn store(&self) -> Arc<dyn Store> {
         match self {
-            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
-            Self::Postgres { store, .. } => Arc::clone(store) as Arc<dyn Store>,
+            Self::Sqlite(store) => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
+            Self::Postgres { store, .. } => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
         }
     }
 

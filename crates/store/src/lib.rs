@@ -6,13 +6,15 @@
 //!
 //! SQLite: one thread owns the writing connection and gathers many commits into one durable write; reads go to
 //! read-only connections that never wait for it. PostgreSQL: a bounded pool of connections; any number of processes
-//! may share one database.
+//! may share one database. [`Recall`] stands before either and remembers for a moment what every call asks for.
 
 #[cfg(test)]
 mod migration_tests;
 mod postgres;
+mod recall;
 mod sqlite;
 mod values;
 
 pub use postgres::{Alone, PostgresOpenError, PostgresOptions, PostgresStore};
+pub use recall::{LIFE as RECALL_LIFE, Recall};
 pub use sqlite::{CommitStats, OpenError, SqliteOptions, SqliteStore};

@@ -29,3 +29,16 @@ mod memory {
 
     valetkey_testkit::store_contract_tests!(empty_store);
 }
+
+mod recalled {
+    use std::sync::Arc;
+
+    use valetkey_domain::Store;
+    use valetkey_store::{Recall, SqliteStore};
+
+    async fn empty_store() -> (Arc<dyn Store>, ()) {
+        (Arc::new(Recall::new(Arc::new(SqliteStore::in_memory().unwrap()))), ())
+    }
+
+    valetkey_testkit::store_contract_tests!(empty_store);
+}

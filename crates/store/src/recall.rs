@@ -1,0 +1,240 @@
+//! Remembers for a moment what every call asks for: who calls, and through which connection.
+//!
+//! API clients, API tokens and connections are read on each call and hardly ever change. [`Recall`] answers them from
+//! memory. A commit through the same process that touches one of them forgets all of them before it returns, so a
+//! revoked token is refused at once. Other processes on the same database notice within [`LIFE`]. Accounts and
+//! credentials are never remembered: their generations decide who may refresh.
+
+use std::{
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use moka::sync::Cache;
+use valetkey_domain::{
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, Page, PageRequest,
+    Store, StoreError,
+    keys::{KeyTerm, SigningKey},
+    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, StoredCredential},
+};
+
+/// How long a record is remembered at most: the longest that another process goes on with what was changed here.
+pub const LIFE: Duration = Duration::from_secs(1);
+/// How many records of a kind are remembered at most.
+const KEPT: u64 = 10_000;
+
+/// A remembered record. It counts only while no commit has touched its kind since before it was read.
+#[derive(Clone)]
+struct Remembered<T> {
+    epoch: u64,
+    record: T,
+}
+
+type Memory<K, T> = Cache<K, Remembered<T>>;
+
+fn memory<K: Hash + Eq + Send + Sync + 'static, T: Clone + Send + Sync + 'static>() -> Memory<K, T> {
+    Cache::builder().max_capacity(KEPT).time_to_live(LIFE).build()
+}
+
+/// A store that remembers.
+pub struct Recall {
+    store: Arc<dyn Store>,
+    /// Counted up before and after every commit that touches what is remembered.
+    epoch: AtomicU64,
+    clients: Memory<ApiClientId, ApiClient>,
+    tokens: Memory<[u8; 32], ApiToken>,
+    connections: Memory<ConnectionId, Connection>,
+    names: Memory<(EnvironmentId, String), Connection>,
+}
+
+impl Recall {
+    /// Remembers what `store` answers.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            epoch: AtomicU64::new(0),
+            clients: memory(),
+            tokens: memory(),
+            connections: memory(),
+            names: memory(),
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What is remembered under `key`, or else what `read` brings. The epoch is the one from before the read: what was
+    /// read while a commit was under way is not believed afterwards.
+    async fn recall<K, T, F>(&self, memory: &Memory<K, T>, key: K, read: F) -> Result<Option<T>, StoreError>
+    where
+        K: Hash + Eq + Send + Sync + 'static,
+        T: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Option<T>, StoreError>>,
+    {
+        let epoch = self.epoch();
+        if let Some(remembered) = memory.get(&key).filter(|remembered| remembered.epoch == epoch) {
+            return Ok(Some(remembered.record));
+        }
+        let found = read.await?;
+        if let Some(record) = &found {
+            memory.insert(key, Remembered { epoch, record: record.clone() });
+        }
+        Ok(found)
+    }
+}
+
+/// Whether `change` touches what is remembered.
+fn touches(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::InsertConnection(_)
+            | Change::UpdateConnection(_)
+            | Change::DeleteConnection(_)
+            | Change::InsertApiClient(_)
+            | Change::UpdateApiClient(_)
+            | Change::InsertApiToken(_)
+            | Change::UpdateApiToken(_)
+    )
+}
+
+#[async_trait]
+impl Store for Recall {
+    async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        if !changes.0.iter().any(touches) {
+            return self.store.commit(changes).await;
+        }
+        self.forget();
+        let outcome = self.store.commit(changes).await;
+        self.forget();
+        outcome
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    async fn environments(&self) -> Result<Vec<(EnvironmentId, String)>, StoreError> {
+        self.store.environments().await
+    }
+
+    async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        self.recall(&self.connections, id.clone(), self.store.connection(id)).await
+    }
+
+    async fn connection_by_name(
+        &self,
+        env: &EnvironmentId,
+        name: &str,
+    ) -> Result<Option<Connection>, StoreError> {
+        let key = (env.clone(), name.to_owned());
+        self.recall(&self.names, key, self.store.connection_by_name(env, name)).await
+    }
+
+    async fn connections(
+        &self,
+        env: &EnvironmentId,
+        filter: &ConnectionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Connection>, StoreError> {
+        self.store.connections(env, filter, page).await
+    }
+
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.store.account(id).await
+    }
+
+    async fn account_by_identifier(
+        &self,
+        connection: &ConnectionId,
+        identifier: &str,
+    ) -> Result<Option<Account>, StoreError> {
+        self.store.account_by_identifier(connection, identifier).await
+    }
+
+    async fn accounts(
+        &self,
+        env: &EnvironmentId,
+        filter: &AccountFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Account>, StoreError> {
+        self.store.accounts(env, filter, page).await
+    }
+
+    async fn credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
+        self.store.credential(account).await
+    }
+
+    async fn auth_request(&self, id: &AuthRequestId) -> Result<Option<AuthRequest>, StoreError> {
+        self.store.auth_request(id).await
+    }
+
+    async fn auth_request_by_link(&self, link_hash: &[u8; 32]) -> Result<Option<AuthRequest>, StoreError> {
+        self.store.auth_request_by_link(link_hash).await
+    }
+
+    async fn auth_request_by_state(&self, state_hash: &[u8; 32]) -> Result<Option<AuthRequest>, StoreError> {
+        self.store.auth_request_by_state(state_hash).await
+    }
+
+    async fn events(
+        &self,
+        env: &EnvironmentId,
+        filter: &EventFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Event>, StoreError> {
+        self.store.events(env, filter, page).await
+    }
+
+    async fn execution(&self, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
+        self.store.execution(id).await
+    }
+
+    async fn executions(
+        &self,
+        env: &EnvironmentId,
+        filter: &ExecutionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Execution>, StoreError> {
+        self.store.executions(env, filter, page).await
+    }
+
+    async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {
+        self.recall(&self.clients, id.clone(), self.store.api_client(id)).await
+    }
+
+    async fn api_clients(&self, env: &EnvironmentId) -> Result<Vec<ApiClient>, StoreError> {
+        self.store.api_clients(env).await
+    }
+
+    async fn api_token(&self, id: &ApiTokenId) -> Result<Option<ApiToken>, StoreError> {
+        self.store.api_token(id).await
+    }
+
+    async fn api_token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
+        self.recall(&self.tokens, *hash, self.store.api_token_by_hash(hash)).await
+    }
+
+    async fn api_tokens(&self, env: &EnvironmentId) -> Result<Vec<ApiToken>, StoreError> {
+        self.store.api_tokens(env).await
+    }
+
+    async fn key_terms(&self) -> Result<Vec<KeyTerm>, StoreError> {
+        self.store.key_terms().await
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
+        self.store.signing_keys().await
+    }
+}
