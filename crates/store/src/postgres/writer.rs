@@ -16,6 +16,10 @@ use super::{
     statement::{Rows, Write, kinds, params},
 };
 
+/// How often a commit is done again because the server ended it in favour of another one. Each time somebody else has
+/// come through, so a crowd of any likely size is through before this is over.
+const RACES: usize = 40;
+
 /// Once it is asked for, a commit is carried out even if nobody waits for the answer any more.
 pub(super) async fn commit(sessions: &Sessions, commit: &Changes) -> Result<(), StoreError> {
     if commit.0.is_empty() {
@@ -43,7 +47,11 @@ async fn write(sessions: &Sessions, writes: &[Write]) -> Result<(), StoreError> 
             Ok(()) => return finish(sessions, session).await,
             Err(failure) => failure,
         };
-        let again = attempt < ATTEMPTS && (failure.is_of_connection() || lost_a_race(&failure));
+        let again = if lost_a_race(&failure) {
+            attempt < RACES
+        } else {
+            attempt < ATTEMPTS && failure.is_of_connection()
+        };
         let rolled_back = sessions.in_time(async { Ok(session.batch_execute("ROLLBACK").await?) }).await;
         sessions.give_back(session, rolled_back.as_ref().err().unwrap_or(&failure));
         if !again {

@@ -1,11 +1,11 @@
 //! Several pools on one database, as several replicas have them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use valetkey_domain::{
     Account, Change, Changes, PageRequest, SealedBlob, Store, StoreError, store::EventFilter,
 };
-use valetkey_store::PostgresStore;
+use valetkey_store::{PostgresOptions, PostgresStore};
 use valetkey_testkit::{postgres::Database, store_contract::Fixture};
 
 use crate::{open, options};
@@ -127,7 +127,17 @@ async fn credentials_raced_for_by_two_pools_never_go_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_in_opposite_orders_all_succeed() {
     let database = Database::create().await;
-    let pools = two_pools(&database).await;
+    // The server looks for deadlocks once a second: a crowd of them takes a while, and nobody is to give up before.
+    let patient = PostgresOptions {
+        acquire_timeout: Duration::from_secs(60),
+        lock_timeout: Duration::from_secs(60),
+        statement_timeout: Duration::from_secs(60),
+        ..options()
+    };
+    let url = database.url().into();
+    let one: Arc<dyn Store> = Arc::new(PostgresStore::open_with(&url, patient).await.unwrap());
+    let two: Arc<dyn Store> = Arc::new(PostgresStore::open_with(&url, patient).await.unwrap());
+    let pools = [one, two];
     let f = Fixture::new(pools[0].clone()).await;
     let connection = f.stored_connection("gmail").await;
     let mut accounts = Vec::new();
@@ -159,7 +169,7 @@ async fn process_that_is_alone_keeps_others_out_until_it_ends() {
     two.check().await.unwrap();
     drop(held);
     // The server notices the end of a session a moment after it.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while two.alone().await.unwrap().is_none() {
         assert!(std::time::Instant::now() < deadline);
     }
