@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     AccountId, ConnectionId, EnvironmentId, Error, ErrorCode, Time,
     event::{EventKind, NewEvent},
+    refresh::Degraded,
 };
 
 /// Where an account stands.
@@ -133,8 +134,11 @@ pub struct Account {
     pub environment: EnvironmentId,
     /// The connection it is for.
     pub connection: ConnectionId,
-    /// The caller's own id for the end user; unique per connection.
+    /// The caller's own id for the end user.
     pub identifier: String,
+    /// Tells several accounts of one identifier on one connection apart (`work`, `private`); empty for the only or
+    /// first one. Connection, identifier and name together are unique.
+    pub name: String,
     /// The caller's own id of the user's organization, if given.
     pub organization_id: Option<String>,
     /// The caller's own further user id, if given.
@@ -154,6 +158,10 @@ pub struct Account {
     pub api_config: Value,
     /// When the access token stops working; `None` if unknown or never.
     pub token_expires_at: Option<Time>,
+    /// When the background renews the credential next; `None` if it does not.
+    pub refresh_at: Option<Time>,
+    /// Set while renewals fail in passing.
+    pub degraded: Option<Degraded>,
     /// When it was last used for a call. Approximate: written at most once a minute.
     pub last_used_at: Option<Time>,
     /// The generation of the stored credential; 0 while there is none.
@@ -224,6 +232,7 @@ impl Account {
             environment,
             connection,
             identifier,
+            name: String::new(),
             organization_id: None,
             user_id: None,
             auth_type,
@@ -234,6 +243,8 @@ impl Account {
             metadata: BTreeMap::new(),
             api_config: json!({}),
             token_expires_at: None,
+            refresh_at: None,
+            degraded: None,
             last_used_at: None,
             generation: 0,
             cause: None,
@@ -290,6 +301,8 @@ impl Account {
             self.label = grant.label;
         }
         self.metadata.extend(grant.metadata);
+        self.degraded = None;
+        self.refresh_at = None;
         self.generation += 1;
     }
 
@@ -427,6 +440,8 @@ impl Account {
         if from.contains(&self.status) {
             self.scopes.clear();
             self.token_expires_at = None;
+            self.refresh_at = None;
+            self.degraded = None;
         }
         self.step(&from, AccountStatus::Disconnected, EventKind::AccountDisconnected, None, json!({}), now)
     }

@@ -103,6 +103,10 @@ ids! {
     ApiTokenId = "tok_";
     /// One request to this server, for logs and error messages.
     RequestId = "req_";
+    /// One attempt to renew a credential.
+    RefreshId = "rf_";
+    /// A grant that is still to be revoked at the provider.
+    RevocationId = "rv_";
 }
 
 /// The `client_id` of an API client. Operators may choose it (`bootstrap_client_id`), so any short text of letters,
