@@ -154,7 +154,7 @@ pub async fn accounts_written_read_back_whole(store: Arc<dyn Store>) {
     account.last_used_at = Some(f.now());
     account.version = 7;
     f.commit(Change::UpdateAccount(account.clone())).await.unwrap();
-    assert_eq!(f.store.account_by_identifier(&connection.id, "user_1").await.unwrap(), Some(account.clone()));
+    assert_eq!(f.store.accounts_of_identifier(&connection.id, "user_1").await.unwrap(), [account.clone()]);
     for (status, version) in AccountStatus::ALL.into_iter().zip(8..) {
         let changed = with(&account, |a| {
             a.version = version;
@@ -164,7 +164,7 @@ pub async fn accounts_written_read_back_whole(store: Arc<dyn Store>) {
         f.commit(Change::UpdateAccount(changed.clone())).await.unwrap();
         assert_eq!(f.store.account(&plain.id).await.unwrap(), Some(changed));
     }
-    assert_eq!(f.store.account_by_identifier(&connection.id, "USER_1").await.unwrap(), None);
+    assert!(f.store.accounts_of_identifier(&connection.id, "USER_1").await.unwrap().is_empty());
 }
 
 /// Optimistic locking and unique identifiers.
@@ -231,7 +231,7 @@ pub async fn accounts_deleted_take_secrets_along_and_leave_their_history(store: 
     assert_eq!(f.store.auth_request(&request.id).await.unwrap(), None);
     assert!(f.store.credential(&neighbour.id).await.unwrap().is_some());
     assert_eq!(f.store.execution(&execution.id).await.unwrap(), Some(execution));
-    let of_account = EventFilter { account: Some(account.id.clone()), connection: None };
+    let of_account = EventFilter { account: Some(account.id.clone()), ..EventFilter::default() };
     let events = f.store.events(&f.env, &of_account, &PageRequest::default()).await.unwrap();
     assert_eq!((events.items, events.total), (vec![event], 1));
     assert_conflict(f.commit(f.credential(&account, 3)).await, "credential.account");
@@ -347,7 +347,11 @@ pub async fn records_of_another_environment_are_not_listed(store: Arc<dyn Store>
     }
     let (of_account, of_connection) = (Some(account.id.clone()), Some(connection.id.clone()));
     for (account, connection) in [(None, None), (of_account, None), (None, of_connection)] {
-        let filter = EventFilter { account: account.clone(), connection: connection.clone() };
+        let filter = EventFilter {
+            account: account.clone(),
+            connection: connection.clone(),
+            ..EventFilter::default()
+        };
         assert_eq!(f.store.events(&other, &filter, &page).await.unwrap().total, 0);
         let filter = ExecutionFilter { account, connection, ..ExecutionFilter::default() };
         assert_eq!(f.store.executions(&other, &filter, &page).await.unwrap().total, 0);

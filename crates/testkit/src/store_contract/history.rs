@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use valetkey_domain::{
-    Change, Changes, ErrorCode, Event, Execution, PageRequest, Store,
+    Change, Changes, ErrorCode, Event, Execution, InstanceId, PageRequest, Store,
     event::{EventKind, NewEvent},
     execution::{ExecutionStatus, Source},
     store::{EventFilter, ExecutionFilter},
@@ -31,6 +31,7 @@ pub async fn events_filtered_by_account_and_connection(store: Arc<dyn Store>) {
         let filter = EventFilter {
             account: account.map(|a| a.id.clone()),
             connection: connection.map(|c| c.id.clone()),
+            ..EventFilter::default()
         };
         let page = f.store.events(&f.env, &filter, &PageRequest::default()).await.unwrap();
         assert_eq!(page.total, page.items.len() as u64);
@@ -91,26 +92,37 @@ pub async fn executions_end_once(store: Arc<dyn Store>) {
     }
 }
 
-/// What ran when the process before this one died may or may not have happened.
+/// What ran when its process died may or may not have happened. What other processes run is left alone.
 pub async fn executions_abandoned_are_of_unknown_outcome(store: Arc<dyn Store>) {
     let f = Fixture::new(store).await;
     let connection = f.stored_connection("gmail").await;
     let account = f.stored_account(&connection, "user_1").await;
-    let (lost, done) = (f.execution(&account), ended(&f.execution(&account)));
-    let started_before = f.now();
-    let fresh = f.execution(&account);
-    for execution in [&lost, &done, &fresh] {
+    let of =
+        |instance: Option<u32>| Execution { instance: instance.map(InstanceId), ..f.execution(&account) };
+    let (ancient, lost, other) = (of(None), of(Some(7)), of(Some(8)));
+    let done = ended(&of(Some(7)));
+    for execution in [&ancient, &lost, &other, &done] {
         f.commit(Change::InsertExecution(execution.clone())).await.unwrap();
+        assert_eq!(f.store.execution(&execution.id).await.unwrap().as_ref(), Some(execution));
     }
-    f.commit(Change::AbandonExecutions { started_before }).await.unwrap();
-    for (id, status) in [
-        (&lost.id, ExecutionStatus::Unknown),
-        (&done.id, ExecutionStatus::Failed),
-        (&fresh.id, ExecutionStatus::Running),
-    ] {
-        assert_eq!(f.store.execution(id).await.unwrap().map(|e| e.status), Some(status));
+    let statuses = async || {
+        let mut found = Vec::new();
+        for execution in [&ancient, &lost, &other, &done] {
+            found.push(f.store.execution(&execution.id).await.unwrap().unwrap().status);
+        }
+        found
+    };
+    let (running, unknown, failed) =
+        (ExecutionStatus::Running, ExecutionStatus::Unknown, ExecutionStatus::Failed);
+    f.commit(Change::AbandonExecutions { instance: Some(InstanceId(7)) }).await.unwrap();
+    assert_eq!(statuses().await, [running, unknown, running, failed]);
+    f.commit(Change::AbandonExecutions { instance: None }).await.unwrap();
+    assert_eq!(statuses().await, [unknown, unknown, running, failed]);
+    for execution in [lost, ancient] {
+        assert_conflict(f.commit(Change::FinishExecution(ended(&execution))).await, "execution");
     }
-    assert_conflict(f.commit(Change::FinishExecution(ended(&lost))).await, "execution");
+    f.commit(Change::FinishExecution(ended(&other))).await.unwrap();
+    assert_eq!(f.store.execution(&other.id).await.unwrap(), Some(ended(&other)));
 }
 
 /// Every field of the filter, alone and together.
