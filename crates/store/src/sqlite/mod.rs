@@ -142,6 +142,25 @@ impl SqliteStore {
         Self::start(Place::Memory(connection.clone()), connection, options)
     }
 
+    /// A new database in memory that does everything at once in the calling task, for simulations whose time is not
+    /// real: no thread of its own decides what happens first.
+    ///
+    /// # Errors
+    /// When SQLite cannot make one.
+    pub fn in_step() -> Result<Self, OpenError> {
+        let options = SqliteOptions::default();
+        let connection = Arc::new(Mutex::new(open::memory(&options)?));
+        let place = Place::Memory(connection.clone());
+        let shared = Arc::new(Shared::default());
+        Ok(Self {
+            readers: Arc::new(Readers::new(place.clone(), options)),
+            writer: Writer::here(place, connection, options, Arc::clone(&shared)),
+            shared,
+            path: None,
+            joining: tokio::sync::Mutex::default(),
+        })
+    }
+
     fn start(
         place: Place,
         connection: Arc<Mutex<Connection>>,
