@@ -143,6 +143,7 @@ impl Engine {
             caller_state: attempt.caller_state.clone(),
             user_verify_url: attempt.user_verify_url.clone(),
             expires_at: attempt.expires_at,
+            created_at: attempt.created_at,
             browser_hash: attempt.browser_hash,
         })
     }

@@ -6,12 +6,9 @@ use valetkey_domain::{
     account::Grant,
     event::{EventKind, NewEvent},
 };
-use valetkey_upstream::{
-    connector::OAuthProfile,
-    oauth::{TokenFailure, TokenReply},
-};
+use valetkey_upstream::oauth::{TokenFailure, TokenReply};
 
-use crate::Engine;
+use crate::{Engine, scopes};
 
 /// Where a grant came from; written into the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +123,7 @@ impl Engine {
         // S09: what was granted counts, not what was asked for; a difference is told.
         let connector = self.connector_of(connection)?;
         let missing_scopes =
-            connector.auth.oauth().map_or_else(Vec::new, |p| missing(p, &requested, &account.scopes));
+            connector.auth.oauth().map_or_else(Vec::new, |p| scopes::missing(p, &requested, &account.scopes));
         let others_than_before = had_grant && !same_set(&scopes_before, &account.scopes);
         if !missing_scopes.is_empty() || others_than_before {
             let event = NewEvent::of_account(&account, EventKind::ScopesChanged).by(actor).data(json!({
@@ -176,24 +173,6 @@ pub(crate) fn evidence_of(failure: &TokenFailure) -> Value {
 /// events only: it may be the doing of one link.
 fn is_about_the_connection(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient)
-}
-
-/// Requested scopes that were not granted. Those that the connector always adds for its own sake are no loss to a user:
-/// providers often leave them out of their reply.
-fn missing(profile: &OAuthProfile, requested: &[String], granted: &[String]) -> Vec<String> {
-    let bare = |scope: &str| {
-        let prefixes = profile.scopes.prefixes.iter();
-        let longest = prefixes.filter(|p| scope.starts_with(p.as_str())).map(String::len).max();
-        scope[longest.unwrap_or(0)..].to_ascii_lowercase()
-    };
-    let granted: Vec<_> = granted.iter().map(|scope| bare(scope)).collect();
-    requested
-        .iter()
-        .filter(|scope| !profile.scopes.always.contains(scope) && !granted.contains(&bare(scope)))
-        // A permission to stay connected shows in a refresh token, not in the list.
-        .filter(|scope| *scope != "offline_access")
-        .cloned()
-        .collect()
 }
 
 fn same_set(a: &[String], b: &[String]) -> bool {
