@@ -8,7 +8,11 @@ use valetkey_domain::{
 };
 use valetkey_upstream::oauth::{TokenFailure, TokenReply};
 
-use crate::{Engine, scopes};
+use crate::{
+    Engine,
+    identity::{Identity, changed_event},
+    scopes,
+};
 
 /// Where a grant came from; written into the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,21 +95,26 @@ impl Engine {
     ) -> Result<StoredGrant, Error> {
         let Obtained { grant, credential, requested, source, auth_request } = obtained;
         let now = self.now();
-        let (had_grant, subject_before, scopes_before) =
-            (account.generation > 0, account.provider_subject.clone(), account.scopes.clone());
+        let (had_grant, scopes_before) = (account.generation > 0, account.scopes.clone());
+        let identity = Identity::of(&account, &grant);
+        let changed = (identity == Identity::Other).then(|| changed_event(&account, &grant).by(actor));
         let transition = match await_verification {
             true => account.await_verification(grant, now)?,
             false => account.activate(grant, now)?,
         };
-        let (account, mut event) = (transition.account, transition.event.by(actor));
-        let subject_changed =
-            had_grant && subject_before.is_some() && subject_before != account.provider_subject;
+        let (mut account, mut event) = (transition.account, transition.event.by(actor));
+        // What a caller brings along may be anybody's: the name of before must not stay on it.
+        if source == Source::Imported && identity == Identity::Unknown {
+            account.provider_subject = None;
+            account.label = None;
+            event.data["label"] = Value::Null;
+        }
         if let Value::Object(fields) = &mut event.data {
             fields.insert("source".into(), json!(source.as_str()));
             if let Some(id) = &auth_request {
                 fields.insert("auth_request_id".into(), json!(id.as_str()));
             }
-            if subject_changed {
+            if changed.is_some() {
                 fields.insert("provider_account_changed".into(), json!(true));
             }
         }
@@ -119,6 +128,7 @@ impl Engine {
         // The grant of before is replaced for good: nothing may bring it back.
         let drop = Change::DropPreviousCredentials { account: account.id.clone(), keep: account.generation };
         let mut changes = vec![put, drop, self.event(event)];
+        changes.extend(changed.map(|event| self.event(event)));
 
         // S09: what was granted counts, not what was asked for; a difference is told.
         let connector = self.connector_of(connection)?;
