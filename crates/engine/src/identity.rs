@@ -64,7 +64,7 @@ impl Engine {
     ///
     /// # Errors
     /// `storage_unavailable`.
-    pub(crate) async fn give_back(
+    pub(crate) async fn give_stray_back(
         &self,
         account: &Account,
         connection: &Connection,

@@ -91,8 +91,7 @@ impl Engine {
         options: LinkOptions,
     ) -> Result<Link, Error> {
         let (account, connection, created) = self.linked_account(caller, wanted).await?;
-        let scopes =
-            self.scopes_of_link(&connection, &account, options.scopes, options.add_scopes).await?;
+        let scopes = self.scopes_of_link(&connection, &account, options.scopes, options.add_scopes).await?;
         let expires_at = self.now() + self.0.settings.link_ttl;
         let (attempt, url) = self.new_attempt(NewAttempt {
             account: &account,

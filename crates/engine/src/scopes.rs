@@ -171,8 +171,7 @@ impl Engine {
             if has_grant(&account) && !granted.is_empty() {
                 lacking = missing(profile, &asked, &granted);
             }
-            not_asked =
-                granted.iter().filter(|scope| !holds(profile, &asked, scope)).cloned().collect();
+            not_asked = granted.iter().filter(|scope| !holds(profile, &asked, scope)).cloned().collect();
             let needs = tools.iter().filter(|tool| tool.used.is_some()).flat_map(|tool| &tool.needs);
             let needs = needs.flatten().map(String::as_str).collect();
             used = meeting(profile, &granted, &needs);

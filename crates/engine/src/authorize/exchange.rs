@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use valetkey_domain::{
-    AuthPhase, Change, Error, ErrorCode, SecretString, error::ProviderEvidence,
-};
+use valetkey_domain::{AuthPhase, Change, Error, ErrorCode, SecretString, error::ProviderEvidence};
 use valetkey_upstream::oauth::{self, FailureClass, TokenFailure, requested_scopes};
 
 use super::{

@@ -11,6 +11,7 @@ use valetkey_upstream::oauth::{TokenFailure, TokenReply};
 use crate::{
     Engine,
     identity::{Identity, changed_event},
+    refresh::schedule,
     scopes,
 };
 
@@ -118,6 +119,10 @@ impl Engine {
                 fields.insert("provider_account_changed".into(), json!(true));
             }
         }
+        let connector = self.connector_of(connection)?;
+        if let Credential::OAuth(tokens) = &credential {
+            account.refresh_at = schedule::refresh_at(connector, tokens, &account, now, now);
+        }
         let sealed = self.seal_credential(&account, &credential).await?;
         let put = Change::PutCredential {
             account: account.id.clone(),
@@ -131,7 +136,6 @@ impl Engine {
         changes.extend(changed.map(|event| self.event(event)));
 
         // S09: what was granted counts, not what was asked for; a difference is told.
-        let connector = self.connector_of(connection)?;
         let missing_scopes =
             connector.auth.oauth().map_or_else(Vec::new, |p| scopes::missing(p, &requested, &account.scopes));
         let others_than_before = had_grant && !same_set(&scopes_before, &account.scopes);

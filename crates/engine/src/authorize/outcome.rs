@@ -277,7 +277,8 @@ impl Engine {
         };
         let mut evidence = identity::evidence(&scene.account, grant);
         if matches!(credential, Credential::OAuth(_)) {
-            let given_back = self.give_back(&scene.account, &scene.connection, grant, credential).await?;
+            let given_back =
+                self.give_stray_back(&scene.account, &scene.connection, grant, credential).await?;
             evidence["given_back"] = json!(given_back);
         }
         Ok(Some(Ending::new(code, evidence)))

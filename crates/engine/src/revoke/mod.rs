@@ -9,6 +9,8 @@ mod reach;
 mod receipt;
 mod retry;
 
+use std::time::Duration as StdDuration;
+
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
@@ -23,6 +25,8 @@ use crate::{AccountRef, AccountView, Engine};
 
 /// How often the end is tried when other writers are at the account too.
 const WRITE_ROUNDS: u32 = 8;
+/// How long the end waits for a refresh that is under way.
+const LONGEST_WAIT: StdDuration = StdDuration::from_secs(10);
 /// When the background looks after a revocation whose first try did not come to its end, because the process died.
 const FIRST_LOOK: Duration = Duration::minutes(1);
 /// How long a revocation is tried (S13). Then the sealed copy of the credential goes too (S37).
@@ -136,12 +140,16 @@ impl Engine {
         siblings: Siblings,
     ) -> Result<Ended, Error> {
         let id = account.id.clone();
-        // A refresh under way would bring tokens that nobody revokes.
-        self.0.calls.refreshes.idle(&id).await;
+        // The tokens of a refresh under way are the ones to revoke. One that takes too long finds the account gone and
+        // gives back what it brings.
+        let idle = self.0.calls.refreshes.idle(&id);
+        let _too_slow = tokio::time::timeout(LONGEST_WAIT, idle).await;
         for _ in 0..WRITE_ROUNDS {
             let Some(account) = self.0.store.account(&id).await? else {
                 return match end {
-                    End::Delete => Ok(Ended { account: self.account_view(account, &connection), receipt: None }),
+                    End::Delete => {
+                        Ok(Ended { account: self.account_view(account, &connection), receipt: None })
+                    }
                     End::Disconnect => Err(Error::new(ErrorCode::AccountNotFound)),
                 };
             };

@@ -40,8 +40,8 @@ pub(super) struct Failed {
 
 /// What a call with the access token came to after the revocation.
 pub(super) enum Trial {
-    /// It was refused: the token is dead.
-    Dead,
+    /// It was refused, by whom: the token is dead.
+    Dead(&'static str),
     /// It worked.
     Alive,
     /// Nothing could be found out.
@@ -92,10 +92,14 @@ impl Engine {
             RevokeOutcome::Revoked { tokens: gone, reach } => {
                 let credential = Credential::OAuth(tokens.clone());
                 let trial = match tokens.expires_at.is_some_and(|at| at <= self.now()) {
-                    true => Trial::Unknown("the access token had run out before, so that nothing could be tried"),
-                    false => tokio::time::timeout(TRIAL_DEADLINE, self.trial(connection, metadata, &credential))
-                        .await
-                        .unwrap_or(Trial::Unknown("the trial with the token took too long")),
+                    true => {
+                        Trial::Unknown("the access token had run out before, so that nothing could be tried")
+                    }
+                    false => {
+                        tokio::time::timeout(TRIAL_DEADLINE, self.trial(connection, metadata, &credential))
+                            .await
+                            .unwrap_or(Trial::Unknown("the trial with the token took too long"))
+                    }
                 };
                 Tried::Revoked { tokens: gone, reach, trial }
             }
@@ -122,26 +126,17 @@ impl Engine {
         Ok(oauth::revoke(&self.0.egress, &config, tokens, self.now()).await?)
     }
 
-    /// Makes the connector's cheapest call with a credential that should be dead.
+    /// Tries a credential that should be dead.
     async fn trial(
         &self,
         connection: &Connection,
         metadata: &BTreeMap<String, String>,
         credential: &Credential,
     ) -> Trial {
-        let Ok(connector) = self.connector_of(connection) else {
-            return Trial::Unknown("the connector is not installed");
-        };
-        let place = target(connector, connection, metadata);
-        let answer = match place.userinfo_url() {
-            Ok(Some(_)) => oauth::identity(&self.0.egress, &place, credential).await.map(drop),
-            _ if connector.probe.is_some() => self.try_call(connection, metadata, credential).await,
-            _ => return Trial::Unknown("the connector has no call to try the token with"),
-        };
-        match answer {
-            Ok(()) => Trial::Alive,
-            Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => Trial::Dead,
-            Err(_) => Trial::Unknown("the trial with the token was neither accepted nor refused"),
+        match self.finding(metadata, connection, credential).await {
+            Some(finding) if finding.works => Trial::Alive,
+            Some(finding) => Trial::Dead(finding.source),
+            None => Trial::Unknown("there is no call to try the token with, or its answer says nothing"),
         }
     }
 }

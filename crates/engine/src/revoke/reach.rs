@@ -38,8 +38,7 @@ fn lives(account: &Account) -> bool {
 }
 
 fn named(accounts: &[Account]) -> String {
-    let names: Vec<_> =
-        accounts.iter().take(NAMED).map(|a| format!("{} ({})", described(a), a.id)).collect();
+    let names: Vec<_> = accounts.iter().take(NAMED).map(|a| format!("{} ({})", described(a), a.id)).collect();
     let more = accounts.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", names.join(", "))

@@ -17,6 +17,8 @@ pub struct Receipt {
     pub tokens: Vec<RevokedToken>,
     /// What went with them, where the connector knows.
     pub reach: Option<RevokeReach>,
+    /// What refused the access token afterwards: `introspection`, `userinfo` or `probe`.
+    pub verified_by: Option<&'static str>,
     /// What a try failed with.
     pub code: Option<ErrorCode>,
     /// What the provider said.
@@ -38,6 +40,7 @@ impl Receipt {
             detail: None,
             tokens: Vec::new(),
             reach: None,
+            verified_by: None,
             code: None,
             evidence: None,
             retry_at: None,
@@ -68,6 +71,7 @@ impl Receipt {
         add("detail", json!(self.detail));
         add("tokens", json!(tokens));
         add("reach", json!(self.reach.map(RevokeReach::as_str)));
+        add("verified_by", json!(self.verified_by));
         add("evidence", serde_json::to_value(&self.evidence).unwrap_or_default());
         add("retry_at", json!(self.retry_at.map(time::OffsetDateTime::unix_timestamp)));
         add("label", json!(self.label));

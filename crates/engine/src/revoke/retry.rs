@@ -13,7 +13,7 @@ use valetkey_domain::{
 
 use super::{
     FIRST_LOOK, GIVE_UP_AFTER, Receipt,
-    provider::{Failed, Tried, Trial},
+    provider::{Failed, Trial, Tried},
 };
 use crate::Engine;
 
@@ -53,7 +53,7 @@ fn pause(attempts: u32, failed: &Failed, random: u64) -> Duration {
     };
     // Beyond what was asked for only a little is added, so that a crowd does not come back in one second.
     let spread = match failed.retry_after {
-        Some(_) => (longest / 10).max(Duration::seconds(1)),
+        Some(_) => Duration::max(longest / 10, Duration::seconds(1)),
         None => longest - floor,
     };
     let spread = u64::try_from(spread.whole_milliseconds()).unwrap_or(0).saturating_add(1);
@@ -130,16 +130,18 @@ impl Engine {
             Tried::NotOffered => Receipt::new(RevocationOutcome::NotOffered)
                 .detail("The provider has no way to revoke; the user can remove the app's access there."),
             Tried::Revoked { tokens, reach, trial } => {
-                let (outcome, detail) = match trial {
-                    Trial::Dead => (RevocationOutcome::RevokedAndVerified, None),
-                    Trial::Alive => (
-                        RevocationOutcome::Revoked,
-                        Some("a call with the access token still worked right afterwards"),
-                    ),
-                    Trial::Unknown(why) => (RevocationOutcome::Revoked, Some(why)),
+                let receipt = match trial {
+                    Trial::Dead(source) => {
+                        let receipt = Receipt::new(RevocationOutcome::RevokedAndVerified);
+                        Receipt { verified_by: Some(source), ..receipt }
+                    }
+                    Trial::Alive => Receipt::new(RevocationOutcome::Revoked)
+                        .detail("Not verified: the access token still worked right afterwards."),
+                    Trial::Unknown(why) => {
+                        Receipt::new(RevocationOutcome::Revoked).detail(format!("Not verified: {why}."))
+                    }
                 };
-                let detail = detail.map(|why| format!("Not verified: {why}."));
-                Receipt { tokens, reach, attempts, detail, ..Receipt::new(outcome) }
+                Receipt { tokens, reach, attempts, ..receipt }
             }
             Tried::Failed(failed) => {
                 let now = self.now();
@@ -276,7 +278,10 @@ mod tests {
             let pauses: Vec<_> = randoms().map(|r| pause(attempts, &failed(true, None), r)).collect();
             let most = pauses.iter().max().unwrap();
             assert!(*most <= Duration::seconds(longest) && *most > Duration::seconds(longest) * 9 / 10);
-            assert!(pauses.iter().any(|p| *p < Duration::seconds(longest) / 5), "jitter over the whole pause");
+            assert!(
+                pauses.iter().any(|p| *p < Duration::seconds(longest) / 5),
+                "jitter over the whole pause"
+            );
             assert!(pauses.iter().all(|p| *p >= Duration::seconds(1)));
         }
         for asked in [7, 3600, 1 << 40] {
