@@ -17,11 +17,13 @@ mod credentials;
 mod events;
 mod execute;
 mod executions;
+mod identity;
 pub mod keyring;
 mod links;
 mod proxy;
 mod refresh;
 mod revoke;
+mod scopes;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -37,6 +39,8 @@ pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use execute::{ExecuteTool, ToolOutcome};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
+pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
+pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,
