@@ -200,8 +200,16 @@ impl SqliteStore {
             Some(path) => Some(self.readers.list(move |c| home::arrive(c, &path)).await?),
             None => None,
         };
+        let token = arrival.as_ref().map(home::Arrival::token);
         let joined = self.writer.work(move |c| home::settle(c, arrival, at)).await?;
         self.shared.own.store(joined.instance.0, Ordering::Release);
+        if let (Some(path), Some(token)) = (self.path.clone(), token) {
+            let confirmed = self.readers.list(move |_| home::confirm(&path, token)).await;
+            if let Err(failure) = confirmed {
+                // The next renewal does it.
+                tracing::warn!(%failure, "the witness beside the database was not brought up to date: {failure}");
+            }
+        }
         if let Some(mark) = &joined.frozen {
             tracing::warn!(reason = mark.reason, "the database was restored or copied: {}", mark.reason);
         }
