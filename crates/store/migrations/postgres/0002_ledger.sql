@@ -65,20 +65,18 @@ CREATE INDEX accounts_due ON accounts (refresh_at, id) WHERE status = 'ACTIVE' A
 ALTER TABLE connections ADD COLUMN identity_policy text COLLATE "C" NOT NULL DEFAULT 'flag';
 
 ALTER TABLE executions ADD COLUMN instance bigint;
-CREATE INDEX executions_by_account_and_time ON executions (account, started_at) WHERE tool IS NOT NULL;
 
--- What is removed by age.
-CREATE INDEX events_by_time ON events (at);
-CREATE INDEX executions_by_time ON executions (started_at);
+-- What is removed by age. Events and executions are found along their ids.
 CREATE INDEX auth_requests_by_expiry ON auth_requests (expires_at);
 
 -- The mark of a restored or copied database, as JSON.
 ALTER TABLE store_info ADD COLUMN frozen text COLLATE "C";
 
--- Where the database was when a process first worked on it. written_in is the transaction that wrote the row, so that
--- it equals the row's own xmin until the row is copied with a dump.
+-- Where the database was when a process first worked on it: the identifier of the server's data (where we may ask for
+-- it), the number of the database on it, and that of this table. A copy has another one of them.
 CREATE TABLE store_home (
-    id          bigint PRIMARY KEY CHECK (id = 1),
-    place       text COLLATE "C" NOT NULL,
-    written_in  bigint NOT NULL
+    id        bigint PRIMARY KEY CHECK (id = 1),
+    system    text COLLATE "C",
+    database  bigint NOT NULL,
+    relation  bigint NOT NULL
 );
