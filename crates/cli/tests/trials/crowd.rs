@@ -66,7 +66,11 @@ async fn crowd(fleet: &Fleet, replicas: usize, rounds: usize) {
     assert_eq!(provider.count(Verdict::Reuse), 0, "reuses at the provider");
     assert_eq!(provider.dead(), Vec::<usize>::new(), "grants that died");
     let (calls, refused) = provider.api_calls();
-    assert_eq!((calls, refused), ((rounds * ACCOUNTS * callers) as u64, 0), "every token that arrived was good");
+    assert_eq!(
+        (calls, refused),
+        ((rounds * ACCOUNTS * callers) as u64, 0),
+        "every token that arrived was good"
+    );
 }
 
 /// R1, I1.

@@ -250,11 +250,13 @@ impl Caller {
         body: Option<Value>,
     ) -> Result<Value, Refusal> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.http.request(method, format!("{url}/v1/connect{path}")).bearer_auth(&self.token);
+        let mut request =
+            self.http.request(method, format!("{url}/v1/connect{path}")).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let lost = |error: reqwest::Error| Refusal { status: 0, code: String::new(), body: error.to_string() };
+        let lost =
+            |error: reqwest::Error| Refusal { status: 0, code: String::new(), body: error.to_string() };
         let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
         let text = answer.text().await.map_err(lost)?;
@@ -269,7 +271,13 @@ impl Caller {
     }
 
     /// A connection of the connector that leads to `provider`.
-    pub(crate) async fn connection(&self, replica: &Replica, name: &str, connector: &str, provider: &Provider) {
+    pub(crate) async fn connection(
+        &self,
+        replica: &Replica,
+        name: &str,
+        connector: &str,
+        provider: &Provider,
+    ) {
         let body = json!({
             "name": name, "connector": connector, "client_id": "c", "client_secret": "s",
             "overrides": {

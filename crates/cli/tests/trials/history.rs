@@ -22,11 +22,8 @@ struct Seen {
 /// after another one had ended never uses an older token, and no token is used that the provider had not given by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_seen_by_callers_never_go_back() {
-    let rules = Rules {
-        delay: Duration::from_millis(30),
-        access_ttl: Duration::from_secs(2),
-        ..Rules::default()
-    };
+    let rules =
+        Rules { delay: Duration::from_millis(30), access_ttl: Duration::from_secs(2), ..Rules::default() };
     let provider = Provider::start(rules).await;
     let fleet = Fleet::postgres().await;
     let replicas: Vec<_> = (0..3).map(|_| fleet.start()).collect();

@@ -153,11 +153,8 @@ async fn kill_with_answers_outstanding_is_told_as_unknown() {
 /// R4c: with a provider that forgives for half a minute nothing is lost at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_with_a_forgiving_provider_loses_nothing() {
-    let rules = Rules {
-        delay: Duration::from_millis(100),
-        grace: Some(Duration::from_secs(30)),
-        ..Rules::default()
-    };
+    let rules =
+        Rules { delay: Duration::from_millis(100), grace: Some(Duration::from_secs(30)), ..Rules::default() };
     let (mut trial, mut server) = Trial::start(GRACE, rules, 6).await;
     let kills = sized(20, 200);
     for _ in 0..kills {

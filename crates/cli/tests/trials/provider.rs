@@ -125,8 +125,7 @@ impl Provider {
     pub(crate) async fn start(rules: Rules) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let provider =
-            Self { state: Arc::new(Mutex::new(State { rules, ..State::default() })), address };
+        let provider = Self { state: Arc::new(Mutex::new(State { rules, ..State::default() })), address };
         let serving = provider.clone();
         tokio::spawn(async move {
             loop {
@@ -218,8 +217,7 @@ impl Provider {
             .and_then(|value| value.strip_prefix("Bearer "))
             .map(str::to_owned);
         let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let form: BTreeMap<String, String> =
-            url::form_urlencoded::parse(&body).into_owned().collect();
+        let form: BTreeMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
         match path.as_str() {
             "/token" => self.token(&form).await,
             "/revoke" => Ok(self.revoked(&form)),
@@ -334,4 +332,3 @@ impl Drop for Landed {
         self.0.state().in_flight -= 1;
     }
 }
-

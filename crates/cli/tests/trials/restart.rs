@@ -17,11 +17,8 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_restarted_in_turn_under_load_lose_nothing() {
     // Tokens live four seconds, so that there is always something to renew.
-    let rules = Rules {
-        delay: Duration::from_millis(100),
-        access_ttl: Duration::from_secs(4),
-        ..Rules::default()
-    };
+    let rules =
+        Rules { delay: Duration::from_millis(100), access_ttl: Duration::from_secs(4), ..Rules::default() };
     let provider = Provider::start(rules).await;
     let fleet = Fleet::postgres().await;
     let mut replicas: Vec<_> = (0..3).map(|_| fleet.start()).collect();

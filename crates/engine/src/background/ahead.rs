@@ -54,7 +54,9 @@ impl RefreshAhead {
     /// Begins the renewal of one account, if its provider has room.
     async fn begin(&self, engine: &Engine, id: AccountId) -> Result<bool, Error> {
         let Some(account) = engine.0.store.account(&id).await? else { return Ok(false) };
-        let Some(connection) = engine.0.store.connection(&account.connection).await? else { return Ok(false) };
+        let Some(connection) = engine.0.store.connection(&account.connection).await? else {
+            return Ok(false);
+        };
         let Some(place) = self.lanes.enter(&engine.provider_of(&connection)) else {
             let share = f64::from(random_bytes::<1>(&*engine.0.entropy)[0]) / 255.0;
             let at = Some(engine.now() + PUT_OFF * (1.0 + share));

@@ -21,7 +21,6 @@ mod revocations;
 mod row;
 mod sealed;
 mod trait_impl;
-mod waiters;
 mod writer;
 
 #[cfg(test)]
@@ -49,8 +48,9 @@ pub use open::OpenError;
 pub use writer::CommitStats;
 
 use readers::Readers;
-use waiters::Waiters;
 use writer::Writer;
+
+use crate::waiters::Waiters;
 
 /// How the store treats its database. The defaults are for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
