@@ -9,6 +9,7 @@ mod events;
 mod executions;
 mod links;
 mod openapi;
+mod revocations;
 mod tokens;
 mod tools;
 
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(connections::routes())
         .merge(accounts::routes())
         .merge(links::routes())
+        .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
         .merge(executions::routes())
