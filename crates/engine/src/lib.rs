@@ -17,6 +17,7 @@ mod events;
 mod execute;
 mod executions;
 pub mod keyring;
+mod keys;
 mod links;
 mod proxy;
 mod refresh;
@@ -33,6 +34,7 @@ pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use execute::{ExecuteTool, ToolOutcome};
+pub use keys::{KeysStatus, ResealProgress, SecretKind, TermView};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use tools::{

@@ -203,8 +203,7 @@ impl<R: Read> ArchiveReader<R> {
 
     fn next_chunk(&mut self) -> io::Result<()> {
         read_ahead(&mut self.input, &mut self.ahead)?;
-        let (clear, ended) =
-            open_chunk(&self.key, self.chunk, &self.ahead).ok_or(ArchiveError::Altered)?;
+        let (clear, ended) = open_chunk(&self.key, self.chunk, &self.ahead).ok_or(ArchiveError::Altered)?;
         if clear.is_empty() {
             // The writer makes an empty chunk for empty content alone.
             return Err(ArchiveError::Altered.into());

@@ -64,7 +64,8 @@ fn archive_with_a_flipped_bit_is_refused() {
 fn archive_cut_off_or_longer_is_refused() {
     let master = master();
     let written = archive(&master, &content(2 * CHUNK));
-    let cuts = [0, 10, 40, 70, 100, CHUNK + 85, CHUNK + 86, CHUNK + 87, written.len() - CHUNK, written.len() - 1];
+    let cuts =
+        [0, 10, 40, 70, 100, CHUNK + 85, CHUNK + 86, CHUNK + 87, written.len() - CHUNK, written.len() - 1];
     for cut in cuts {
         assert!(read(&written[..cut], &[&master]).is_err(), "{cut}");
     }
