@@ -22,6 +22,7 @@ mod links;
 mod proxy;
 mod refresh;
 mod revoke;
+mod store_state;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -37,6 +38,7 @@ pub use execute::{ExecuteTool, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, TermView};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
+pub use store_state::StoreStatus;
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,

@@ -7,8 +7,10 @@ mod connections;
 mod connectors;
 mod events;
 mod executions;
+mod keys;
 mod links;
 mod openapi;
+mod store;
 mod tokens;
 mod tools;
 
@@ -28,4 +30,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(executions::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
+        .merge(keys::routes())
+        .merge(store::routes())
 }
