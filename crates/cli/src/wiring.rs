@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use valetkey_domain::{Clock, Entropy, Store, SystemClock};
 use valetkey_engine::{
-    Engine, EngineParts, EngineSettings,
+    Background, Engine, EngineParts, EngineSettings,
     keyring::{KeyringError, MasterKeys, SealLimits, VaultKeeper},
 };
 use valetkey_server::{ListenerSettings, ServerOptions};
-use valetkey_store::{Alone, PostgresStore, Recall, SqliteStore};
+use valetkey_store::{PostgresStore, Recall, SqliteStore};
 use valetkey_upstream::{
     connector::Connectors,
     http::{Egress, EgressSettings},
@@ -23,13 +23,14 @@ use crate::{
     failure::Failure,
     files,
     master_key::MasterKeySource,
-    settings::{Settings, Storage},
+    settings::{Role, Settings, Storage},
 };
 
 /// A server ready to be put on a port.
 pub(crate) struct Assembly {
     pub(crate) engine: Engine,
     pub(crate) router: Router,
+    background: Option<Background>,
     database: Database,
     /// What keeps the keyring up, and how to end it.
     keys: (tokio::task::JoinHandle<()>, CancellationToken),
@@ -39,7 +40,7 @@ pub(crate) struct Assembly {
 /// The store that was opened, as what it is.
 enum Database {
     Sqlite(Arc<SqliteStore>),
-    Postgres { store: Arc<PostgresStore>, _alone: Alone },
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Database {
@@ -50,21 +51,13 @@ impl Database {
             return Ok(Self::Sqlite(Arc::new(store)));
         };
         let store = PostgresStore::open(url).await.map_err(|error| refuse(&error))?;
-        // Refreshes are single within one process, as with a file.
-        let alone = store.alone().await.map_err(|error| refuse(&error))?;
-        match alone {
-            Some(alone) => Ok(Self::Postgres { store: Arc::new(store), _alone: alone }),
-            None => Err(refuse(&format!(
-                "another valetkey is running on {}; several on one database are not in this version",
-                store.place()
-            ))),
-        }
+        Ok(Self::Postgres(Arc::new(store)))
     }
 
     fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
-            Self::Postgres { store, .. } => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
+            Self::Postgres(store) => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
         }
     }
 
@@ -75,7 +68,7 @@ impl Database {
                     tracing::error!(%error, "closing the database failed");
                 }
             }
-            Self::Postgres { store, .. } => store.close(),
+            Self::Postgres(store) => store.close(),
         }
     }
 }
@@ -142,7 +135,15 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         entropy: Arc::clone(&entropy),
         settings: engine_settings(settings, start.public_url.clone(), allow),
     });
-    engine.abandon_executions().await.map_err(|error| named(&error))?;
+    let joined = engine.join().await.map_err(|error| named(&error))?;
+    if let Some(frozen) = &joined.frozen {
+        tracing::warn!(
+            since = %frozen.since,
+            reason = frozen.reason,
+            "this database was restored or copied: credentials that rotate are used while they live and not renewed. \
+             Make sure that no other server works on the original, then run `valetkey store confirm`"
+        );
+    }
     if let Some((id, secret)) = &settings.bootstrap {
         engine.ensure_bootstrap_client(id, secret).await.map_err(|error| named(&error))?;
     }
@@ -151,13 +152,20 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
     if let Some(bytes) = settings.limits.max_body_bytes {
         options.max_body_bytes = bytes;
     }
-    let router = valetkey_server::router(engine.clone(), options);
+    let router = match settings.work.role {
+        Role::All | Role::Api => valetkey_server::router(engine.clone(), options),
+        Role::Worker => valetkey_server::health_router(engine.clone(), options),
+    };
+    let background = match settings.work.role {
+        Role::All | Role::Worker => Some(Background::start(&engine, settings.work.background.clone())),
+        Role::Api => None,
+    };
     let stop = CancellationToken::new();
     let keys = tokio::spawn({
         let (engine, stop) = (engine.clone(), stop.clone());
         async move { engine.keep_keys(stop).await }
     });
-    Ok(Assembly { engine, router, database, keys: (keys, stop), _lock: start.lock })
+    Ok(Assembly { engine, router, background, database, keys: (keys, stop), _lock: start.lock })
 }
 
 fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>) -> EngineSettings {
@@ -169,6 +177,7 @@ fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>)
     engine.link_ttl = limits.link_ttl.unwrap_or(engine.link_ttl);
     engine.call_deadline = limits.call_deadline.unwrap_or(engine.call_deadline);
     engine.max_response_bytes = limits.max_response_bytes.unwrap_or(engine.max_response_bytes);
+    engine.refresh_deadline = settings.work.refresh_deadline.unwrap_or(engine.refresh_deadline);
     engine
 }
 
@@ -190,7 +199,7 @@ fn named(error: &valetkey_domain::Error) -> Failure {
     }
 }
 
-/// Makes sure that no other server works on the database: refreshes are single within one process.
+/// Makes sure that no other server works on the file: several share a PostgreSQL database, not a file.
 pub(crate) fn lock(database: &Path) -> Result<files::Lock, Failure> {
     let refuse =
         |error: std::io::Error| Failure::setting("database_url", format!("{}: {error}", database.display()));
@@ -255,6 +264,9 @@ fn open_connectors(further: Option<&Path>) -> Result<Connectors, Failure> {
 impl Assembly {
     /// Finishes what outlives its callers, then closes the database.
     pub(crate) async fn close(self) {
+        if let Some(background) = &self.background {
+            background.stop().await;
+        }
         let (keys, stop) = self.keys;
         stop.cancel();
         if keys.await.is_err() {

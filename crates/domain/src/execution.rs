@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AccountId, ApiClientId, ConnectionId, EnvironmentId, ErrorCode, ExecutionId, InstanceId, Time,
-};
+use crate::{AccountId, ApiClientId, ConnectionId, EnvironmentId, ErrorCode, ExecutionId, InstanceId, Time};
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

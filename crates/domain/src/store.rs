@@ -447,10 +447,7 @@ pub trait Store: Send + Sync + 'static {
     async fn credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError>;
 
     /// The credential of an account before the current one, while it is kept.
-    async fn previous_credential(
-        &self,
-        account: &AccountId,
-    ) -> Result<Option<StoredCredential>, StoreError>;
+    async fn previous_credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError>;
 
     /// Makes this process known as one that works on the database and gives it a number; the same one when asked
     /// again. From here on storage can tell whether the process is still there. Recognizes a restored or copied

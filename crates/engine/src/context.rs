@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
+use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
     AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob, SecretString,
-    Store, StoreError, Time, event::NewEvent, sealed::SealContext,
+    Store, StoreError, Time, event::NewEvent, refresh::Joined, sealed::SealContext,
 };
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
@@ -81,6 +82,10 @@ pub struct EngineSettings {
     pub call_deadline: Duration,
     /// The largest answer of a provider that is read into memory, in bytes. Default: 8 MiB.
     pub max_response_bytes: usize,
+    /// How long a provider may take to answer a request for new tokens, unless its connector says otherwise. Callers do
+    /// not wait that long; the answer is worth it all the same, since it may be the only copy of a refresh token.
+    /// Default: 120 seconds.
+    pub refresh_deadline: Duration,
 }
 
 impl EngineSettings {
@@ -97,6 +102,7 @@ impl EngineSettings {
             access_token_ttl: Duration::from_secs(3600),
             call_deadline: Duration::from_secs(30),
             max_response_bytes: 8 << 20,
+            refresh_deadline: Duration::from_secs(120),
         }
     }
 }
@@ -114,6 +120,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: EngineSettings,
+    /// What the database said to this process, once it did.
+    pub(crate) joined: OnceCell<Joined>,
     /// Work that must be finished even if the caller hangs up: exchanges, refreshes, revocations.
     pub(crate) tasks: TaskTracker,
     /// Refreshes under way and the like.
@@ -141,6 +149,7 @@ impl Engine {
             clock,
             entropy,
             settings,
+            joined: OnceCell::new(),
             tasks: TaskTracker::new(),
             calls: Calls::default(),
             event_ids: EventIds::default(),
@@ -158,6 +167,16 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> &EngineSettings {
         &self.0.settings
+    }
+
+    /// Makes this process known to the database: gives its number there, and whether the database was frozen at that
+    /// moment. Call it once at start; whoever needs the number before that asks for it here too.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    pub async fn join(&self) -> Result<Joined, Error> {
+        let join = || async { Ok::<_, Error>(self.0.store.join(self.now()).await?) };
+        self.0.joined.get_or_try_init(join).await.cloned()
     }
 
     /// Whether the database answers and accepts writes.

@@ -64,12 +64,13 @@ impl Engine {
         if !caller.permissions.allows(Permission::AccountsAccess) {
             caller.require(Permission::AccountsRead)?;
         }
+        let deadline = self.deadline(None);
         let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
         let may_read = caller.permissions.allows(Permission::CredentialsRead);
         if !may_read || !connection.enabled || account.status() != AccountStatus::Active {
             return Ok((self.account_view(account, &connection), None));
         }
-        match self.ready(&account, &connection).await {
+        match self.ready(&account, &connection, deadline).await {
             Ok(ready) => {
                 let credential = match ready.credential {
                     Credential::OAuth(tokens) => {

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod authorize;
+mod background;
 mod calls;
 mod clients;
 mod connection_test;
@@ -30,6 +31,7 @@ pub use authorize::{
     CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, ScopeLine,
     StartOutcome, SubmitOutcome, VerifiedUser,
 };
+pub use background::{Background, BackgroundSettings, JobStatus};
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};

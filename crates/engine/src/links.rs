@@ -120,7 +120,7 @@ impl Engine {
         };
         let connection = self.resolve_connection(&caller.environment, name).await?;
         self.require_enabled(&connection)?;
-        if self.0.store.account_by_identifier(&connection.id, identifier).await?.is_some() {
+        if !self.0.store.accounts_of_identifier(&connection.id, identifier).await?.is_empty() {
             let (account, connection) = self.resolve_account(&caller.environment, wanted, None).await?;
             return Ok((account, connection, Changes::new()));
         }

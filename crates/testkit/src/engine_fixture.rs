@@ -294,7 +294,7 @@ impl EngineFixture {
     /// # Panics
     /// When storage refuses.
     pub async fn events(&self, account: &AccountView) -> Vec<Event> {
-        let filter = EventFilter { account: Some(account.account.id.clone()), connection: None };
+        let filter = EventFilter { account: Some(account.account.id.clone()), ..EventFilter::default() };
         let page = PageRequest { size: 100, cursor: None };
         let mut events = self.engine.list_events(&self.caller, &filter, &page).await.unwrap().items;
         events.reverse();

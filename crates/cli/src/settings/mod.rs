@@ -1,6 +1,7 @@
 //! Settings: defaults, then the configuration file, then `VALETKEY_…` variables, then flags. Unknown names are
 //! refused; everything that is wrong is told at once.
 
+mod background;
 mod keys;
 mod limits;
 mod logging;
@@ -16,6 +17,7 @@ use std::ffi::OsString;
 
 use valetkey_domain::SecretString;
 
+pub(crate) use background::{Role, Work};
 pub(crate) use limits::Limits;
 pub(crate) use logging::{LogFormat, Logging};
 pub(crate) use network::Network;
@@ -49,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) bootstrap: Option<(String, SecretString)>,
     pub(crate) upstreams: Upstreams,
     pub(crate) limits: Limits,
+    pub(crate) work: Work,
     pub(crate) logging: Logging,
     pub(crate) app_name: Option<String>,
 }
@@ -74,6 +77,7 @@ impl Settings {
         let upstreams = Upstreams::read(&mut reader);
         let app_name = app_name(&mut reader);
         let limits = Limits::read(&mut reader);
+        let work = Work::read(&mut reader);
         let logging = Logging::read(&mut reader);
         if reader.problems.is_empty() {
             Ok(Self {
@@ -84,6 +88,7 @@ impl Settings {
                 bootstrap,
                 upstreams,
                 limits,
+                work,
                 logging,
                 app_name,
             })

@@ -33,7 +33,8 @@ impl Engine {
             account.api_config = config;
         }
         // Before the provider is asked anything.
-        if let Some(there) = self.0.store.account_by_identifier(&connection.id, &account.identifier).await? {
+        let there = self.0.store.accounts_of_identifier(&connection.id, &account.identifier).await?;
+        if let Some(there) = there.first() {
             return Err(Error::new(ErrorCode::AccountAlreadyExists).account(&there.id));
         }
         let obtained = match new.credential {

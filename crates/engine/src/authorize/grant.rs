@@ -11,7 +11,7 @@ use valetkey_upstream::{
     oauth::{TokenFailure, TokenReply},
 };
 
-use crate::Engine;
+use crate::{Engine, refresh::schedule};
 
 /// Where a grant came from; written into the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Engine {
             true => account.await_verification(grant, now)?,
             false => account.activate(grant, now)?,
         };
-        let (account, mut event) = (transition.account, transition.event.by(actor));
+        let (mut account, mut event) = (transition.account, transition.event.by(actor));
         let subject_changed =
             had_grant && subject_before.is_some() && subject_before != account.provider_subject;
         if let Value::Object(fields) = &mut event.data {
@@ -111,6 +111,10 @@ impl Engine {
             if subject_changed {
                 fields.insert("provider_account_changed".into(), json!(true));
             }
+        }
+        let connector = self.connector_of(connection)?;
+        if let Credential::OAuth(tokens) = &credential {
+            account.refresh_at = schedule::refresh_at(connector, tokens, &account, now, now);
         }
         let sealed = self.seal_credential(&account, &credential).await?;
         let put = Change::PutCredential {
@@ -124,7 +128,6 @@ impl Engine {
         let mut changes = vec![put, drop, self.event(event)];
 
         // S09: what was granted counts, not what was asked for; a difference is told.
-        let connector = self.connector_of(connection)?;
         let missing_scopes =
             connector.auth.oauth().map_or_else(Vec::new, |p| missing(p, &requested, &account.scopes));
         let others_than_before = had_grant && !same_set(&scopes_before, &account.scopes);

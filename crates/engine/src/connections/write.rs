@@ -40,6 +40,7 @@ impl Engine {
             scopes: Vec::new(),
             overrides: new.overrides,
             variables: new.variables,
+            identity_policy: Default::default(),
             enabled: new.enabled.unwrap_or(true),
             fault: None,
             version: 1,

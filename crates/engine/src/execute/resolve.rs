@@ -96,7 +96,10 @@ impl Engine {
     ) -> Result<(Account, Connection), Error> {
         let connection = self.resolve_connection(environment, name).await?;
         let account = match given(wanted.identifier.as_ref()) {
-            Some(identifier) => self.0.store.account_by_identifier(&connection.id, identifier).await?,
+            Some(identifier) => {
+                let found = self.0.store.accounts_of_identifier(&connection.id, identifier).await?;
+                found.into_iter().next()
+            }
             None => {
                 let filter = AccountFilter { connections: vec![connection.id.clone()], ..filter_of(wanted)? };
                 self.only_account(environment, &filter).await?

@@ -6,7 +6,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::json;
 use valetkey_domain::{
     AccountStatus, ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, Event,
-    Execution, PageRequest, SealedBlob, Store,
+    Execution, InstanceId, PageRequest, SealedBlob, Store,
     execution::ExecutionStatus,
     keys::{KeyTerm, SigningKey},
     store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
@@ -26,7 +26,7 @@ enum More {
     Event { nth: u8, again: bool },
     Execution { nth: u8, tool: u8 },
     Finish { nth: u8, failed: bool },
-    Abandon,
+    Abandon { instance: u8 },
     AuthRequest { nth: u8, doubled: bool },
     MoveOn { nth: u8, stale: bool },
     Client { id: u8, update: bool },
@@ -48,7 +48,7 @@ fn more() -> impl Strategy<Value = More> {
         2 => (nth(), rarely()).prop_map(|(nth, again)| More::Event { nth, again }),
         3 => (nth(), 0..3_u8).prop_map(|(nth, tool)| More::Execution { nth, tool }),
         2 => (nth(), any::<bool>()).prop_map(|(nth, failed)| More::Finish { nth, failed }),
-        1 => Just(More::Abandon),
+        1 => (0..3_u8).prop_map(|instance| More::Abandon { instance }),
         2 => (nth(), rarely()).prop_map(|(nth, doubled)| More::AuthRequest { nth, doubled }),
         2 => (nth(), rarely()).prop_map(|(nth, stale)| More::MoveOn { nth, stale }),
         1 => (0..4_u8, any::<bool>()).prop_map(|(id, update)| More::Client { id, update }),
@@ -82,6 +82,11 @@ struct Known {
     environments: Vec<EnvironmentId>,
 }
 
+/// No instance or one of two. The numbers are of nobody: what is tested is what becomes of the rows.
+fn instance_of(n: u8) -> Option<InstanceId> {
+    (n > 0).then(|| InstanceId(1_000_000 + u32::from(n)))
+}
+
 fn client(f: &Fixture, id: u8) -> ApiClient {
     f.api_client(&format!("client-{id}"))
 }
@@ -112,7 +117,8 @@ impl Known {
             }
             More::Execution { nth: n, tool } => {
                 let tool = (*tool > 0).then(|| format!("tool_{tool}"));
-                let execution = Execution { tool, ..f.execution(&account(self, *n)?) };
+                let instance = instance_of(n % 3);
+                let execution = Execution { tool, instance, ..f.execution(&account(self, *n)?) };
                 self.executions.push(execution.clone());
                 Change::InsertExecution(execution)
             }
@@ -128,7 +134,7 @@ impl Known {
                     ..running
                 })
             }
-            More::Abandon => Change::AbandonExecutions { started_before: f.now() },
+            More::Abandon { instance } => Change::AbandonExecutions { instance: instance_of(*instance) },
             More::AuthRequest { nth: n, doubled } => {
                 let mut request = f.auth_request(&account(self, *n)?);
                 request.state_hash = (n % 2 == 0).then(|| f.hash());
@@ -212,7 +218,7 @@ impl Both {
         }
         for account in &known.model.known_accounts {
             self.same(|s| s.account(&account.id)).await.unwrap();
-            self.same(|s| s.account_by_identifier(&account.connection, &account.identifier)).await.unwrap();
+            self.same(|s| s.accounts_of_identifier(&account.connection, &account.identifier)).await.unwrap();
             self.same(|s| s.credential(&account.id)).await.unwrap();
         }
         for request in &known.auth_requests {
@@ -260,7 +266,11 @@ impl Both {
         }
         for account in &accounts {
             for connection in connections.iter().take(1).map(|id| Some(id.clone())).chain([None]) {
-                let filter = &EventFilter { account: account.clone(), connection: connection.clone() };
+                let filter = &EventFilter {
+                    account: account.clone(),
+                    connection: connection.clone(),
+                    ..EventFilter::default()
+                };
                 self.pages(|store, page| async move { store.events(&f.env, filter, &page).await }).await;
                 for status in [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Running)] {
                     let tool = status.is_none().then(|| "tool_1".to_owned());

@@ -196,8 +196,12 @@ impl Model {
     }
 
     fn unique(&self, new: &Account) -> Result<(), StoreError> {
-        let taken =
-            |a: &Account| a.id != new.id && a.connection == new.connection && a.identifier == new.identifier;
+        let taken = |a: &Account| {
+            a.id != new.id
+                && a.connection == new.connection
+                && a.identifier == new.identifier
+                && a.name == new.name
+        };
         if self.accounts.values().any(taken) { conflict("account.identifier") } else { Ok(()) }
     }
 
