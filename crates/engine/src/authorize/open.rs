@@ -80,7 +80,7 @@ impl Engine {
     /// `link_invalid`, `link_expired`, `link_used`, `link_other_browser`, `connection_disabled`.
     pub async fn open_link(&self, token: &str, browser: Option<&SecretString>) -> Result<LinkPage, Error> {
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, browser_hash(browser))?;
+        self.require_usable(&scene, browser_hash(browser)).await?;
         self.link_page(&scene, token, browser)
     }
 

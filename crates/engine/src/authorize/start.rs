@@ -52,7 +52,7 @@ impl Engine {
     ) -> Result<StartOutcome, Error> {
         let browser = check_form(token, browser, form_token)?;
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, Some(browser))?;
+        self.require_usable(&scene, Some(browser)).await?;
         let connector = self.connector_of(&scene.connection)?.clone();
         match &connector.auth {
             Auth::OAuth(profile) => self.redirect(&scene, browser, profile).await.map(StartOutcome::Redirect),

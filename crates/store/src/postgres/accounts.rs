@@ -146,6 +146,8 @@ pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scop
     };
     scope
         .and_maybe("identifier = ?", filter.identifier.clone())
+        .and_maybe("name = ?", filter.name.clone())
+        .and_maybe("provider_subject = ?", filter.provider_subject.clone())
         .and_maybe("user_id = ?", filter.user_id.clone())
         .and_maybe("organization_id = ?", filter.organization_id.clone())
         .and_maybe("status = ?", filter.status.map(AccountStatus::as_str))
