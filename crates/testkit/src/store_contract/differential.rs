@@ -385,6 +385,8 @@ impl Both {
                 let filter = &AccountFilter {
                     connections: connections.clone(),
                     identifier: (n == 1).then(|| "user-1".into()),
+                    name: (n == 0).then(String::new),
+                    provider_subject: (n == 5).then(|| "subject".into()),
                     organization_id: text().filter(|_| n == 3),
                     user_id: text().filter(|_| n == 2),
                     status: (n > 3).then_some(AccountStatus::ALL[n]),
