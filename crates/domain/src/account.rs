@@ -176,6 +176,18 @@ pub struct Account {
     pub updated_at: Time,
 }
 
+/// The longest name of an account, in characters.
+pub const MAX_ACCOUNT_NAME: usize = 100;
+
+/// Whether `name` may tell an account apart from the others of its identifier: 1 to 100 of ASCII letters, digits, `_`,
+/// `-`, `.` and spaces, and no space at its ends.
+#[must_use]
+pub fn is_valid_account_name(name: &str) -> bool {
+    (1..=MAX_ACCOUNT_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' '))
+        && name.trim() == name
+}
+
 /// What a successful authorization brought.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Grant {
@@ -295,6 +307,10 @@ impl Account {
         self.scopes = grant.scopes;
         self.token_expires_at = grant.token_expires_at;
         if grant.provider_subject.is_some() {
+            // The name of somebody else must not stay on.
+            if self.provider_subject != grant.provider_subject {
+                self.label = None;
+            }
             self.provider_subject = grant.provider_subject;
         }
         if grant.label.is_some() {
@@ -424,7 +440,8 @@ impl Account {
         )
     }
 
-    /// Disconnected here: the credential is erased in the same commit.
+    /// Disconnected here: the credential is erased in the same commit. Who was behind the grant is told in the event
+    /// and forgotten here: the next authorization may be anybody's.
     ///
     /// # Errors
     /// When it already is disconnected.
@@ -437,12 +454,15 @@ impl Account {
             AccountStatus::Revoked,
             AccountStatus::Error,
         ];
+        let data = json!({"label": self.label});
         if from.contains(&self.status) {
             self.scopes.clear();
             self.token_expires_at = None;
             self.refresh_at = None;
             self.degraded = None;
+            self.provider_subject = None;
+            self.label = None;
         }
-        self.step(&from, AccountStatus::Disconnected, EventKind::AccountDisconnected, None, json!({}), now)
+        self.step(&from, AccountStatus::Disconnected, EventKind::AccountDisconnected, None, data, now)
     }
 }

@@ -2,7 +2,58 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, ConnectionId, EnvironmentId, ErrorCode, RevocationId, SealedBlob, Time};
+
+/// What became of a grant at the provider when its account ended here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationOutcome {
+    /// Revoked, and a call with the access token was refused afterwards.
+    RevokedAndVerified,
+    /// The provider says that it is revoked; nobody could try whether the token is dead.
+    Revoked,
+    /// The provider has no way to revoke, or the credential is of a kind that only its owner can take back.
+    NotOffered,
+    /// Left alive: revoking it would have ended other accounts.
+    KeptForSiblings,
+    /// The provider could not be asked or did not do it; it is tried again.
+    FailedWillRetry,
+    /// It could not be revoked, and nobody tries any more.
+    GivenUp,
+}
+
+impl RevocationOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 6] = [
+        Self::RevokedAndVerified,
+        Self::Revoked,
+        Self::NotOffered,
+        Self::KeptForSiblings,
+        Self::FailedWillRetry,
+        Self::GivenUp,
+    ];
+
+    /// The name on the wire and in events.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RevokedAndVerified => "revoked_and_verified",
+            Self::Revoked => "revoked",
+            Self::NotOffered => "not_offered",
+            Self::KeptForSiblings => "kept_for_siblings",
+            Self::FailedWillRetry => "failed_will_retry",
+            Self::GivenUp => "given_up",
+        }
+    }
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+}
 
 /// A revocation that failed and is tried again. The account's own credential is erased already; the sealed one here
 /// lives only until the revocation succeeds or is given up.

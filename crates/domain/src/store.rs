@@ -286,6 +286,8 @@ pub struct AccountFilter {
     pub connections: Vec<ConnectionId>,
     /// With exactly this identifier.
     pub identifier: Option<String>,
+    /// With exactly this name among the accounts of its identifier.
+    pub name: Option<String>,
     /// Of this organization.
     pub organization_id: Option<String>,
     /// Of this user.
@@ -294,6 +296,8 @@ pub struct AccountFilter {
     pub status: Option<AccountStatus>,
     /// Of a connection of this connector.
     pub connector: Option<String>,
+    /// Behind which the provider named exactly this account of its own.
+    pub provider_subject: Option<String>,
     /// Whose identifier, label, id, organization or user id contains this, whatever the case.
     pub query: Option<String>,
 }

@@ -147,8 +147,8 @@ catalogue! {
         [(Authorize, "Create the account and send its user an authorization link.")];
     AccountAlreadyExists = "account_already_exists", 409, AlreadyExists, Developer, Never,
         "This identifier already has an account on this connection.",
-        "Identifier and connection name one account.",
-        [(FixRequest, "Use or update the existing account.")];
+        "Connection, identifier and account name are unique together.",
+        [(FixRequest, "Use or update the existing account, or give another account_name.")];
     AccountPending = "account_pending", 409, FailedPrecondition, EndUser, Never,
         "The user has not authorized this account yet.",
         "An authorization link was never completed.",
@@ -237,6 +237,10 @@ catalogue! {
     LinkUsed = "link_used", 410, FailedPrecondition, EndUser, Never,
         "This authorization link has been used already.",
         "Every link works once.",
+        [(Authorize, "Ask the app that sent the link for a new one.")];
+    LinkWithdrawn = "link_withdrawn", 410, FailedPrecondition, EndUser, Never,
+        "This authorization link has been withdrawn.",
+        "The account was disconnected after the link was made.",
         [(Authorize, "Ask the app that sent the link for a new one.")];
     LinkOtherBrowser = "link_other_browser", 403, PermissionDenied, EndUser, Never,
         "This link was opened in another browser.",

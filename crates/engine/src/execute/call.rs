@@ -176,7 +176,7 @@ impl Engine {
         {
             return Ok(None);
         }
-        let found = self.finding(account, connection, &ready.credential).await;
+        let found = self.finding(&account.metadata, connection, &ready.credential).await;
         let Some(found) = found.filter(|found| !found.works) else { return Ok(None) };
         let refresh_token = match &ready.credential {
             Credential::OAuth(tokens) if tokens.refresh_token.is_some() => "renewed in vain",

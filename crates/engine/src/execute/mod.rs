@@ -3,7 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod refusal;
-mod resolve;
+pub(crate) mod resolve;
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,6 +2,7 @@
 
 use valetkey_domain::{Account, Caller, Connection, Error, Permission, Remedy, catalogue::RemedyAction};
 
+use super::resolve::described;
 use crate::{AccountRef, Engine, LinkOptions};
 
 fn asks_for_a_link(remedy: &Remedy) -> bool {
@@ -13,9 +14,9 @@ pub(crate) fn refusal(account: &Account, connection: &Connection) -> Option<Erro
     let code = account.status().refusal()?;
     let error = Error::new(code)
         .message(format!(
-            "{} It is the account of \"{}\" on the connection \"{}\".",
+            "{} It is the account of {} on the connection \"{}\".",
             code.entry().meaning,
-            account.identifier,
+            described(account),
             connection.name
         ))
         .account(&account.id)

@@ -28,7 +28,7 @@ impl Engine {
     /// The grant is over. `invalid_grant` alone does not say how (RFC 6749 §5.2): the provider's words may, and a
     /// refresh token that is refused right after an access token that should still have lived was taken away, not
     /// worn out.
-    async fn settle_death(&self, claim: Claim, failure: TokenFailure) -> Result<Ready, Error> {
+    pub(super) async fn settle_death(&self, claim: Claim, failure: TokenFailure) -> Result<Ready, Error> {
         let now = self.now();
         let died_early = claim.why.reason == RefreshReason::Refused
             && claim.subject.tokens.expires_at.is_some_and(|expires_at| expires_at > now);

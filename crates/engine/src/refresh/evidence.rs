@@ -1,7 +1,9 @@
 //! What the provider says about a credential when it is asked without using it up.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use valetkey_domain::{Account, Connection, Credential, ErrorCode};
+use valetkey_domain::{Connection, Credential, ErrorCode};
 use valetkey_upstream::{
     connector::IntrospectedToken,
     oauth::{self, ClientConfig},
@@ -40,7 +42,7 @@ impl Engine {
     /// then the account's own data at the provider, then the connector's cheapest read. `None` if nothing tells.
     pub(crate) async fn finding(
         &self,
-        account: &Account,
+        metadata: &BTreeMap<String, String>,
         connection: &Connection,
         credential: &Credential,
     ) -> Option<Finding> {
@@ -50,7 +52,7 @@ impl Engine {
             let client = self.oauth_client(connection).await.ok()?;
             let redirect_uri = self.redirect_uri(connection);
             let config = ClientConfig {
-                target: target(connector, connection, &account.metadata),
+                target: target(connector, connection, metadata),
                 profile,
                 client_id: &client.id,
                 client_secret: client.secret.as_ref(),
@@ -62,7 +64,7 @@ impl Engine {
                 return Some(Finding { works: found.active, source: "introspection", said });
             }
         }
-        let target = target(connector, connection, &account.metadata);
+        let target = target(connector, connection, metadata);
         let asked = oauth::identity(&self.0.egress, &target, credential).await;
         match asked {
             Ok(Some(_)) => {
@@ -75,7 +77,7 @@ impl Engine {
             Ok(None) | Err(_) => {}
         }
         connector.probe.as_ref()?;
-        match self.try_out(connection, account, credential).await {
+        match self.try_call(connection, metadata, credential).await {
             Ok(()) => Some(Finding { works: true, source: "probe", said: json!({}) }),
             Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => {
                 Some(Finding { works: false, source: "probe", said: json!(error.details().provider) })

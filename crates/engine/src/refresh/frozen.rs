@@ -47,7 +47,7 @@ impl Engine {
             return false;
         }
         let credential = Credential::OAuth(subject.tokens.clone());
-        let found = self.finding(&subject.account, &subject.connection, &credential).await;
+        let found = self.finding(&subject.account.metadata, &subject.connection, &credential).await;
         found.is_some_and(|found| found.works)
     }
 }

@@ -14,10 +14,17 @@ use valetkey_domain::{
     event::{EventKind, NewEvent},
     refresh::RefreshOutcome,
 };
-use valetkey_upstream::oauth::TokenReply;
+use valetkey_upstream::{
+    connector::Death,
+    oauth::{FailureClass, TokenFailure, TokenReply},
+};
 
 use super::{Ready, claim::Claim, schedule};
-use crate::{Engine, execute::refusal};
+use crate::{
+    Engine,
+    execute::refusal,
+    identity::{Identity, changed_event},
+};
 
 /// How often a write is tried that lost against another writer.
 pub(super) const WRITE_ROUNDS: u32 = 8;
@@ -39,6 +46,17 @@ fn with_data(transition: Transition, more: Value) -> Transition {
         data.extend(more);
     }
     Transition { account, event }
+}
+
+/// What a renewal brought to `account`.
+fn grant_of(account: &Account, reply: &TokenReply) -> Grant {
+    Grant {
+        scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
+        token_expires_at: reply.tokens.expires_at,
+        provider_subject: reply.identity.as_ref().and_then(|i| i.subject.clone()),
+        label: reply.identity.as_ref().and_then(|i| i.label.clone()),
+        metadata: reply.metadata.clone(),
+    }
 }
 
 impl Claim {
@@ -64,7 +82,13 @@ impl Engine {
     pub(super) async fn settle_renewal(&self, claim: Claim, reply: TokenReply) -> Result<Ready, Error> {
         let credential = Credential::OAuth(reply.tokens.clone());
         let mut account = claim.subject.account.clone();
+        if let Some(failure) = self.stranger(&claim, &reply).await? {
+            return self.settle_death(claim, failure).await;
+        }
         for _ in 0..WRITE_ROUNDS {
+            let identity = Identity::of(&account, &grant_of(&account, &reply));
+            let changed =
+                (identity == Identity::Other).then(|| changed_event(&account, &grant_of(&account, &reply)));
             let Some((renewed, event)) = self.renewed(&claim, account.clone(), &reply) else {
                 return self.too_late(&claim, &credential).await;
             };
@@ -83,7 +107,8 @@ impl Engine {
                     keep: claim.subject.generation,
                 })
                 .and(self.ended(&claim, RefreshOutcome::Renewed, None))
-                .and(self.event(event));
+                .and(self.event(event))
+                .and_maybe(changed.map(|event| self.event(event)));
             if renewed.scopes != account.scopes {
                 let event = NewEvent::of_account(&renewed, EventKind::ScopesChanged)
                     .data(json!({"from": account.scopes, "to": renewed.scopes}));
@@ -107,6 +132,30 @@ impl Engine {
         Err(Error::new(ErrorCode::Conflict).account(&claim.subject.account.id))
     }
 
+    /// The end of a renewal that suddenly names another user, where the connection does not let that in. The new tokens
+    /// have been given back by then; the old ones are spent.
+    async fn stranger(&self, claim: &Claim, reply: &TokenReply) -> Result<Option<TokenFailure>, Error> {
+        let (account, connection) = (&claim.subject.account, &claim.subject.connection);
+        let grant = grant_of(account, reply);
+        // Most replies name nobody, which is no news: the grant is the one that was renewed.
+        if Identity::of(account, &grant) != Identity::Other
+            || Identity::Other.is_accepted(connection.identity_policy)
+        {
+            return Ok(None);
+        }
+        self.give_stray_back(account, connection, &grant, &Credential::OAuth(reply.tokens.clone())).await?;
+        let message =
+            "The renewed tokens name another account at the provider than the one that was connected.";
+        Ok(Some(TokenFailure {
+            class: FailureClass::Dead,
+            code: ErrorCode::ProviderIdentityChanged,
+            evidence: ProviderEvidence { message: Some(message.to_owned()), ..ProviderEvidence::default() },
+            death: Some(Death::Expired),
+            outcome_unknown: false,
+            note: None,
+        }))
+    }
+
     /// `account` with what the reply brought, and the event; `None` if its status does not allow it any more.
     fn renewed(&self, claim: &Claim, account: Account, reply: &TokenReply) -> Option<(Account, NewEvent)> {
         let now = self.now();
@@ -114,13 +163,7 @@ impl Engine {
             true => now,
             false => account.last_used_at.unwrap_or(account.created_at).max(account.created_at),
         };
-        let grant = Grant {
-            scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
-            token_expires_at: reply.tokens.expires_at,
-            provider_subject: reply.identity.as_ref().and_then(|i| i.subject.clone()),
-            label: reply.identity.as_ref().and_then(|i| i.label.clone()),
-            metadata: reply.metadata.clone(),
-        };
+        let grant = grant_of(&account, reply);
         let transition = account.refreshed(grant, now).ok()?;
         let mut data = json!({"reason": claim.reason(), "fence": claim.attempt.fence});
         if let (Some(lost), Value::Object(fields)) = (&claim.lost, &mut data) {

@@ -52,6 +52,7 @@ CREATE INDEX accounts_by_identifier ON accounts (environment, identifier, id);
 CREATE INDEX accounts_by_organization ON accounts (environment, organization_id, id) WHERE organization_id IS NOT NULL;
 CREATE INDEX accounts_by_user ON accounts (environment, user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX accounts_by_status ON accounts (environment, status, id);
+CREATE INDEX accounts_by_subject ON accounts (connection, provider_subject, id) WHERE provider_subject IS NOT NULL;
 CREATE INDEX accounts_due ON accounts (refresh_at, id) WHERE status = 'ACTIVE' AND refresh_at IS NOT NULL;
 
 -- The ledger of refreshes. The primary key comes last, as above.

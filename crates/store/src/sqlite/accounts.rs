@@ -272,6 +272,8 @@ fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &Accou
     let status_condition = if of_user || filter.identifier.is_some() { "+status = ?" } else { "status = ?" };
     scope
         .and_maybe("identifier = ?", filter.identifier.clone())
+        .and_maybe("name = ?", filter.name.clone())
+        .and_maybe("provider_subject = ?", filter.provider_subject.clone())
         .and_maybe(status_condition, status)
         .and_maybe("instr(search_text, ?) > 0", filter.query.as_deref().map(folded))
 }

@@ -289,6 +289,8 @@ pub async fn accounts_filtered_by_every_field(store: Arc<dyn Store>) {
         account.organization_id = (n % 2 == 0).then(|| "org_A".into());
         account.user_id = (n > 2).then(|| "usr_1".into());
         account.label = (n == 5).then(|| "ÄRGER@Example.com".into());
+        account.provider_subject = (n != 1).then(|| format!("Sub|{}", n % 2));
+        account.name = if n == 3 { "work".into() } else { String::new() };
         let status = if n % 3 == 0 { AccountStatus::Active } else { AccountStatus::Expired };
         stored.push(account.restored(status));
         f.commit(Change::InsertAccount(stored[n].clone())).await.unwrap();
@@ -308,6 +310,11 @@ pub async fn accounts_filtered_by_every_field(store: Arc<dyn Store>) {
         (AccountFilter { connections: vec![gmail.id.clone(), gmail.id.clone()], ..all() }, &[5, 2, 0]),
         (AccountFilter { identifier: some("User_1"), ..all() }, &[3, 2]),
         (AccountFilter { identifier: some("user_1"), ..all() }, &[]),
+        (AccountFilter { name: some("work"), ..all() }, &[3]),
+        (AccountFilter { name: some("Work"), identifier: some("User_1"), ..all() }, &[]),
+        (AccountFilter { provider_subject: some("Sub|1"), ..all() }, &[5, 3]),
+        (AccountFilter { provider_subject: some("sub|1"), ..all() }, &[]),
+        (AccountFilter { provider_subject: some("Sub|0"), connector: some("slack"), ..all() }, &[4]),
         (AccountFilter { organization_id: some("org_A"), ..all() }, &[4, 2, 0]),
         (AccountFilter { user_id: some("usr_1"), ..all() }, &[5, 4, 3]),
         (AccountFilter { user_id: some("usr_1"), organization_id: some("org_A"), ..all() }, &[4]),

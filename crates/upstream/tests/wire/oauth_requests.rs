@@ -14,7 +14,7 @@ use time::macros::datetime;
 use url::Url;
 use valetkey_domain::{Credential, ErrorCode, ExposeSecret, SecretString, Time, credential::OAuthTokens};
 use valetkey_upstream::{
-    connector::{ExpectedIssuer, IntrospectedToken},
+    connector::{ExpectedIssuer, IntrospectedToken, RevokedToken},
     oauth::{
         Introspected, LIMITS, RevokeOutcome, TokenReply, authorize_url, check_issuer, client_credentials,
         exchange_code, follow_up, identity, introspect, pkce, refresh, requested_scopes, revoke,
@@ -379,10 +379,10 @@ async fn revocation_standard_hands_in_both_tokens() {
     let mut acme = Acme::new("    revoke: {url: https://acme.example/revoke}\n", Some(&server));
     let egress = egress_to(&[&server]);
     // The tokens come from an overridden endpoint: they do not go to the connector's own.
-    let outcome = revoke(&egress, &acme.config(), &old_tokens()).await.unwrap();
+    let outcome = revoke(&egress, &acme.config(), &old_tokens(), NOW).await.unwrap();
     assert_eq!(outcome, RevokeOutcome::NotOffered);
     acme.overrides.revoke_url = Some(server.url("/revoke"));
-    let outcome = revoke(&egress, &acme.config(), &old_tokens()).await.unwrap();
+    let outcome = revoke(&egress, &acme.config(), &old_tokens(), NOW).await.unwrap();
     assert!(matches!(outcome, RevokeOutcome::Revoked { ref tokens, .. } if tokens.len() == 2), "{outcome:?}");
     let got = server.received();
     let field = |index: usize, name: &str| got[index].field(name).unwrap();
@@ -414,7 +414,7 @@ async fn revocation_as_a_deleted_resource_fits_the_connector() {
         Some(&server),
     );
     acme.overrides.revoke_url = Some(server.url("/applications/x/grant"));
-    let outcome = revoke(&egress_to(&[&server]), &acme.config(), &old_tokens()).await.unwrap();
+    let outcome = revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap();
     assert!(matches!(outcome, RevokeOutcome::Revoked { .. }), "{outcome:?}");
     let got = server.last();
     assert_eq!(
@@ -441,14 +441,52 @@ async fn revocation_refused_says_so_without_secrets() {
         .await;
         let mut acme = Acme::new("", Some(&server));
         acme.overrides.revoke_url = Some(server.url("/revoke"));
-        match revoke(&egress_to(&[&server]), &acme.config(), &old_tokens()).await.unwrap() {
-            RevokeOutcome::Refused { evidence, transient: found, retry_after } => {
+        match revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap() {
+            RevokeOutcome::Refused { evidence, transient: found, retry_after, tokens } => {
+                assert_eq!(tokens, [], "{body}");
                 assert_eq!(found, transient, "{body}");
                 assert_eq!(retry_after.unwrap().as_secs(), 7);
                 assert!(!format!("{evidence:?}").contains("s3cret"), "{evidence:?}");
             }
             other => panic!("{body}: {other:?}"),
         }
+    }
+}
+
+/// S13: a grant whose refresh token is refused lives on, whatever became of its access token.
+#[tokio::test]
+async fn revocation_of_the_access_token_alone_is_not_enough() {
+    let server = Server::http(|request| {
+        let refresh = request.field("token").is_some_and(|token| token == "old-refresh-token");
+        crate::support::answer(if refresh { 503 } else { 200 }, &[("Retry-After", "9")], "")
+    })
+    .await;
+    let mut acme = Acme::new("", Some(&server));
+    acme.overrides.revoke_url = Some(server.url("/revoke"));
+    match revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap() {
+        RevokeOutcome::Refused { tokens, retry_after, transient, .. } => {
+            assert_eq!(tokens, [RevokedToken::AccessToken]);
+            assert_eq!((retry_after.unwrap().as_secs(), transient), (9, true));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Where each token is revoked by itself, one that stays alive is not passed over.
+#[tokio::test]
+async fn revocation_that_reaches_one_token_needs_all_of_them() {
+    for (reach, whole) in [("token", false), ("grant", true)] {
+        let server = Server::http(|request| {
+            let refresh = request.field("token").is_some_and(|token| token == "old-refresh-token");
+            crate::support::answer(if refresh { 200 } else { 500 }, &[], "")
+        })
+        .await;
+        let file = format!("    revoke: {{url: https://acme.example/revoke, reach: {reach}}}\n");
+        let mut acme = Acme::new(&file, Some(&server));
+        acme.overrides.revoke_url = Some(server.url("/revoke"));
+        let outcome = revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap();
+        assert_eq!(matches!(outcome, RevokeOutcome::Revoked { .. }), whole, "{reach}: {outcome:?}");
+        assert_eq!(server.received().len(), 2);
     }
 }
 
