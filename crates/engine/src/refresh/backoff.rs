@@ -15,10 +15,12 @@ const LONGEST_PAUSE: Duration = Duration::hours(1);
 /// Whoever was sent away until the same second does not come back in the same second.
 const LONGEST_STAGGER: Duration = Duration::seconds(10);
 
-/// A random part of `whole`, never nothing of it.
+/// A random part of `whole` in whole milliseconds, never nothing of it.
 pub(super) fn part_of(whole: Duration, entropy: &dyn Entropy) -> Duration {
-    let random = u32::from_be_bytes(random_bytes::<4>(entropy));
-    whole * ((f64::from(random) + 1.0) / (f64::from(u32::MAX) + 1.0))
+    let random = u64::from(u32::from_be_bytes(random_bytes::<4>(entropy)));
+    let whole = millis(whole).max(1);
+    let part = (random.saturating_mul(whole) >> 32) + 1;
+    Duration::milliseconds(i64::try_from(part).unwrap_or(i64::MAX))
 }
 
 /// What is noted after another failure of `account` with `code`.

@@ -530,7 +530,7 @@ async fn introspection_asks_as_the_token_endpoint_and_reads_active_and_expiry() 
     let until = time::macros::datetime!(2026-01-01 13:00 UTC);
     assert_eq!(asked, Some(Introspected { active: true, expires_at: Some(until) }));
     let seen = server.last();
-    assert_eq!(seen.path, "/oauth/introspect");
+    assert_eq!(seen.target, "/oauth/introspect");
     let refresh_token = old_tokens().refresh_token.unwrap();
     assert_eq!(seen.field("token").as_deref(), Some(refresh_token.expose_secret()));
     assert_eq!(seen.field("token_type_hint").as_deref(), Some("refresh_token"));
