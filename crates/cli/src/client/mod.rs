@@ -6,6 +6,7 @@ mod connection;
 mod connector;
 mod error;
 mod execution;
+mod history;
 mod input;
 mod keys;
 mod session;

@@ -211,7 +211,16 @@ impl Engine {
                 .and(self.event(event))
                 .and_maybe(next.map(Change::InsertAuthRequest));
             match self.commit(changes).await {
-                Ok(()) => return Ok(self.failed(&scene, ending.error(), retry_url)),
+                Ok(()) => {
+                    let mut outcome = self.failed(&scene, ending.error(), retry_url);
+                    // An attempt that ends is this browser's own: it may see whose account goes on working.
+                    if let CallbackOutcome::Failed(page) = &mut outcome
+                        && page.still_connected
+                    {
+                        page.label.clone_from(&scene.account.label);
+                    }
+                    return Ok(outcome);
+                }
                 Err(error) if error.code() == ErrorCode::Conflict => scene = self.scene_again(scene).await?,
                 Err(error) => return Err(error),
             }
@@ -303,7 +312,7 @@ impl Engine {
             connector_name: self.connector_name(scene),
             retry_url,
             still_connected,
-            label: scene.account.label.clone().filter(|_| still_connected),
+            label: None,
         }))
     }
 

@@ -10,6 +10,7 @@ mod executions;
 mod keys;
 mod links;
 mod openapi;
+mod revocations;
 mod store;
 mod tokens;
 mod tools;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(connections::routes())
         .merge(accounts::routes())
         .merge(links::routes())
+        .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
         .merge(executions::routes())

@@ -21,7 +21,6 @@ mod revocations;
 mod row;
 mod sealed;
 mod trait_impl;
-mod waiters;
 mod writer;
 
 #[cfg(test)]
@@ -49,8 +48,9 @@ pub use open::OpenError;
 pub use writer::CommitStats;
 
 use readers::Readers;
-use waiters::Waiters;
 use writer::Writer;
+
+use crate::waiters::Waiters;
 
 /// How the store treats its database. The defaults are for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,8 +219,16 @@ impl SqliteStore {
             Some(path) => Some(self.readers.list(move |c| home::arrive(c, &path)).await?),
             None => None,
         };
+        let token = arrival.as_ref().map(home::Arrival::token);
         let joined = self.writer.work(move |c| home::settle(c, arrival, at)).await?;
         self.shared.own.store(joined.instance.0, Ordering::Release);
+        if let (Some(path), Some(token)) = (self.path.clone(), token) {
+            let confirmed = self.readers.list(move |_| home::confirm(&path, token)).await;
+            if let Err(failure) = confirmed {
+                // The next renewal does it.
+                tracing::warn!(%failure, "the witness beside the database was not brought up to date: {failure}");
+            }
+        }
         if let Some(mark) = &joined.frozen {
             tracing::warn!(reason = mark.reason, "the database was restored or copied: {}", mark.reason);
         }
