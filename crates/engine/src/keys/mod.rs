@@ -135,11 +135,17 @@ impl Engine {
                 }
             }
         }
-        let sealed: u64 =
-            reseal::census(&*self.0.store).await?.remove(&term).unwrap_or_default().values().sum();
-        if sealed > 0 {
-            let secrets = if sealed == 1 { "secret is" } else { "secrets are" };
-            return Err(in_use(format!("{sealed} {secrets} still sealed in term {term}.")));
+        for look in 0..2 {
+            // Whoever read a record before it was sealed anew may just be writing it back whole, with another field
+            // changed. That takes a moment, so it shows at the second look.
+            if look > 0 && found.used != TermUse::Prepared {
+                tokio::time::sleep(keeper.limits().confirm).await;
+            }
+            let sealed = self.sealed_in(term).await?;
+            if sealed > 0 {
+                let secrets = if sealed == 1 { "secret is" } else { "secrets are" };
+                return Err(in_use(format!("{sealed} {secrets} still sealed in term {term}.")));
+            }
         }
         let environment = self.default_environment().await?;
         if !keeper.remove(term, self.keys_event(caller, &environment, "retired", term)).await? {
@@ -147,6 +153,11 @@ impl Engine {
         }
         tracing::info!(keyring.term = term, actor = %caller.actor(), "term {term} was retired");
         self.keys_status(caller).await
+    }
+
+    /// How many secrets are sealed in a term.
+    async fn sealed_in(&self, term: u32) -> Result<u64, Error> {
+        Ok(reseal::census(&*self.0.store).await?.remove(&term).unwrap_or_default().values().sum())
     }
 
     fn keys_event(&self, caller: &Caller, environment: &EnvironmentId, what: &str, term: u32) -> Change {

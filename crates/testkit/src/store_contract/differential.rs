@@ -392,6 +392,7 @@ impl Both {
                     status: (n > 3).then_some(AccountStatus::ALL[n]),
                     connector: (n == 4).then(|| "gmail".into()),
                     query: text().filter(|_| n != 1),
+                    ..AccountFilter::default()
                 };
                 self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
             }
