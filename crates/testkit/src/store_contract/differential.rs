@@ -259,6 +259,8 @@ impl Both {
                     user_id: text().filter(|_| n == 2),
                     status: (n > 3).then_some(AccountStatus::ALL[n]),
                     connector: (n == 4).then(|| "gmail".into()),
+                    name: text().filter(|_| n == 5),
+                    provider_subject: text().filter(|_| n == 0),
                     query: text().filter(|_| n != 1),
                 };
                 self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
