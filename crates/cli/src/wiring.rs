@@ -4,11 +4,12 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use valetkey_domain::{Clock, Entropy, Store, SystemClock};
 use valetkey_engine::{
     Background, Engine, EngineParts, EngineSettings,
-    keyring::{KeyringError, SealLimits, VaultKeeper},
+    keyring::{KeyringError, MasterKeys, SealLimits, VaultKeeper},
 };
 use valetkey_server::{ListenerSettings, ServerOptions};
 use valetkey_store::{PostgresStore, Recall, SqliteStore};
@@ -21,7 +22,8 @@ use valetkey_vault::SystemEntropy;
 use crate::{
     failure::Failure,
     files,
-    settings::{MasterKeySource, Role, Settings, Storage},
+    master_key::MasterKeySource,
+    settings::{Role, Settings, Storage},
 };
 
 /// A server ready to be put on a port.
@@ -30,6 +32,8 @@ pub(crate) struct Assembly {
     pub(crate) router: Router,
     background: Option<Background>,
     database: Database,
+    /// What keeps the keyring up, and how to end it.
+    keys: (tokio::task::JoinHandle<()>, CancellationToken),
     _lock: Option<files::Lock>,
 }
 
@@ -101,7 +105,8 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let database = Database::open(&settings.storage).await?;
     let store = database.store();
-    let keyring = open_keyring(&store, start.master_key, &clock).await?;
+    let keyring =
+        open_keyring(&store, start.master_key, settings.previous_master_key.as_ref(), &clock).await?;
     let mut allow = settings.upstreams.allow.clone();
     let mut ca_pem = settings.upstreams.ca_pem.clone();
     if let Some((address, certificate)) = &start.simulator {
@@ -155,7 +160,12 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         Role::All | Role::Worker => Some(Background::start(&engine, settings.work.background.clone())),
         Role::Api => None,
     };
-    Ok(Assembly { engine, router, background, database, _lock: start.lock })
+    let stop = CancellationToken::new();
+    let keys = tokio::spawn({
+        let (engine, stop) = (engine.clone(), stop.clone());
+        async move { engine.keep_keys(stop).await }
+    });
+    Ok(Assembly { engine, router, background, database, keys: (keys, stop), _lock: start.lock })
 }
 
 fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>) -> EngineSettings {
@@ -212,9 +222,12 @@ pub(crate) fn lock(database: &Path) -> Result<files::Lock, Failure> {
 async fn open_keyring(
     store: &Arc<dyn Store>,
     master_key: &MasterKeySource,
+    previous: Option<&MasterKeySource>,
     clock: &Arc<dyn Clock>,
 ) -> Result<VaultKeeper, Failure> {
-    let key = master_key.key().map_err(|error| Failure::setting(master_key.setting(), error))?;
+    let key =
+        |source: &MasterKeySource| source.key().map_err(|error| Failure::setting(source.setting(), error));
+    let key = MasterKeys { current: key(master_key)?, previous: previous.map(key).transpose()? };
     let store = Arc::clone(store);
     VaultKeeper::start(store, key, Arc::clone(clock), SealLimits::default()).await.map_err(|error| {
         let setting = match &error {
@@ -253,6 +266,11 @@ impl Assembly {
     pub(crate) async fn close(self) {
         if let Some(background) = &self.background {
             background.stop().await;
+        }
+        let (keys, stop) = self.keys;
+        stop.cancel();
+        if keys.await.is_err() {
+            tracing::error!("the work on the keyring ended badly");
         }
         self.engine.drain().await;
         self.database.close().await;

@@ -21,6 +21,8 @@ use crate::{
     calls::Calls,
     clients::{SigningKeys, VERIFIED_TOKENS, Verified},
     events::EventIds,
+    keyring::VaultKeeper,
+    keys::Resealing,
 };
 
 /// Seals and opens secrets for storage.
@@ -30,6 +32,10 @@ pub trait Sealer: Send + Sync + 'static {
     async fn seal(&self, context: SealContext<'_>, clear: &[u8]) -> Result<SealedBlob, Error>;
     /// Opens what was sealed for exactly this place.
     async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error>;
+    /// The keyring that it seals with, for the use cases about keys.
+    fn keeper(&self) -> Option<&VaultKeeper> {
+        None
+    }
 }
 
 /// How many attempts with refused forms are remembered, and for how long.
@@ -122,6 +128,8 @@ pub(crate) struct Inner {
     pub(crate) calls: Calls,
     pub(crate) event_ids: EventIds,
     pub(crate) signing_keys: SigningKeys,
+    /// The work of sealing anew after a rotation.
+    pub(crate) resealing: Resealing,
     /// How often the form of an attempt was refused.
     pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
@@ -146,6 +154,7 @@ impl Engine {
             calls: Calls::default(),
             event_ids: EventIds::default(),
             signing_keys: SigningKeys::default(),
+            resealing: Resealing::default(),
             rejections: Cache::builder()
                 .max_capacity(REJECTED_ATTEMPTS)
                 .time_to_live(REJECTIONS_LAST)

@@ -16,9 +16,9 @@ use valetkey_domain::{
 use crate::{AccountRef, AccountView, Engine};
 
 /// The field that an account's credential is sealed for.
-const CREDENTIAL: &str = "credential";
+pub(crate) const CREDENTIAL: &str = "credential";
 /// The field that a connection's client secret is sealed for.
-const CLIENT_SECRET: &str = "client_secret";
+pub(crate) const CLIENT_SECRET: &str = "client_secret";
 
 /// The OAuth client of a connection, in the clear for the length of one request.
 #[derive(Debug, Clone, Default)]

@@ -19,11 +19,13 @@ mod execute;
 mod executions;
 mod identity;
 pub mod keyring;
+mod keys;
 mod links;
 mod proxy;
 mod refresh;
 mod revoke;
 mod scopes;
+mod store_state;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -37,10 +39,12 @@ pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use execute::{ExecuteTool, ToolOutcome};
+pub use keys::{KeysStatus, ResealProgress, SecretKind, TermView};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
+pub use store_state::StoreStatus;
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,

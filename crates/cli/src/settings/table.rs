@@ -105,6 +105,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "DATA_DIR/master.key",
     ),
     setting(
+        "master_key_command",
+        "COMMAND",
+        "none",
+        "A command that prints the master key, such as the client of a key management service. Run once at start, without a shell.",
+    ),
+    secret(setting(
+        "previous_master_key",
+        "KEY",
+        "none",
+        "The master key until now, while it is being replaced: the first start with both wraps the keyring under the new one.",
+    )),
+    setting("previous_master_key_file", "FILE", "none", "A file that holds the master key until now."),
+    setting(
         "bootstrap_client_id",
         "ID",
         "none",

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The field that a code verifier is sealed for.
-const PKCE_VERIFIER: &str = "pkce_verifier";
+pub(crate) const PKCE_VERIFIER: &str = "pkce_verifier";
 /// Who acts when an end user does.
 pub(super) const END_USER: &str = "end_user";
 

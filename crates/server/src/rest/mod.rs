@@ -7,9 +7,11 @@ mod connections;
 mod connectors;
 mod events;
 mod executions;
+mod keys;
 mod links;
 mod openapi;
 mod revocations;
+mod store;
 mod tokens;
 mod tools;
 
@@ -30,4 +32,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(executions::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
+        .merge(keys::routes())
+        .merge(store::routes())
 }

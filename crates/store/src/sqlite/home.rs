@@ -4,7 +4,8 @@
 //! new token when a process joins, every few minutes of work, and when the store is closed. A copy is another file; an
 //! older content that was put back into the same file holds a token that the witness has forgotten.
 //!
-//! The witness is written first and names the token before, so a crash between the two writes is no mismatch. What
+//! The witness is written first, with the token before beside the new one, then the database, then the witness with the
+//! new token alone. So a crash in between is no mismatch, and afterwards nothing older is taken for the present. What
 //! cannot be seen from here is database and witness put back together into the same files, as a snapshot of a whole
 //! machine does.
 
@@ -69,8 +70,17 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Witness {
     token: String,
-    /// The token before: the database may still hold it.
+    /// The token before, until the database is known to hold the new one; [`NEVER`] if it holds none yet.
     before: Option<String>,
+}
+
+/// Stands for the token of a database that nobody has joined.
+const NEVER: &str = "";
+
+impl Witness {
+    fn accepts(&self, token: &str) -> bool {
+        self.token == token || self.before.as_deref() == Some(token)
+    }
 }
 
 fn witness_path(database: &Path) -> PathBuf {
@@ -136,7 +146,9 @@ fn suspicion(known: &Known, file: &Identity, witness: Option<&Result<Witness, St
         return Some("the database is a backup that Valetkey made".into());
     }
     let Some(home) = &known.home else {
-        let older = witness.is_some() && known.has_credentials;
+        let accepts =
+            |witness: &Result<Witness, String>| witness.as_ref().is_ok_and(|witness| witness.accepts(NEVER));
+        let older = known.has_credentials && !witness.is_none_or(accepts);
         return older
             .then(|| "the database is from before the file beside it that witnesses its last use".into());
     };
@@ -148,11 +160,8 @@ fn suspicion(known: &Known, file: &Identity, witness: Option<&Result<Witness, St
         Some(Err(reason)) => {
             Some(format!("the file beside the database that witnesses its last use is damaged: {reason}"))
         }
-        Some(Ok(witness)) => {
-            let held = Some(&home.token);
-            let current = Some(&witness.token) == held || witness.before.as_ref() == held;
-            (!current).then(|| "the content of the database is older than its last use".into())
-        }
+        Some(Ok(witness)) => (!witness.accepts(&home.token))
+            .then(|| "the content of the database is older than its last use".into()),
     }
 }
 
@@ -175,10 +184,28 @@ pub(super) fn arrive(connection: &Connection, path: &Path) -> Result<Arrival, St
     let witness = read_witness(&beside).map_err(of_file(&beside))?;
     let suspicion = suspicion(&known, &file, witness.as_ref());
     let token = token(connection)?;
-    // A copy goes on from where it stands: what was suspected is in the mark, which stays.
-    let witness = Witness { token: token.clone(), before: known.home.map(|home| home.token) };
+    // A copy goes on from where it stands: what was suspected is in the mark, which stays. Until that is written, the
+    // witness still contradicts the copy.
+    let before = match &suspicion {
+        None => Some(known.home.map_or_else(|| NEVER.to_owned(), |home| home.token)),
+        Some(_) => None,
+    };
+    let witness = Witness { token: token.clone(), before };
     write_witness(&beside, &witness).map_err(of_file(&beside))?;
     Ok(Arrival { home: Home { token, file }, suspicion })
+}
+
+impl Arrival {
+    /// The new token.
+    pub(super) fn token(&self) -> String {
+        self.home.token.clone()
+    }
+}
+
+/// Takes the token before out of the witness, once the database holds this one.
+pub(super) fn confirm(path: &Path, token: String) -> Result<(), StoreError> {
+    let beside = witness_path(path);
+    write_witness(&beside, &Witness { token, before: None }).map_err(of_file(&beside))
 }
 
 /// Writes the arrival and gives the process its number. There is no arrival at a database in memory.
@@ -200,14 +227,13 @@ pub(super) fn settle(
 /// A new token for a database that a process has joined, witness first. Not inside a transaction.
 pub(super) fn renew(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let Some(home) = known(connection)?.home else { return Ok(()) };
-    let token = token(connection)?;
+    let (token, file, beside) = (token(connection)?, home.file.clone(), witness_path(path));
     let witness = Witness { token: token.clone(), before: Some(home.token) };
-    let beside = witness_path(path);
     write_witness(&beside, &witness).map_err(of_file(&beside))?;
-    let home = Home { token, file: home.file };
+    let home = Home { token, file };
     let sql = "UPDATE store_info SET home = ?1";
     connection.execute(sql, [json(&home, TABLE, "home")?]).map_err(unavailable)?;
-    Ok(())
+    confirm(path, home.token)
 }
 
 /// Writes into a backup that it is one.

@@ -21,7 +21,6 @@ mod revocations;
 mod row;
 mod sealed;
 mod trait_impl;
-mod waiters;
 mod writer;
 
 #[cfg(test)]
@@ -49,8 +48,9 @@ pub use open::OpenError;
 pub use writer::CommitStats;
 
 use readers::Readers;
-use waiters::Waiters;
 use writer::Writer;
+
+use crate::waiters::Waiters;
 
 /// How the store treats its database. The defaults are for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +142,25 @@ impl SqliteStore {
         Self::start(Place::Memory(connection.clone()), connection, options)
     }
 
+    /// A new database in memory that does everything at once in the calling task, for simulations whose time is not
+    /// real: no thread of its own decides what happens first.
+    ///
+    /// # Errors
+    /// When SQLite cannot make one.
+    pub fn in_step() -> Result<Self, OpenError> {
+        let options = SqliteOptions::default();
+        let connection = Arc::new(Mutex::new(open::memory(&options)?));
+        let place = Place::Memory(connection.clone());
+        let shared = Arc::new(Shared::default());
+        Ok(Self {
+            readers: Arc::new(Readers::new(place.clone(), options)),
+            writer: Writer::here(place, connection, options, Arc::clone(&shared)),
+            shared,
+            path: None,
+            joining: tokio::sync::Mutex::default(),
+        })
+    }
+
     fn start(
         place: Place,
         connection: Arc<Mutex<Connection>>,
@@ -200,8 +219,16 @@ impl SqliteStore {
             Some(path) => Some(self.readers.list(move |c| home::arrive(c, &path)).await?),
             None => None,
         };
+        let token = arrival.as_ref().map(home::Arrival::token);
         let joined = self.writer.work(move |c| home::settle(c, arrival, at)).await?;
         self.shared.own.store(joined.instance.0, Ordering::Release);
+        if let (Some(path), Some(token)) = (self.path.clone(), token) {
+            let confirmed = self.readers.list(move |_| home::confirm(&path, token)).await;
+            if let Err(failure) = confirmed {
+                // The next renewal does it.
+                tracing::warn!(%failure, "the witness beside the database was not brought up to date: {failure}");
+            }
+        }
         if let Some(mark) = &joined.frozen {
             tracing::warn!(reason = mark.reason, "the database was restored or copied: {}", mark.reason);
         }

@@ -5,6 +5,7 @@
 //! transaction, has it made durable once and then answers them all. A commit that conflicts is rolled back alone.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -63,10 +64,22 @@ struct Counters {
     asked: AtomicU64,
 }
 
-#[derive(Debug)]
 pub(super) struct Writer {
-    queue: SyncSender<Job>,
+    queue: Queue,
     counters: Arc<Counters>,
+}
+
+enum Queue {
+    /// Jobs go to a thread, which gathers them.
+    Thread(SyncSender<Job>),
+    /// Every job is done at once by whoever asks.
+    Here(Box<Mutex<Thread>>),
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("counters", &self.counters).finish_non_exhaustive()
+    }
 }
 
 fn stopped() -> StoreError {
@@ -81,25 +94,33 @@ impl Writer {
         shared: Arc<Shared>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(options.queue.max(1));
-        let counters = Arc::new(Counters::default());
-        let mut thread = Thread {
-            place,
-            connection: Some(connection),
-            options,
-            counters: counters.clone(),
-            shared,
-            renewed: Instant::now(),
-        };
+        let mut thread = Thread::new(place, connection, options, shared);
+        let counters = thread.counters.clone();
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || thread.run(&jobs))?;
-        Ok(Self { queue, counters })
+        Ok(Self { queue: Queue::Thread(queue), counters })
+    }
+
+    /// A writer without a thread, for simulations: whoever asks does it, one at a time.
+    pub(super) fn here(
+        place: Place,
+        connection: Arc<Mutex<Connection>>,
+        options: SqliteOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let thread = Thread::new(place, connection, options, shared);
+        let counters = thread.counters.clone();
+        Self { queue: Queue::Here(Box::new(Mutex::new(thread))), counters }
     }
 
     async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(job(answer)).map_err(|refused| match refused {
-            TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
-            TrySendError::Disconnected(_) => stopped(),
-        })?;
+        match &self.queue {
+            Queue::Thread(queue) => queue.try_send(job(answer)).map_err(|refused| match refused {
+                TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
+                TrySendError::Disconnected(_) => stopped(),
+            })?,
+            Queue::Here(thread) => thread.lock().unwrap_or_else(PoisonError::into_inner).step(job(answer)),
+        }
         #[cfg(test)]
         self.counters.asked.fetch_add(1, Ordering::Relaxed);
         answered.await.map_err(|_| stopped())?
@@ -153,7 +174,11 @@ impl Writer {
 
     #[cfg(test)]
     pub(super) fn run(&self, job: impl FnOnce(&Connection) + Send + 'static) {
-        self.queue.send(Job::Run(Box::new(job))).unwrap();
+        let job = Job::Run(Box::new(job));
+        match &self.queue {
+            Queue::Thread(queue) => queue.send(job).unwrap(),
+            Queue::Here(thread) => thread.lock().unwrap().step(job),
+        }
     }
 }
 
@@ -170,6 +195,39 @@ struct Thread {
 }
 
 impl Thread {
+    fn new(
+        place: Place,
+        connection: Arc<Mutex<Connection>>,
+        options: SqliteOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            place,
+            connection: Some(connection),
+            options,
+            counters: Arc::default(),
+            shared,
+            renewed: Instant::now(),
+        }
+    }
+
+    /// Does one job and answers it.
+    fn step(&mut self, job: Job) {
+        match job {
+            Job::Do(task, answer) => self.write(vec![(task, answer)]),
+            Job::Close(answer) => {
+                // Nothing waits here, and nobody minds whether the caller still listens.
+                let _ = answer.send(Ok(()));
+            }
+            #[cfg(test)]
+            Job::Run(run) => {
+                if let Ok(connection) = self.connection() {
+                    run(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+        }
+    }
+
     fn run(&mut self, jobs: &Receiver<Job>) {
         let mut written = false;
         loop {
