@@ -242,6 +242,7 @@ async fn secrets_stored_are_in_no_file_in_the_clear() {
         scopes: Vec::new(),
         overrides: valetkey_domain::connection::Overrides::default(),
         variables: BTreeMap::new(),
+        identity_policy: Default::default(),
         enabled: true,
         fault: None,
         version: 1,
