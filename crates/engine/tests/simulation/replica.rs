@@ -22,7 +22,7 @@ use valetkey_engine::{
     NewConnection, NewCredential,
     keyring::{SealLimits, VaultKeeper},
 };
-use valetkey_testkit::SeededEntropy;
+use valetkey_testkit::seeded_entropy::SeededEntropy;
 use valetkey_upstream::{
     connector::Connectors,
     http::{Bytestream, Egress, EgressSettings, Network},

@@ -385,14 +385,13 @@ impl Both {
                 let filter = &AccountFilter {
                     connections: connections.clone(),
                     identifier: (n == 1).then(|| "user-1".into()),
-                    name: (n == 0).then(String::new),
-                    provider_subject: (n == 5).then(|| "subject".into()),
                     organization_id: text().filter(|_| n == 3),
                     user_id: text().filter(|_| n == 2),
                     status: (n > 3).then_some(AccountStatus::ALL[n]),
                     connector: (n == 4).then(|| "gmail".into()),
+                    name: text().filter(|_| n == 5),
+                    provider_subject: text().filter(|_| n == 0),
                     query: text().filter(|_| n != 1),
-                    ..AccountFilter::default()
                 };
                 self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
             }
