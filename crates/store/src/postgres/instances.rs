@@ -6,6 +6,7 @@
 //! notices that nobody answers.
 
 use tokio::task::AbortHandle;
+use tokio_postgres::{Client, Row};
 use valetkey_domain::{InstanceId, StoreError, Time, refresh::Frozen};
 
 use crate::values::from_micros;
@@ -54,32 +55,48 @@ const JOIN: &str = concat!(
     now!(),
     ", ",
     now!(),
-    ") RETURNING number, heartbeat_at"
+    ") RETURNING number, beats, heartbeat_at"
 );
 /// A process that could not reach the database for longer than this is not expected back: 30 days, in microseconds.
 const FORGET: &str =
     concat!("DELETE FROM instances WHERE forgotten AND heartbeat_at < ", now!(), " - 2592000000000");
 const LOCK: &str = "SELECT pg_try_advisory_lock($1, $2)";
-/// A sign of life. Nobody else writes the row, so it holds the last sign that was acknowledged or a later one.
+/// A sign of life. Nobody else counts it up, so the row holds the last count that was acknowledged or a later one.
 const BEAT: &str = concat!(
-    "UPDATE instances SET forgotten = false, heartbeat_at = ",
+    "UPDATE instances SET forgotten = false, beats = beats + 1, heartbeat_at = ",
     now!(),
     ", connected_at = CASE WHEN $3 THEN ",
     now!(),
     " ELSE connected_at END
-    WHERE number = $1 AND heartbeat_at >= $2 RETURNING heartbeat_at"
+    WHERE number = $1 AND beats >= $2 RETURNING beats, heartbeat_at"
 );
-const CLOCK: &str = concat!("SELECT ", now!());
+const LOSS: &str = concat!("SELECT ", now!(), ", (SELECT heartbeat_at FROM instances WHERE number = $1)");
 const RETURN: &str = concat!(
-    "INSERT INTO instances (number, joined_at, heartbeat_at, connected_at) VALUES ($1, $2, ",
+    "INSERT INTO instances (number, joined_at, beats, heartbeat_at, connected_at) VALUES ($1, $2, $3, ",
     now!(),
     ", ",
     now!(),
     ")
-    ON CONFLICT (number) DO UPDATE SET forgotten = false, heartbeat_at = excluded.heartbeat_at,
-        connected_at = excluded.connected_at
-    RETURNING heartbeat_at"
+    ON CONFLICT (number) DO UPDATE SET forgotten = false, beats = excluded.beats,
+        heartbeat_at = excluded.heartbeat_at, connected_at = excluded.connected_at
+    RETURNING beats, heartbeat_at"
 );
+/// A standby that takes over may lack the last moments: 60 s, in microseconds. What is more was restored.
+const LOST_MOMENTS: i64 = 60_000_000;
+
+/// A sign of life that the database has acknowledged.
+#[derive(Clone, Copy)]
+struct Beat {
+    count: i64,
+    /// By the database's clock, in microseconds.
+    at: i64,
+}
+
+impl Beat {
+    fn read(row: &Row, first: usize) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self { count: row.try_get(first)?, at: row.try_get(first + 1)? })
+    }
+}
 
 /// This process, joined. It is here until this is dropped or told to stop.
 #[derive(Debug)]
@@ -115,13 +132,13 @@ impl Drop for Membership {
     }
 }
 
-async fn join(client: &mut tokio_postgres::Client, at: Time) -> Result<(i32, i64), Failure> {
+async fn join(client: &mut Client, at: Time) -> Result<(i32, Beat), Failure> {
     let here = home::Place::of(client).await?;
     let transaction = client.transaction().await?;
     home::settle(&transaction, &here, at).await?;
     transaction.execute(FORGET, &[]).await?;
     let row = transaction.query_one(JOIN, &[&micros(at)]).await?;
-    let (number, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let (number, last): (i64, _) = (row.try_get(0)?, Beat::read(&row, 1)?);
     transaction.commit().await?;
     let number = i32::try_from(number).map_err(|error| CONFLICTS.unfit(error.to_string()))?;
     Ok((number, last))
@@ -133,8 +150,7 @@ struct Keeper {
     /// Positive.
     number: i32,
     joined_at: i64,
-    /// The last sign of life that the database has acknowledged.
-    last: i64,
+    last: Beat,
 }
 
 /// What a session has done.
@@ -191,10 +207,11 @@ impl Keeper {
         let number = i64::from(self.number);
         let client = &session.client;
         // Since when it is connected comes before the lock: whoever holds the lock has said it.
-        let said = session
-            .in_time(async { Ok(client.query_opt(BEAT, &[&number, &self.last, &!state.announced]).await?) });
+        let said = session.in_time(async {
+            Ok(client.query_opt(BEAT, &[&number, &self.last.count, &!state.announced]).await?)
+        });
         self.last = match said.await? {
-            Some(row) => row.try_get(0)?,
+            Some(row) => Beat::read(&row, 0)?,
             None => session.in_time(self.come_back(client)).await?,
         };
         state.announced = true;
@@ -206,17 +223,23 @@ impl Keeper {
         Ok(())
     }
 
-    /// What this process has written, and the database has acknowledged, is not there any more: the database was put
-    /// back to an earlier state, and refresh tokens may have been spent since.
-    async fn come_back(&self, client: &tokio_postgres::Client) -> Result<i64, Failure> {
-        let row = client.query_one(CLOCK, &[]).await?;
-        let since = from_micros(row.try_get(0)?);
-        let since = since.ok_or_else(|| CONFLICTS.unfit("the server's clock".into()))?;
-        let reason = "the database went back to an earlier state while it was worked on".to_owned();
-        tracing::error!(reason, "the database was restored: {reason}");
-        let mark = json(&Frozen { since, reason }, "store_info", "frozen")?;
-        client.execute(home::FREEZE, &[&mark]).await?;
-        let row = client.query_one(RETURN, &[&i64::from(self.number), &self.joined_at]).await?;
-        Ok(row.try_get(0)?)
+    /// What this process has written, and the database has acknowledged, is not there any more. After a failover the last
+    /// moments may be missing; what is more was put back by somebody, and refresh tokens may have been spent since.
+    async fn come_back(&self, client: &Client) -> Result<Beat, Failure> {
+        let number = i64::from(self.number);
+        let row = client.query_one(LOSS, &[&number]).await?;
+        let (now, found): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        if found.is_some_and(|found| self.last.at - found <= LOST_MOMENTS) {
+            tracing::warn!("the database has lost its last moments: what it had acknowledged is not there");
+        } else {
+            let since = from_micros(now).ok_or_else(|| CONFLICTS.unfit("the server's clock".into()))?;
+            let reason = "the database went back to an earlier state while it was worked on".to_owned();
+            tracing::error!(reason, "the database was restored: {reason}");
+            let mark = json(&Frozen { since, reason }, "store_info", "frozen")?;
+            client.execute(home::FREEZE, &[&mark]).await?;
+        }
+        let count = self.last.count + 1;
+        let row = client.query_one(RETURN, &[&number, &self.joined_at, &count]).await?;
+        Ok(Beat::read(&row, 0)?)
     }
 }
