@@ -416,6 +416,7 @@ async fn secret_that_does_not_open_keeps_its_term() {
 }
 
 async fn keeper(
+    store: &Arc<valetkey_store::SqliteStore>,
     fixture: &EngineFixture,
     current: &MasterKey,
     previous: Option<&MasterKey>,
@@ -423,7 +424,7 @@ async fn keeper(
     use secrecy::ExposeSecret as _;
     let copy = |key: &MasterKey| MasterKey::from_text(key.to_text().expose_secret()).unwrap();
     let keys = MasterKeys { current: copy(current), previous: previous.map(copy) };
-    VaultKeeper::start(fixture.store.clone(), keys, fixture.clock.clone(), QUICK).await
+    VaultKeeper::start(store.clone(), keys, fixture.clock.clone(), QUICK).await
 }
 
 /// S32, S34: the master key is replaced in one commit; a key that is neither the new nor the old one changes nothing.
@@ -432,32 +433,31 @@ async fn master_key_replaced_wraps_every_term_anew() {
     let fixture = fixture().await;
     let place = SealContext { environment: "env_1", record: "ca_1", field: "credential", generation: 1 };
     let (one, two) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
-    let empty = valetkey_store::SqliteStore::in_memory().unwrap();
-    let fixture = EngineFixture { store: Arc::new(empty), ..fixture };
-    let old = keeper(&fixture, &one, None).await.unwrap();
+    let store = Arc::new(valetkey_store::SqliteStore::in_memory().unwrap());
+    let old = keeper(&store, &fixture, &one, None).await.unwrap();
     let first = old.seal(&place, b"first").await.unwrap();
     let event = |_| Change::InsertEnvironment { id: fixture.caller.environment.clone(), name: "x".into(), at: fixture.now() };
     old.rotate(event).await.unwrap();
     let second = old.seal(&place, b"second").await.unwrap();
 
-    let before = fixture.store.key_terms().await.unwrap();
+    let before = store.key_terms().await.unwrap();
     let stranger = MasterKey::generate().unwrap();
     for (current, previous) in [(&two, None), (&two, Some(&stranger)), (&stranger, Some(&two))] {
-        let refusal = keeper(&fixture, current, previous).await.unwrap_err();
+        let refusal = keeper(&store, &fixture, current, previous).await.unwrap_err();
         assert_eq!(refusal, KeyringError::WrongMasterKey { term: 1 });
         assert!(refusal.to_string().contains("previous_master_key"));
     }
-    assert_eq!(fixture.store.key_terms().await.unwrap(), before, "nothing was changed");
+    assert_eq!(store.key_terms().await.unwrap(), before, "nothing was changed");
 
-    let new = keeper(&fixture, &two, Some(&one)).await.unwrap();
+    let new = keeper(&store, &fixture, &two, Some(&one)).await.unwrap();
     for blob in [&first, &second] {
         assert!(new.open(&place, blob).is_ok());
     }
-    let after = fixture.store.key_terms().await.unwrap();
+    let after = store.key_terms().await.unwrap();
     assert!(before.iter().zip(&after).all(|(b, a)| b.sealed_key != a.sealed_key && b.term == a.term));
-    let only_new = keeper(&fixture, &two, None).await.unwrap();
+    let only_new = keeper(&store, &fixture, &two, None).await.unwrap();
     assert_eq!(&**only_new.open(&place, &second).unwrap(), b"second");
-    assert_eq!(keeper(&fixture, &one, None).await.unwrap_err(), KeyringError::WrongMasterKey { term: 1 });
+    assert_eq!(keeper(&store, &fixture, &one, None).await.unwrap_err(), KeyringError::WrongMasterKey { term: 1 });
     // The one that runs with the old key goes on with what it has.
     assert_eq!(&**old.open(&place, &first).unwrap(), b"first");
 }
