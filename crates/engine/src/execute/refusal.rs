@@ -52,20 +52,16 @@ impl Engine {
     async fn link_for(&self, caller: &Caller, account: &Account) -> Option<String> {
         // A link is good for the state of the account it was made in: a later grant or failure gets a new one.
         let key = (account.id.clone(), account.version);
-        if let Some(url) = self.0.calls.link(&key) {
-            return Some(url);
-        }
-        let wanted = AccountRef::id(account.id.as_str());
-        match self.authorization_link(caller, &wanted, LinkOptions::default()).await {
-            Ok(link) => {
-                let url = link.url.to_string();
-                self.0.calls.keep_link(key, url.clone());
-                Some(url)
+        let make = async {
+            let wanted = AccountRef::id(account.id.as_str());
+            match self.authorization_link(caller, &wanted, LinkOptions::default()).await {
+                Ok(link) => Some(link.url.to_string()),
+                Err(error) => {
+                    tracing::debug!(%error, account = %account.id, "no authorization link for a remedy");
+                    None
+                }
             }
-            Err(error) => {
-                tracing::debug!(%error, account = %account.id, "no authorization link for a remedy");
-                None
-            }
-        }
+        };
+        self.0.calls.link(key, Box::pin(make)).await
     }
 }
