@@ -123,6 +123,9 @@ impl Engine {
         if !due::is_renewable(connector, tokens) {
             return Err(not_possible());
         }
+        if let Some(refused) = self.refused_lately(account, stored.generation).await? {
+            return Err(refused);
+        }
         let why = Why { actor: caller.actor(), ..Why::replace(RefreshReason::Asked, stored.generation) };
         match deadline.hold(self.renew(account, connection, &why)).await {
             Ok(ready) => Ok(ready.account),
