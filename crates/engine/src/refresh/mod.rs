@@ -18,6 +18,7 @@ mod failure;
 mod flight;
 mod frozen;
 mod gate;
+mod journal;
 mod outcome;
 mod recovery;
 pub(crate) mod schedule;
