@@ -22,6 +22,15 @@ const ASKED_TWICE: usize = 2;
 const LOOKED_THROUGH: u32 = 20;
 const ASKED_WITHIN: time::Duration = time::Duration::hours(1);
 
+/// What somebody hears who asked for the renewal of a grant that is over: how it ended, where that was not the provider's
+/// refusal.
+pub(super) const fn answer_to_asking(cause: Option<ErrorCode>) -> ErrorCode {
+    match cause {
+        Some(code @ (ErrorCode::RefreshOutcomeLost | ErrorCode::ProviderIdentityChanged)) => code,
+        _ => ErrorCode::RefreshRefused,
+    }
+}
+
 impl Engine {
     /// The answer to somebody who asks for the renewal of a grant that the provider called dead again and again: what
     /// is known, without another request (I6).
@@ -47,9 +56,7 @@ impl Engine {
         if refused.count() < ASKED_TWICE {
             return Ok(None);
         }
-        let lost = account.cause == Some(ErrorCode::RefreshOutcomeLost);
-        let code = if lost { ErrorCode::RefreshOutcomeLost } else { ErrorCode::RefreshRefused };
-        Ok(Some(Error::new(code).account(&account.id)))
+        Ok(Some(Error::new(answer_to_asking(account.cause)).account(&account.id)))
     }
 
     /// The provider refuses the refresh token. Where an earlier answer was lost, that is why: the token was spent then.
