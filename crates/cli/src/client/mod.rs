@@ -2,6 +2,7 @@
 
 mod account;
 mod api_client;
+mod background;
 mod connection;
 mod connector;
 mod error;
@@ -69,6 +70,8 @@ pub(crate) enum Noun {
     Keys(On<keys::Command>),
     /// The database: whether it was restored or copied
     Store(On<store::Command>),
+    /// The work that nobody asks for: refreshes ahead of time, revocations tried again, old records removed
+    Background(On<background::Command>),
 }
 
 pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
@@ -82,6 +85,7 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
     }
 }
 

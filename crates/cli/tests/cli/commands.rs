@@ -100,6 +100,14 @@ async fn account_lives_its_life_on_the_command_line() {
     assert!(listed.stdout.contains("user_1"), "{}", listed.stdout);
 
     assert_eq!(dev.json(&["account", "refresh", id])["status"], "ACTIVE");
+    let refreshes = dev.run(&["account", "refreshes", id]).stdout;
+    assert!(refreshes.starts_with("NUMBER  REASON  OUTCOME"), "{refreshes}");
+    assert!(refreshes.contains("asked") && refreshes.contains("renewed"), "{refreshes}");
+    assert!(dev.run(&["account", "get", id]).stdout.contains("refresh at"));
+    let background = dev.run(&["background", "status"]).stdout;
+    assert!(background.contains("refresh_ahead"), "{background}");
+    let preview = dev.run(&["account", "disconnect", id, "--dry-run"]).stdout;
+    assert!(preview.contains("ada@example.com"), "{preview}");
     let events = dev.run(&["account", "events", id]).stdout;
     for kind in ["authorization.link_created", "account.activated", "credential.refreshed"] {
         assert!(events.contains(kind), "{kind} is not in {events}");

@@ -190,6 +190,8 @@ async fn serve_twice_on_one_postgresql_database_works_together() {
     command(&first_url, &["connection", "create", "news", "--connector", "hackernews", "--json"]).json();
     let seen = command(&second_url, &["connection", "list", "--json"]).json();
     assert!(seen.to_string().contains("\"news\""), "{seen}");
+    let background = |url: &str| command(url, &["background", "status", "--json"]).json()["running"].clone();
+    assert_eq!((background(&first_url), background(&second_url)), (Value::Bool(true), Value::Bool(false)));
     assert!(!first.output("stderr").contains(url.split('@').next().unwrap()), "the password is in the log");
     first.stop("-TERM");
     second.stop("-TERM");
@@ -201,13 +203,18 @@ async fn serve_twice_on_one_postgresql_database_works_together() {
     again.stop("-TERM");
 }
 
-/// A worker answers health checks and nothing else.
+/// A worker answers health checks, and to operators how its work goes; nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_as_a_worker_answers_health_only() {
     let folder = folder();
     let (server, url) = started(folder.path(), &[("MASTER_KEY", KEY), ("ROLE", "worker")]);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/v1/connect/connections", 404)] {
+    for (path, status) in [
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/v1/connect/connections", 404),
+        ("/v1/connect/background", 401),
+    ] {
         assert_eq!(http.get(format!("{url}{path}")).send().await.unwrap().status(), status, "{path}");
     }
     server.stop("-TERM");

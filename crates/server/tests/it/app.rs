@@ -55,7 +55,11 @@ impl App {
         engine: impl FnOnce(&mut EngineSettings),
         server: impl FnOnce(&mut ServerOptions),
     ) -> Self {
-        let fixture = EngineFixture::with(engine).await;
+        Self::of(EngineFixture::with(engine).await, server).await
+    }
+
+    /// The router over an engine that is there already.
+    pub(crate) async fn of(fixture: EngineFixture, server: impl FnOnce(&mut ServerOptions)) -> Self {
         let url = fixture.engine.settings().public_url.clone();
         let mut options =
             ServerOptions::new(url, Arc::clone(&fixture.clock) as _, Arc::clone(&fixture.entropy) as _);

@@ -64,6 +64,9 @@ pub struct SqliteOptions {
     /// After so long of work the database and the witness beside it get a new token, by which an older content of the
     /// file is recognized. Default: 10 minutes.
     pub renew_home: Duration,
+    /// After so long of work without a rest the journal is folded into the database file and cut, so that what was
+    /// erased does not linger in it (S37). Default: 1 hour.
+    pub fold_journal: Duration,
 }
 
 impl Default for SqliteOptions {
@@ -73,6 +76,7 @@ impl Default for SqliteOptions {
             queue: 4096,
             batch: 256,
             renew_home: Duration::from_secs(600),
+            fold_journal: Duration::from_secs(3600),
         }
     }
 }

@@ -219,6 +219,31 @@ async fn credential_erased_leaves_no_bytes_behind() {
     }
 }
 
+/// S37: nor while the database is in use and never comes to rest.
+#[tokio::test]
+async fn credential_erased_in_the_midst_of_work_leaves_no_bytes_behind() {
+    let folder = folder();
+    let options = SqliteOptions { fold_journal: Duration::ZERO, ..SqliteOptions::default() };
+    let store = Arc::new(SqliteStore::open_with(folder.path().join("valetkey.db"), options).unwrap());
+    let f = Fixture::new(store.clone()).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let canary = b"ciphertext-canary-";
+    let holds_it = || {
+        let files = fs::read_dir(folder.path()).unwrap();
+        files.map(|file| fs::read(file.unwrap().path()).unwrap()).any(|b| b.windows(18).any(|w| w == canary))
+    };
+    let sealed = SealedBlob(canary.repeat(400));
+    let at = account.created_at;
+    let put = Change::PutCredential { account: account.id.clone(), generation: 1, sealed, at };
+    f.commit(put).await.unwrap();
+    assert!(holds_it());
+    f.commit(Change::EraseCredentials(account.id)).await.unwrap();
+    // A commit is answered before the journal is folded; the next one is taken after that.
+    store.check().await.unwrap();
+    assert!(!holds_it());
+}
+
 #[tokio::test]
 async fn database_files_are_readable_by_their_owner_only() {
     let folder = folder();

@@ -23,6 +23,8 @@ use super::{Place, Shared, SqliteOptions, changes::apply, home, open, row::unava
 /// After so long without a commit the journal is folded into the database file and cut, so that what was deleted does
 /// not linger in it (S37).
 const IDLE: Duration = Duration::from_secs(30);
+/// How long readers are waited for when the journal is folded in the midst of work. It is tried again later.
+const FOLDING: Duration = Duration::from_millis(200);
 
 type Answer = oneshot::Sender<Result<(), StoreError>>;
 
@@ -192,6 +194,8 @@ struct Thread {
     shared: Arc<Shared>,
     /// When the home of the database last got a new token.
     renewed: Instant,
+    /// When the journal was last folded into the database file, or that was last tried.
+    folded: Instant,
 }
 
 impl Thread {
@@ -208,6 +212,7 @@ impl Thread {
             counters: Arc::default(),
             shared,
             renewed: Instant::now(),
+            folded: Instant::now(),
         }
     }
 
@@ -235,7 +240,7 @@ impl Thread {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
                     if std::mem::take(&mut written) {
-                        self.fold_journal();
+                        self.fold_journal(self.options.busy_timeout);
                     }
                     continue;
                 }
@@ -263,9 +268,12 @@ impl Thread {
             if self.renewed.elapsed() >= self.options.renew_home {
                 self.renew_home();
             }
+            if closing.is_none() && self.folded.elapsed() >= self.options.fold_journal {
+                self.fold_journal(FOLDING);
+            }
             if let Some(answer) = closing {
                 self.renew_home();
-                self.fold_journal();
+                self.fold_journal(self.options.busy_timeout);
                 // The file is let go of before the answer: it may be copied or opened by another process then.
                 self.connection = None;
                 // Whoever asked may have gone; closed it is all the same.
@@ -340,10 +348,16 @@ impl Thread {
         }
     }
 
-    fn fold_journal(&mut self) {
+    /// Waits so long at most for readers that still need the journal.
+    fn fold_journal(&mut self, patience: Duration) {
+        self.folded = Instant::now();
+        let usual = self.options.busy_timeout;
         let folded = self.connection().and_then(|connection| {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(unavailable)
+            connection.busy_timeout(patience.min(usual)).map_err(unavailable)?;
+            let folded = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(unavailable);
+            connection.busy_timeout(usual).map_err(unavailable)?;
+            folded
         });
         if let Err(failure) = folded {
             tracing::warn!(%failure, "the journal was not folded into the database: {failure}");
