@@ -71,8 +71,8 @@ impl<W: Write> DumpWriter<W> {
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), DumpError> {
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= MAX_LENGTH);
-        let length = length
-            .ok_or_else(|| DumpError::malformed(format!("a value of {} is too long", self.table)))?;
+        let length =
+            length.ok_or_else(|| DumpError::malformed(format!("a value of {} is too long", self.table)))?;
         self.out.write_all(&length.to_be_bytes())?;
         Ok(self.out.write_all(bytes)?)
     }

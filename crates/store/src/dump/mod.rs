@@ -13,7 +13,7 @@ mod format;
 use std::{collections::BTreeMap, io};
 
 use serde::{Deserialize, Serialize};
-use valetkey_domain::{Time, refresh::Frozen};
+use valetkey_domain::{SealedBlob, Time, refresh::Frozen};
 
 pub(crate) use format::{Cell, DumpReader, DumpWriter, Part};
 
@@ -71,6 +71,10 @@ pub struct DumpHead {
     pub frozen: Option<Frozen>,
     /// The last number that a process was given.
     pub last_instance: i64,
+    /// The terms of the keyring with their keys under the master key, for whoever takes the dump: they stand in the
+    /// rows, and are not repeated in the head.
+    #[serde(skip)]
+    pub key_terms: Vec<(u32, SealedBlob)>,
 }
 
 /// Rows by table.

@@ -9,7 +9,7 @@ use tokio_postgres::{
     binary_copy::BinaryCopyInWriter,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
-use valetkey_domain::Time;
+use valetkey_domain::{SealedBlob, Time};
 
 use super::{
     PostgresOpenError, PostgresOptions, PostgresStore,
@@ -63,9 +63,9 @@ async fn connect(url: &SecretString) -> Result<(Dedicated, Place), DumpError> {
 }
 
 impl PostgresStore {
-    /// Writes everything in the database to `out`, in one snapshot. Servers may work on it meanwhile, except for
-    /// [`Purpose::Move`], which is refused then. `finish` makes what was written durable; only then a database is marked
-    /// as left.
+    /// Writes everything in the database, in one snapshot, to what `begin` makes once it has looked at the head. Servers
+    /// may work on it meanwhile, except for [`Purpose::Move`], which is refused then. `finish` makes what was written
+    /// durable; only then a database is marked as left.
     ///
     /// # Errors
     /// [`DumpError`]; nothing is marked then.
@@ -73,7 +73,7 @@ impl PostgresStore {
         url: &SecretString,
         purpose: Purpose,
         at: Time,
-        out: W,
+        begin: impl FnOnce(&DumpHead) -> io::Result<W>,
         finish: impl FnOnce(W) -> io::Result<()>,
     ) -> Result<(DumpHead, RowCounts), DumpError> {
         let (mut session, place) = connect(url).await?;
@@ -97,8 +97,9 @@ impl PostgresStore {
             migrations,
             frozen: frozen(&transaction, &place).await?,
             last_instance: last_instance(&transaction, &place).await?,
+            key_terms: key_terms(&transaction, &place).await?,
         };
-        let mut writer = DumpWriter::begin(out, &head)?;
+        let mut writer = DumpWriter::begin(begin(&head)?, &head)?;
         for table in TABLES {
             dump_table(&transaction, &place, table, &mut writer).await?;
         }
@@ -118,11 +119,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`DumpError`]; the database is as it was then.
-    pub async fn load(
-        url: &SecretString,
-        input: impl Read,
-        arrival: &Arrival,
-    ) -> Result<Loaded, DumpError> {
+    pub async fn load(url: &SecretString, input: impl Read, arrival: &Arrival) -> Result<Loaded, DumpError> {
         let (mut session, place) = connect(url).await?;
         let at = open::Place(&place.0);
         let opening = |error: PostgresOpenError| place.opening(error);
@@ -131,7 +128,8 @@ impl PostgresStore {
         transaction.batch_execute(PATIENCE).await.map_err(place.sql())?;
         open::lock(&transaction, &at).await.map_err(opening)?;
         if open::last_migration(&transaction, &at).await.map_err(opening)?.is_some() {
-            let reason = "Valetkey has worked on it; use a new database, or drop its schema `valetkey`".into();
+            let reason =
+                "Valetkey has worked on it; use a new database, or drop its schema `valetkey`".into();
             return Err(DumpError::NotEmpty { place: format!("the database {}", place.0), reason });
         }
         let (mut reader, head) = DumpReader::begin(input)?;
@@ -183,6 +181,19 @@ async fn frozen(
     let mark: Option<String> = row.try_get(0).map_err(place.sql())?;
     let mark = mark.map(|text| serde_json::from_str(&text)).transpose();
     mark.map_err(|error| place.failed(format!("the mark in store_info: {error}")))
+}
+
+async fn key_terms(
+    transaction: &Transaction<'_>,
+    place: &Place,
+) -> Result<Vec<(u32, SealedBlob)>, DumpError> {
+    let rows = transaction.query("SELECT term, sealed_key FROM key_terms ORDER BY term", &[]).await;
+    let term = |row: &Row| {
+        let (term, sealed): (i64, Vec<u8>) =
+            (row.try_get(0).map_err(place.sql())?, row.try_get(1).map_err(place.sql())?);
+        Ok((u32::try_from(term).map_err(|error| place.failed(error))?, SealedBlob(sealed)))
+    };
+    rows.map_err(place.sql())?.iter().map(term).collect()
 }
 
 async fn last_instance(transaction: &Transaction<'_>, place: &Place) -> Result<i64, DumpError> {

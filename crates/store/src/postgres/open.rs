@@ -114,10 +114,7 @@ pub(super) async fn check_server(session: &Client, place: &Place<'_>) -> Result<
 
 /// Waits until nobody else migrates, and keeps others from it until the transaction is over. What was seen before must
 /// be looked at again: another replica may have migrated meanwhile.
-pub(super) async fn lock(
-    transaction: &Transaction<'_>,
-    place: &Place<'_>,
-) -> Result<(), PostgresOpenError> {
+pub(super) async fn lock(transaction: &Transaction<'_>, place: &Place<'_>) -> Result<(), PostgresOpenError> {
     let failed = |error: tokio_postgres::Error| place.failed(&error);
     let patience = format!(
         "SET LOCAL lock_timeout TO '{MIGRATION_PATIENCE}'; SET LOCAL statement_timeout TO 0;

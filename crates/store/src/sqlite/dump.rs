@@ -11,9 +11,9 @@ use rusqlite::{
     Connection, OpenFlags, Statement, TransactionBehavior, params_from_iter,
     types::{Value, ValueRef},
 };
-use valetkey_domain::Time;
+use valetkey_domain::{SealedBlob, StoreError, Time};
 
-use super::{SqliteOptions, SqliteStore, home, open};
+use super::{SqliteOptions, SqliteStore, home, keys, open};
 use crate::dump::{
     Arrival, Cell, DumpError, DumpHead, DumpReader, DumpWriter, INSTANCE_COLUMNS, INSTANCES, Loaded, Part,
     Purpose, RowCounts, TABLES, check_counts, check_migrations, left,
@@ -29,9 +29,9 @@ impl Place<'_> {
 }
 
 impl SqliteStore {
-    /// Writes everything in the database at `path` to `out`, in one snapshot. A server may work on it meanwhile, except
-    /// for [`Purpose::Move`]: then the caller has made sure that none does. `finish` makes what was written durable;
-    /// only then a database is marked as left.
+    /// Writes everything in the database at `path`, in one snapshot, to what `begin` makes once it has looked at the
+    /// head. A server may work on it meanwhile, except for [`Purpose::Move`]: then the caller has made sure that none
+    /// does. `finish` makes what was written durable; only then a database is marked as left.
     ///
     /// # Errors
     /// [`DumpError`]; nothing is marked then.
@@ -39,7 +39,7 @@ impl SqliteStore {
         path: impl AsRef<Path>,
         purpose: Purpose,
         at: Time,
-        out: W,
+        begin: impl FnOnce(&DumpHead) -> io::Result<W>,
         finish: impl FnOnce(W) -> io::Result<()>,
     ) -> Result<(DumpHead, RowCounts), DumpError> {
         let path = path.as_ref();
@@ -51,11 +51,12 @@ impl SqliteStore {
             purpose,
             made_at: at,
             database: "sqlite".into(),
-            migrations: open::MIGRATIONS.len() as u32,
+            migrations: open::known(),
             frozen: home::frozen(&transaction).map_err(|error| place.failed(error))?,
             last_instance: last_instance(&transaction).map_err(failed)?,
+            key_terms: key_terms(&transaction).map_err(|error| place.failed(error))?,
         };
-        let mut writer = DumpWriter::begin(out, &head)?;
+        let mut writer = DumpWriter::begin(begin(&head)?, &head)?;
         for table in TABLES {
             let columns = columns(&transaction, table).map_err(failed)?;
             let columns: Vec<&str> = match *table {
@@ -70,7 +71,9 @@ impl SqliteStore {
             while let Some(row) = rows.next().map_err(failed)? {
                 cells.clear();
                 for index in 0..columns.len() {
-                    cells.push(cell(row.get_ref(index).map_err(failed)?).map_err(|reason| place.failed(reason))?);
+                    cells.push(
+                        cell(row.get_ref(index).map_err(failed)?).map_err(|reason| place.failed(reason))?,
+                    );
                 }
                 writer.row(&cells)?;
             }
@@ -91,16 +94,13 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`DumpError`]; there is no database then.
-    pub fn load(
-        path: impl AsRef<Path>,
-        input: impl Read,
-        arrival: &Arrival,
-    ) -> Result<Loaded, DumpError> {
+    pub fn load(path: impl AsRef<Path>, input: impl Read, arrival: &Arrival) -> Result<Loaded, DumpError> {
         let path = path.as_ref();
         for rest in ["", "-wal", "-shm", "-journal"] {
             let there = beside(path, rest);
             if there.exists() {
-                let reason = "move it away first, together with the files beside it whose names begin so".into();
+                let reason =
+                    "move it away first, together with the files beside it whose names begin so".into();
                 return Err(DumpError::NotEmpty { place: there.display().to_string(), reason });
             }
         }
@@ -169,7 +169,7 @@ fn connect(path: &Path) -> Result<Connection, DumpError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     open::configure(&connection, &SqliteOptions::default()).map_err(failed)?;
-    let known = open::MIGRATIONS.len() as u32;
+    let known = open::known();
     match open::last_migration(&connection, path) {
         Ok(found) if found == known => Ok(connection),
         Ok(_) => Err(DumpError::Older { place: path.display().to_string() }),
@@ -183,6 +183,11 @@ fn connect(path: &Path) -> Result<Connection, DumpError> {
 fn last_instance(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'instances'";
     connection.query_row(sql, [], |row| row.get(0))
+}
+
+fn key_terms(connection: &Connection) -> Result<Vec<(u32, SealedBlob)>, StoreError> {
+    let terms = keys::terms(connection)?;
+    Ok(terms.into_iter().map(|term| (term.term, term.sealed_key)).collect())
 }
 
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
@@ -216,7 +221,7 @@ fn build(path: &Path, input: impl Read, arrival: &Arrival) -> Result<Loaded, Dum
     let place = Place(path);
     let failed = |error: rusqlite::Error| place.failed(error);
     let (mut reader, head) = DumpReader::begin(input)?;
-    let known = open::MIGRATIONS.len() as u32;
+    let known = open::known();
     check_migrations(&head, known)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;

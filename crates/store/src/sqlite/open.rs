@@ -163,8 +163,13 @@ pub(super) fn integrity(connection: &Connection, pragma: &str) -> Result<(), Sto
     if found == "ok" { Ok(()) } else { Err(StoreError::Unavailable(found)) }
 }
 
+/// How many migrations this version knows.
+pub(super) fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    migrate_to(connection, path, u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX))
+    migrate_to(connection, path, known())
 }
 
 /// Brings a database to where it had `number` migrations, if it has fewer.
@@ -209,7 +214,7 @@ pub(super) fn last_migration(connection: &Connection, path: &Path) -> Result<u32
         let found: u32 = connection
             .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
             .map_err(of)?;
-        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        let known = known();
         if found > known {
             return Err(OpenError::Newer { path: path.to_owned(), found, known });
         }
