@@ -114,3 +114,6 @@ fn print_rows(rows: &RowCounts) -> Result<(), Failure> {
     let lines = rows.iter().map(|(table, rows)| format!("  {table:width$}  {rows}\n"));
     output::print(&lines.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests;

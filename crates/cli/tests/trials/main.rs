@@ -2,11 +2,13 @@
 //! is the judge. `VALETKEY_SOAK=1` runs the long versions.
 #![expect(clippy::unwrap_used, reason = "tests: a panic is the failure")]
 
+mod archive;
 mod crowd;
 mod disk;
 mod failover;
 mod fleet;
 mod history;
+mod keys;
 mod kill;
 mod pool;
 mod provider;
