@@ -24,7 +24,11 @@ async fn import(caller: &Caller, url: &str, identifier: &str, provider: &Provide
         "connection_name": "load", "identifier": identifier, "skip_probe": true,
         "credential": {"oauth": {"access_token": access_token, "refresh_token": refresh_token, "scopes": ["read"]}},
     });
-    caller.call(url, "POST", "/accounts", Some(body)).await.map(drop).map_err(|refusal| format!("{refusal:?}"))
+    caller
+        .call(url, "POST", "/accounts", Some(body))
+        .await
+        .map(drop)
+        .map_err(|refusal| format!("{refusal:?}"))
 }
 
 /// The identifiers of all accounts.

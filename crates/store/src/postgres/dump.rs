@@ -143,12 +143,12 @@ impl PostgresStore {
             rows.insert(table.clone(), count.unsigned_abs());
         }
         check_counts(&reader.rows, &rows)?;
+        open::advance(&transaction, &at, Some(head.migrations), open::known()).await.map_err(opening)?;
         if head.last_instance > 0 {
             // No number is given again.
             let sql = "SELECT setval(pg_get_serial_sequence('instances', 'number'), $1)";
             transaction.query_one(sql, &[&head.last_instance]).await.map_err(place.sql())?;
         }
-        open::advance(&transaction, &at, Some(head.migrations), open::known()).await.map_err(opening)?;
         if let Some(mark) = arrival.mark(&head) {
             let mark = serde_json::to_string(mark).map_err(io::Error::from)?;
             transaction.execute(home::FREEZE, &[&mark]).await.map_err(place.sql())?;

@@ -243,9 +243,9 @@ fn build(path: &Path, input: impl Read, arrival: &Arrival) -> Result<Loaded, Dum
     if astray.map_err(failed)? {
         return Err(DumpError::malformed("a row refers to one that is not there"));
     }
-    advance_instances(&transaction, head.last_instance).map_err(failed)?;
     transaction.commit().map_err(failed)?;
     open::migrate(&mut connection, path).map_err(|error| place.failed(error))?;
+    advance_instances(&connection, head.last_instance).map_err(failed)?;
     if let Some(mark) = arrival.mark(&head) {
         home::freeze(&connection, mark).map_err(|error| place.failed(error))?;
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use valetkey_domain::{
-    Account, AuthRequest, Change, Changes, Connection, Execution, SealedBlob,
+    AuthRequest, Change, Changes, Connection, Execution, SealedBlob,
     keys::{KeyTerm, SigningKey},
 };
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, with};
 
 /// Stores something of everything.
 pub async fn everything(f: &Fixture) {
@@ -24,13 +24,12 @@ pub async fn everything(f: &Fixture) {
             ..f.connection(name)
         };
         f.commit(Change::InsertConnection(connection.clone())).await.unwrap();
-        let account = Account {
-            label: Some("Zoë 🦊 O'Neil".into()),
-            degraded: Some(f.degraded(2)),
-            token_expires_at: Some(f.now()),
-            generation: 1,
-            ..f.account(&connection, "user_1")
-        };
+        let expiry = f.now();
+        let account = with(&f.account(&connection, "user_1"), |account| {
+            account.label = Some("Zoë 🦊 O'Neil".into());
+            account.degraded = Some(f.degraded(2));
+            account.token_expires_at = Some(expiry);
+        });
         f.commit(Change::InsertAccount(account.clone())).await.unwrap();
         let holder = f.store.join(f.now()).await.unwrap().instance;
         let client = f.api_client(&format!("agent_{name}"));
