@@ -25,7 +25,12 @@ const CONFLICTS: Conflicts =
     Conflicts { table: TABLE, record: "instance", unique: "instance", reference: "instance" };
 
 /// The first half of the advisory lock of a process ("vlt2"); the other one is its number.
-const LOCK_CLASS: i32 = 0x766c_7432;
+pub(super) const LOCK_CLASS: i32 = 0x766c_7432;
+
+/// Whether any process works on the database: holds the lock of its number ($1: [`LOCK_CLASS`]).
+pub(super) const ANY_AT_WORK: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+    WHERE locktype = 'advisory' AND granted AND classid = $1::int::oid AND objsubid = 2
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))";
 
 /// How often the lock is asked for that a session of ours which died unnoticed still holds.
 const LOCK_RETRY: std::time::Duration = std::time::Duration::from_millis(250);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod concurrency;
+mod dump;
 mod opening;
 mod outages;
 mod texts;
