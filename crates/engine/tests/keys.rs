@@ -167,7 +167,9 @@ async fn keys_rotated_with_secrets_of_every_kind_then_the_old_term_is_not_needed
     let kinds: Vec<_> = before.terms[0].secrets.keys().copied().collect();
     assert_eq!(kinds, SecretKind::ALL, "one of each kind is there");
     let places: Vec<_> = sealed(&**store).await.into_iter().map(|record| record.place).collect();
-    assert!(places.iter().any(|place| matches!(place, SealedPlace::Credential(_, generation) if *generation > 1)));
+    assert!(
+        places.iter().any(|place| matches!(place, SealedPlace::Credential(_, generation) if *generation > 1))
+    );
 
     let rotated = engine.rotate_keys(&fixture.caller).await.unwrap();
     assert_eq!((rotated.active, rotated.remaining), (2, places.len() as u64));
@@ -409,10 +411,7 @@ async fn secret_that_does_not_open_keeps_its_term() {
     let status = engine.keys_status(&fixture.caller).await.unwrap();
     assert_eq!((status.remaining, status.resealing.failed), (1, 1));
     tokio::time::sleep(QUICK.settle).await;
-    assert_eq!(
-        engine.retire_key_term(&fixture.caller, 1).await.unwrap_err().code(),
-        ErrorCode::KeyTermInUse
-    );
+    assert_eq!(engine.retire_key_term(&fixture.caller, 1).await.unwrap_err().code(), ErrorCode::KeyTermInUse);
 }
 
 async fn keeper(
@@ -436,7 +435,11 @@ async fn master_key_replaced_wraps_every_term_anew() {
     let store = Arc::new(valetkey_store::SqliteStore::in_memory().unwrap());
     let old = keeper(&store, &fixture, &one, None).await.unwrap();
     let first = old.seal(&place, b"first").await.unwrap();
-    let event = |_| Change::InsertEnvironment { id: fixture.caller.environment.clone(), name: "x".into(), at: fixture.now() };
+    let event = |_| Change::InsertEnvironment {
+        id: fixture.caller.environment.clone(),
+        name: "x".into(),
+        at: fixture.now(),
+    };
     old.rotate(event).await.unwrap();
     let second = old.seal(&place, b"second").await.unwrap();
 
@@ -457,7 +460,10 @@ async fn master_key_replaced_wraps_every_term_anew() {
     assert!(before.iter().zip(&after).all(|(b, a)| b.sealed_key != a.sealed_key && b.term == a.term));
     let only_new = keeper(&store, &fixture, &two, None).await.unwrap();
     assert_eq!(&**only_new.open(&place, &second).unwrap(), b"second");
-    assert_eq!(keeper(&store, &fixture, &one, None).await.unwrap_err(), KeyringError::WrongMasterKey { term: 1 });
+    assert_eq!(
+        keeper(&store, &fixture, &one, None).await.unwrap_err(),
+        KeyringError::WrongMasterKey { term: 1 }
+    );
     // The one that runs with the old key goes on with what it has.
     assert_eq!(&**old.open(&place, &first).unwrap(), b"first");
 }

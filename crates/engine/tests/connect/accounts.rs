@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use valetkey_domain::{AccountStatus, ErrorCode, PageRequest, SecretString, Store, store::{AccountFilter, EventFilter}};
+use valetkey_domain::{
+    AccountStatus, ErrorCode, PageRequest, SecretString, Store,
+    store::{AccountFilter, EventFilter},
+};
 use valetkey_engine::{AccountRef, AccountUpdate, NewAccount, NewCredential};
 use valetkey_testkit::{engine_fixture::EngineFixture, fake_provider::API_KEY};
 

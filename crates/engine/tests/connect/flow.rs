@@ -136,7 +136,8 @@ async fn new_link_leaves_active_account_working_until_new_grant() {
     assert_eq!(after.account.generation, 2);
     assert_eq!(after.account.id, before.account.id);
     let events = fixture.events(&after).await;
-    let activated = events.iter().rev().find(|event| event.event.kind == EventKind::AccountActivated).unwrap();
+    let activated =
+        events.iter().rev().find(|event| event.event.kind == EventKind::AccountActivated).unwrap();
     assert_eq!(activated.event.data["provider_account_changed"], true);
     assert_eq!(events.last().unwrap().event.kind, EventKind::IdentityChanged);
 }

@@ -59,7 +59,10 @@ fn ledger_under_random_faults_keeps_every_invariant() {
     failed.sort_unstable();
     assert!(failed.is_empty(), "failing seeds: {failed:?}; run one with SIMULATION_SEED=n");
     // A simulation in which nothing happens proves nothing.
-    assert!(sum.refreshes > seeds && sum.crashes > seeds && sum.lost > 0 && sum.calls > 10 * seeds, "{sum:?}");
+    assert!(
+        sum.refreshes > seeds && sum.crashes > seeds && sum.lost > 0 && sum.calls > 10 * seeds,
+        "{sum:?}"
+    );
 }
 
 /// R20: the same seed gives the same history, down to the instants.

@@ -133,7 +133,11 @@ impl Provider {
     pub(crate) fn most_calls_on_dead(&self, grant: usize, within: Duration) -> usize {
         let state = self.state();
         let asked = &state.grants[grant].asked_while_dead;
-        asked.iter().map(|from| asked.iter().filter(|at| *at >= from && **at < *from + within).count()).max().unwrap_or(0)
+        asked
+            .iter()
+            .map(|from| asked.iter().filter(|at| *at >= from && **at < *from + within).count())
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -214,7 +218,8 @@ async fn token_request(world: &World, peer: IpAddr, id: usize, rotation: u64) ->
         Some(1) => return Err(std::io::Error::other("cut")),
         _ => {}
     }
-    let incarnation = world.sites.iter().find(|site| site.is_at(peer)).map_or(0, crate::replica::Site::incarnation);
+    let incarnation =
+        world.sites.iter().find(|site| site.is_at(peer)).map_or(0, crate::replica::Site::incarnation);
     let response = refresh(world, (peer, incarnation), id, rotation);
     tokio::time::sleep(delay).await;
     if matches!(fault, Some(2 | 3)) {
@@ -249,7 +254,10 @@ fn refresh(world: &World, by: (IpAddr, u64), id: usize, rotation: u64) -> Respon
         grant.died_at = Some(elapsed());
         // Nobody could have the successor: its answer never left, who asked has died since, or has waited in vain.
         let gone = grant.taken_by.is_none_or(|(peer, incarnation)| {
-            world.sites.iter().all(|site| !site.is_at(peer) || site.incarnation() != incarnation || !site.is_up())
+            world
+                .sites
+                .iter()
+                .all(|site| !site.is_at(peer) || site.incarnation() != incarnation || !site.is_up())
         });
         let waited = elapsed() >= grant.spent_at + AWAITED;
         grant.unavoidable = !grant.answered || gone || waited;
@@ -281,7 +289,9 @@ async fn api(world: &World, bearer: Option<&str>) -> Response<Full<Bytes>> {
     if let Some(account) = world.account(id) {
         let stored = world.store.credential(&account).await.unwrap().map_or(0, |stored| stored.generation);
         if stored < rotation + 1 {
-            world.violated(format!("token {rotation} of grant {id} was used before it was stored (at {stored})"));
+            world.violated(format!(
+                "token {rotation} of grant {id} was used before it was stored (at {stored})"
+            ));
         }
     }
     let alive = world.provider.state().grants[id].alive;

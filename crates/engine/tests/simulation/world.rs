@@ -134,8 +134,7 @@ pub(crate) fn run(seed: u64) -> Outcome {
     let provider = Provider::new(random.random(), random.random_bool(0.5));
     let sites = (0..REPLICAS).map(|n| Site::new(n, random.random())).collect();
     let shared = Arc::new(Shared::new(store.clone(), random.random()));
-    let world =
-        Arc::new(World { store, shared, provider, sites, state: Mutex::new(State::default()) });
+    let world = Arc::new(World { store, shared, provider, sites, state: Mutex::new(State::default()) });
 
     let serving = world.clone();
     sim.host(provider::HOST, move || provider::serve(serving.clone()));
@@ -213,16 +212,22 @@ fn judge(seed: u64, world: &World, crashes: u64) -> Outcome {
         match (alive, status) {
             (true, AccountStatus::Active) => {}
             // I5: a living grant is never given up.
-            (true, status) => world.violated(format!("grant {grant} lives, its account is {status:?} ({cause:?})")),
+            (true, status) => {
+                world.violated(format!("grant {grant} lives, its account is {status:?} ({cause:?})"))
+            }
             // I5: nobody is blamed for an answer that was lost.
             (false, AccountStatus::Expired) if cause == Some(ErrorCode::RefreshOutcomeLost) => lost += 1,
             (false, status) => {
-                world.violated(format!("grant {grant} died of a lost answer, its account is {status:?} ({cause:?})"));
+                world.violated(format!(
+                    "grant {grant} died of a lost answer, its account is {status:?} ({cause:?})"
+                ));
             }
         }
         // I1: a grant dies only by the reuse of a token whose successor nobody could have.
         if !alive && !unavoidable {
-            world.violated(format!("grant {grant} was lost although its new token had been received or was awaited"));
+            world.violated(format!(
+                "grant {grant} was lost although its new token had been received or was awaited"
+            ));
         }
         // I6.
         let dead = world.provider.most_calls_on_dead(*grant, Duration::from_secs(3600));
@@ -232,7 +237,12 @@ fn judge(seed: u64, world: &World, crashes: u64) -> Outcome {
     }
     let state = world.state();
     assert!(accounts.len() == ACCOUNTS, "seed {seed}: the accounts were not made");
-    assert!(state.violations.is_empty(), "seed {seed}: {:#?}\n{:#?}", state.violations, world.provider.journal());
+    assert!(
+        state.violations.is_empty(),
+        "seed {seed}: {:#?}\n{:#?}",
+        state.violations,
+        world.provider.journal()
+    );
     Outcome {
         refreshes: world.provider.granted(),
         calls: state.calls,
