@@ -105,10 +105,9 @@ async fn instance_is_gone_only_without_lock_and_sign_of_life_to_a_steady_observe
     let client = database.connect().await;
     let other = InstanceId(7);
     let now = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
-    let row = format!(
-        "INSERT INTO valetkey.instances (number, joined_at, heartbeat_at, connected_at) VALUES (7, 0, 0, 0)"
-    );
-    client.batch_execute(&row).await.unwrap();
+    let row =
+        "INSERT INTO valetkey.instances (number, joined_at, heartbeat_at, connected_at) VALUES (7, 0, 0, 0)";
+    client.batch_execute(row).await.unwrap();
     f.commit(leased(&f, &account, 1, other)).await.unwrap();
     let own = async |connected_at: &str| {
         let sql = format!("UPDATE valetkey.instances SET connected_at = {connected_at} WHERE number <> 7");
