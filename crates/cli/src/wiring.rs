@@ -30,7 +30,7 @@ use crate::{
 pub(crate) struct Assembly {
     pub(crate) engine: Engine,
     pub(crate) router: Router,
-    background: Option<Background>,
+    background: Option<Arc<Background>>,
     database: Database,
     /// What keeps the keyring up, and how to end it.
     keys: (tokio::task::JoinHandle<()>, CancellationToken),
@@ -152,13 +152,16 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
     if let Some(bytes) = settings.limits.max_body_bytes {
         options.max_body_bytes = bytes;
     }
+    let background = match settings.work.role {
+        Role::All | Role::Worker => {
+            Some(Arc::new(Background::start(&engine, settings.work.background.clone())))
+        }
+        Role::Api => None,
+    };
+    options.background.clone_from(&background);
     let router = match settings.work.role {
         Role::All | Role::Api => valetkey_server::router(engine.clone(), options),
         Role::Worker => valetkey_server::health_router(engine.clone(), options),
-    };
-    let background = match settings.work.role {
-        Role::All | Role::Worker => Some(Background::start(&engine, settings.work.background.clone())),
-        Role::Api => None,
     };
     let stop = CancellationToken::new();
     let keys = tokio::spawn({

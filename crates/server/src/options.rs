@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use url::Url;
 use valetkey_domain::{Clock, Entropy};
+use valetkey_engine::Background;
 
 /// Settings of the HTTP surfaces.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct ServerOptions {
     pub proxy_body_timeout: Duration,
     /// Requests being worked on at once; more are told to come back.
     pub max_in_flight: usize,
+    /// The background of this process, if it does that work.
+    pub background: Option<Arc<Background>>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// Where request ids and browser cookies come from.
@@ -40,6 +43,7 @@ impl ServerOptions {
             body_timeout: Duration::from_secs(30),
             proxy_body_timeout: Duration::from_secs(300),
             max_in_flight: 4096,
+            background: None,
             clock,
             entropy,
         }

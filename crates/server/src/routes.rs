@@ -26,11 +26,15 @@ pub fn router(engine: Engine, options: ServerOptions) -> Router {
     front::before(Router::new().fallback(choose).with_state(doors), &options)
 }
 
-/// Health alone, for a process that answers no callers.
+/// Health, and to those with a token how the background is doing: for a process that does no callers' work.
 pub fn health_router(engine: Engine, options: ServerOptions) -> Router {
     let app = App::new(engine, options.clone(), document(&options));
     let health = Router::new().route("/healthz", get(health::healthz)).route("/readyz", get(health::readyz));
-    front::before(front::route_errors(health.with_state(app)), &options)
+    let background = rest::background_routes()
+        .split_for_parts()
+        .0
+        .route_layer(from_fn_with_state(app.clone(), require_caller));
+    front::before(front::route_errors(health.merge(background).with_state(app)), &options)
 }
 
 /// What answers without a token (S40): everything that is not here needs one.

@@ -36,6 +36,7 @@ const CONNECTORS: &[(&str, &str)] = &[
     ("acmemachine.yaml", ACME_MACHINE),
     ("acmeopen.yaml", ACME_OPEN),
     ("acmeplain.yaml", ACME_PLAIN),
+    ("acmewide.yaml", ACME_WIDE),
 ];
 
 /// OAuth code flow, PKCE, userinfo, revocation, two tools.
@@ -134,6 +135,27 @@ auth:
     token: { url: "https://acme.example/token" }
     issuer: https://acme.example
     issuer_required: true
+api: { base_url: "https://acme.example/api" }
+"#;
+
+/// A code flow whose revocation ends every grant that the user gave the OAuth client.
+const ACME_WIDE: &str = r#"
+slug: acmewide
+display_name: Acme Wide
+description: A provider that revokes all or nothing.
+auth:
+  oauth:
+    scopes: { default: [read] }
+    authorize: { url: "https://acme.example/authorize" }
+    token: { url: "https://acme.example/token", reply: { subject: [sub] } }
+    revoke:
+      url: https://acme.example/revoke
+      reach: user_and_client
+      note: The app also leaves the user's list of apps.
+    userinfo:
+      url: https://acme.example/userinfo
+      subject: [sub]
+      label: [email]
 api: { base_url: "https://acme.example/api" }
 "#;
 
@@ -262,7 +284,7 @@ impl EngineFixture {
     /// A connection that would work, not created yet.
     #[must_use]
     pub fn new_connection(&self, name: &str, connector: &str) -> NewConnection {
-        let oauth = matches!(connector, "acme" | "acmeplain" | "acmemachine");
+        let oauth = matches!(connector, "acme" | "acmeplain" | "acmewide" | "acmemachine");
         NewConnection {
             name: Some(name.to_owned()),
             connector: connector.to_owned(),
@@ -273,7 +295,8 @@ impl EngineFixture {
         }
     }
 
-    /// A connection that works: `acme`, `acmeplain`, `acmekey`, `acmemachine` or `acmeopen`.
+    /// A connection that works: `acme`, `acmeplain`, `acmewide`, `acmekey`, `acmemachine` or
+    /// `acmeopen`.
     ///
     /// # Panics
     /// When the engine refuses.
@@ -325,12 +348,20 @@ impl EngineFixture {
     /// When any step fails.
     pub async fn authorize(&self, connection: &str, identifier: &str) -> AccountView {
         let link = self.link(connection, identifier).await;
+        let outcome = self.follow(&link).await;
+        assert!(matches!(outcome, CallbackOutcome::Connected(_)), "{outcome:?}");
+        self.account(connection, identifier).await
+    }
+
+    /// Goes through the code flow of a link in a fresh browser, whatever comes of it.
+    ///
+    /// # Panics
+    /// When the link does not lead to the provider.
+    pub async fn follow(&self, link: &Link) -> CallbackOutcome {
         let mut browser = Browser::default();
         let url = browser.go(&self.engine, &link.url).await.unwrap();
         let consent = self.provider.consent(&url);
-        let outcome = browser.come_back(&self.engine, &consent.redirect_uri, &consent.params).await;
-        assert!(matches!(outcome, CallbackOutcome::Connected(_)), "{outcome:?}");
-        self.account(connection, identifier).await
+        browser.come_back(&self.engine, &consent.redirect_uri, &consent.params).await
     }
 
     /// A link's token.

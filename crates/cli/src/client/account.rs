@@ -40,6 +40,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         account: Pick,
     },
+    /// Show the attempts to renew an account's credential, newest first
+    Refreshes {
+        #[command(flatten)]
+        account: Pick,
+        #[command(flatten)]
+        page: PageArgs,
+    },
     /// Revoke an account's grant at the provider and erase its credential here; the history stays
     Disconnect {
         #[command(flatten)]
@@ -234,7 +241,7 @@ impl Siblings {
 
 const COLUMNS: [&str; 7] =
     ["identifier", "account_name", "connection_name", "status", "label", "last_used_at", "id"];
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 21] = [
     "id",
     "status",
     "cause",
@@ -249,6 +256,10 @@ const FIELDS: [&str; 17] = [
     "user_id",
     "api_config",
     "token_expires_at",
+    "refresh_at",
+    "degraded.code",
+    "degraded.failures",
+    "degraded.retry_at",
     "last_used_at",
     "created_at",
     "updated_at",
@@ -256,6 +267,9 @@ const FIELDS: [&str; 17] = [
 
 const REVOCATIONS: [&str; 8] =
     ["identifier", "connection_name", "attempts", "last_code", "next_at", "give_up_at", "account_id", "id"];
+
+const REFRESHES: [&str; 8] =
+    ["number", "reason", "outcome", "code", "started_at", "ended_at", "generation", "instance"];
 
 fn one(account: &Value) -> String {
     details(account, &FIELDS)
@@ -321,6 +335,11 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
         Command::Refresh { account } => {
             let id = account.id(session).await?;
             show(session, &session.post(&["accounts", &id, "refresh"], &json!({})).await?, one)
+        }
+        Command::Refreshes { account, page } => {
+            let id = account.id(session).await?;
+            let answer = session.get(&["accounts", &id, "refreshes"], &page.query()).await?;
+            show(session, &answer, |answer| table(answer, &REFRESHES))
         }
         Command::Disconnect { account, dry_run: true, .. } => {
             let id = account.id(session).await?;

@@ -9,7 +9,6 @@ use valetkey_engine::{Engine, NewApiToken};
 use valetkey_vault::{MasterKey, SystemEntropy};
 
 use super::{
-    broken,
     folder::{Folder, secret_text},
 };
 use crate::{

@@ -106,7 +106,7 @@ async fn disk_full_while_the_provider_answers_keeps_the_tokens() {
     })
     .await;
     eventually("the tokens wait for the disk", Duration::from_secs(10), || async {
-        server.log().contains("wait for the database").then_some(())
+        server.log().contains("waits for the database").then_some(())
     })
     .await;
     std::fs::remove_file(&flag).unwrap();

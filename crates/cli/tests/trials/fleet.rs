@@ -15,7 +15,7 @@ use valetkey_testkit::postgres::Database;
 use crate::provider::Provider;
 
 const KEY: &str = "3q2+7wAUn5cB1V7y0Z3kWm8pQxJt6LsHv4RdNcEyFgI=";
-const SECRET: &str = "trial-secret-0123456789abcdef";
+const SECRET: &str = "0123456789abcdef-0123456789abcdef";
 /// The longest that anything may take that is not part of a trial.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -93,7 +93,7 @@ impl Replica {
         let log = self.log();
         let line = log.lines().find(|line| line.contains("valetkey is ready"))?;
         let line: Value = serde_json::from_str(line).ok()?;
-        Some(line["public_url"].as_str()?.trim_end_matches('/').to_owned())
+        Some(format!("http://{}", line["address"].as_str()?))
     }
 
     pub(crate) fn log(&self) -> String {
@@ -205,6 +205,8 @@ impl Fleet {
         };
         command
             .env("VALETKEY_DATABASE_URL", url)
+            // One address for all, as behind a balancer: what one replica signs, the others believe.
+            .env("VALETKEY_PUBLIC_URL", "http://localhost:7077")
             .env("VALETKEY_MASTER_KEY", KEY)
             .env("VALETKEY_CONNECTORS_DIR", "connectors")
             .env("VALETKEY_ALLOW_PRIVATE_UPSTREAMS", "true")
@@ -215,6 +217,9 @@ impl Fleet {
     }
 }
 
+/// The code of a call that found nobody to take it: it was not made.
+pub(crate) const NOT_CONNECTED: &str = "not connected";
+
 /// Why a call did not work.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -222,6 +227,8 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     /// The catalogue code, if there was an answer.
     pub(crate) code: String,
+    /// What was answered, for the message of a failed trial.
+    #[expect(dead_code, reason = "printed by Debug")]
     pub(crate) body: String,
 }
 
@@ -255,8 +262,10 @@ impl Caller {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let lost =
-            |error: reqwest::Error| Refusal { status: 0, code: String::new(), body: error.to_string() };
+        let lost = |error: reqwest::Error| {
+            let code = if error.is_connect() { NOT_CONNECTED } else { "" };
+            Refusal { status: 0, code: code.to_owned(), body: format!("{error:?}") }
+        };
         let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
         let text = answer.text().await.map_err(lost)?;

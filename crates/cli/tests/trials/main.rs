@@ -1,6 +1,7 @@
 //! Trials of the refresh ledger: real servers, real kills, a provider that forgives nothing. The provider's own journal
 //! is the judge. `VALETKEY_SOAK=1` runs the long versions.
 #![expect(clippy::unwrap_used, reason = "tests: a panic is the failure")]
+#![expect(clippy::print_stdout, reason = "seeds and figures of a trial are told")]
 
 mod crowd;
 mod disk;

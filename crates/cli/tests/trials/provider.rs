@@ -84,7 +84,6 @@ struct Grant {
     /// Counts the rotations; the live refresh token is `rt-{grant}-{rotation}`.
     rotation: u64,
     spent_at: Instant,
-    revocations: u32,
 }
 
 #[derive(Debug, Default)]
@@ -95,7 +94,6 @@ struct State {
     api_calls: u64,
     api_refused: u64,
     in_flight: usize,
-    most_in_flight: usize,
 }
 
 /// The provider. It lives as long as the runtime of its test.
@@ -160,13 +158,8 @@ impl Provider {
     pub(crate) fn grant(&self) -> (usize, String, String) {
         let mut state = self.state();
         let id = state.grants.len();
-        state.grants.push(Grant { alive: true, rotation: 0, spent_at: Instant::now(), revocations: 0 });
+        state.grants.push(Grant { alive: true, rotation: 0, spent_at: Instant::now() });
         (id, format!("at-{id}-0"), format!("rt-{id}-0"))
-    }
-
-    /// The user takes the access away.
-    pub(crate) fn revoke(&self, grant: usize) {
-        self.state().grants[grant].alive = false;
     }
 
     /// What arrived at the token endpoint so far.
@@ -191,21 +184,9 @@ impl Provider {
         (state.api_calls, state.api_refused)
     }
 
-    /// The most token requests that were being answered at the same time.
-    pub(crate) fn most_in_flight(&self) -> usize {
-        self.state().most_in_flight
-    }
-
     /// How many token requests are being answered now.
     pub(crate) fn in_flight(&self) -> usize {
         self.state().in_flight
-    }
-
-    /// How often a revocation named each grant.
-    pub(crate) fn revocations(&self) -> BTreeMap<usize, u32> {
-        let state = self.state();
-        let named = state.grants.iter().enumerate().filter(|(_, grant)| grant.revocations > 0);
-        named.map(|(id, grant)| (id, grant.revocations)).collect()
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
@@ -230,7 +211,6 @@ impl Provider {
         let (rules, index) = {
             let mut state = self.state();
             state.in_flight += 1;
-            state.most_in_flight = state.most_in_flight.max(state.in_flight);
             let grant = form.get("refresh_token").and_then(|t| parsed(t, "rt")).map_or(usize::MAX, |t| t.0);
             state.calls.push(TokenCall {
                 grant,
@@ -302,7 +282,6 @@ impl Provider {
             && let Some(grant) = self.state().grants.get_mut(id)
         {
             grant.alive = false;
-            grant.revocations += 1;
         }
         reply(200, &json!({}))
     }

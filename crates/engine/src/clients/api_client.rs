@@ -2,7 +2,7 @@
 
 use valetkey_domain::{
     ApiClient, ApiClientId, Caller, Change, EnvironmentId, Error, ErrorCode, ExposeSecret, Permission,
-    Permissions, SecretString,
+    Permissions, SecretString, StoreError,
 };
 
 use super::secret::{CLIENT_SECRET_PREFIX, mint, same_hash, sha256};
@@ -49,8 +49,11 @@ impl Engine {
             let id = EnvironmentId::new(&*self.0.clock, &*self.0.entropy);
             let insert =
                 Change::InsertEnvironment { id, name: DEFAULT_ENVIRONMENT.to_owned(), at: self.now() };
-            // Two servers may start at once: whoever is second finds the environment of the first.
-            self.commit(insert).await?;
+            match self.0.store.commit(insert.into()).await {
+                // Several servers may start at once: whoever is late finds the environment of the first.
+                Ok(()) | Err(StoreError::Conflict { .. }) => {}
+                Err(failure) => return Err(failure.into()),
+            }
         }
         Err(Error::internal("the default environment is missing right after it was inserted"))
     }
@@ -90,9 +93,18 @@ impl Engine {
                 created_at: self.now(),
                 disabled_at: None,
             };
-            self.commit(Change::InsertApiClient(client.clone())).await?;
-            tracing::info!(client_id = %client.id, "bootstrap API client created");
-            return Ok(client);
+            return match self.0.store.commit(Change::InsertApiClient(client.clone()).into()).await {
+                Ok(()) => {
+                    tracing::info!(client_id = %client.id, "bootstrap API client created");
+                    Ok(client)
+                }
+                // Several servers may start at once, with the same settings as a rule; if they differ, the last one counts.
+                Err(StoreError::Conflict { .. }) => {
+                    self.commit(Change::UpdateApiClient(client.clone())).await?;
+                    Ok(client)
+                }
+                Err(failure) => Err(failure.into()),
+            };
         };
         if client.disabled_at.is_some() {
             tracing::warn!(client_id = %client.id, "the bootstrap API client is disabled and stays so");

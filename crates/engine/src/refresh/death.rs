@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use valetkey_domain::{
-    Account, Change, Changes, Connection, Error, ErrorCode, StoreError,
+    Account, AccountStatus, Change, Changes, Connection, Error, ErrorCode, PageRequest, StoreError,
     account::{InvalidTransition, Transition},
-    refresh::{RefreshOutcome, RefreshReason},
+    refresh::{RefreshAttempt, RefreshOutcome, RefreshReason},
 };
 use valetkey_upstream::{connector::Death, oauth::TokenFailure};
 
@@ -16,7 +16,49 @@ use super::{
 };
 use crate::{Engine, execute::refusal};
 
+/// A provider that has said so often, within [`ASKED_WITHIN`], that a grant is over is not asked about it again.
+const ASKED_TWICE: usize = 2;
+/// How far back the attempts are looked through: others may lie between.
+const LOOKED_THROUGH: u32 = 20;
+const ASKED_WITHIN: time::Duration = time::Duration::hours(1);
+
+/// What somebody hears who asked for the renewal of a grant that is over: how it ended, where that was not the provider's
+/// refusal.
+pub(super) const fn answer_to_asking(cause: Option<ErrorCode>) -> ErrorCode {
+    match cause {
+        Some(code @ (ErrorCode::RefreshOutcomeLost | ErrorCode::ProviderIdentityChanged)) => code,
+        _ => ErrorCode::RefreshRefused,
+    }
+}
+
 impl Engine {
+    /// The answer to somebody who asks for the renewal of a grant that the provider called dead again and again: what
+    /// is known, without another request (I6).
+    pub(super) async fn refused_lately(
+        &self,
+        account: &Account,
+        generation: u64,
+    ) -> Result<Option<Error>, Error> {
+        if account.status() != AccountStatus::Expired {
+            return Ok(None);
+        }
+        let page = PageRequest { size: LOOKED_THROUGH, cursor: None };
+        let now = self.now();
+        let attempts = self.0.store.refreshes(&account.id, &page).await?.items;
+        let is_recent = |attempt: &RefreshAttempt| {
+            attempt.ended_at.is_some_and(|ended_at| (now - ended_at).abs() < ASKED_WITHIN)
+        };
+        let refused = attempts.iter().filter(|attempt| {
+            attempt.outcome == Some(RefreshOutcome::Dead)
+                && attempt.generation == generation
+                && is_recent(attempt)
+        });
+        if refused.count() < ASKED_TWICE {
+            return Ok(None);
+        }
+        Ok(Some(Error::new(answer_to_asking(account.cause)).account(&account.id)))
+    }
+
     /// The provider refuses the refresh token. Where an earlier answer was lost, that is why: the token was spent then.
     pub(super) async fn settle_refusal(&self, claim: Claim, failure: TokenFailure) -> Result<Ready, Error> {
         if claim.lost.is_some() && due::rotates(&claim.subject.connector) {

@@ -18,6 +18,7 @@ mod failure;
 mod flight;
 mod frozen;
 mod gate;
+mod journal;
 mod outcome;
 mod recovery;
 pub(crate) mod schedule;
@@ -87,7 +88,7 @@ impl Engine {
     ///
     /// # Errors
     /// `account_not_found`, `refresh_not_possible`, the error of the account's status, `refresh_refused`,
-    /// `refresh_outcome_lost`, `refresh_too_early`, `renewals_paused`, `grant_frozen`, `invalid_client`, `upstream_…`.
+    /// `refresh_outcome_lost`, `provider_identity_changed`, `refresh_too_early`, `renewals_paused`, `grant_frozen`, `invalid_client`, `upstream_…`.
     pub async fn refresh_account(&self, caller: &Caller, account: &AccountRef) -> Result<AccountView, Error> {
         caller.require(Permission::AccountsWrite)?;
         let deadline = self.deadline(None);
@@ -123,14 +124,16 @@ impl Engine {
         if !due::is_renewable(connector, tokens) {
             return Err(not_possible());
         }
+        if let Some(refused) = self.refused_lately(account, stored.generation).await? {
+            return Err(refused);
+        }
         let why = Why { actor: caller.actor(), ..Why::replace(RefreshReason::Asked, stored.generation) };
         match deadline.hold(self.renew(account, connection, &why)).await {
             Ok(ready) => Ok(ready.account),
             // Asked for a refresh, the answer is about the refresh; the account's status says the rest.
             Err(error) if matches!(error.code(), ErrorCode::AccountExpired | ErrorCode::AccountRevoked) => {
-                let lost = self.0.store.account(&account.id).await?.and_then(|account| account.cause)
-                    == Some(ErrorCode::RefreshOutcomeLost);
-                let code = if lost { ErrorCode::RefreshOutcomeLost } else { ErrorCode::RefreshRefused };
+                let cause = self.0.store.account(&account.id).await?.and_then(|account| account.cause);
+                let code = death::answer_to_asking(cause);
                 let evidence = error.details().provider.clone().unwrap_or_default();
                 Err(Error::new(code).account(&account.id).provider(evidence).because(error))
             }

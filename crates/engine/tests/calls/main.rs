@@ -11,6 +11,7 @@ mod provider;
 mod proxy;
 mod recovery;
 mod refresh;
+mod revocation;
 mod test_connection;
 mod tools;
 mod vault;

@@ -8,8 +8,13 @@ mod callback_errors;
 mod connections;
 mod flow;
 mod forms;
+mod history;
+mod identity;
+mod named;
 mod properties;
+mod scopes;
 mod security;
+mod siblings;
 mod verification;
 
 use std::collections::BTreeMap;

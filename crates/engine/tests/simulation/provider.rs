@@ -27,7 +27,7 @@ const PORT: u16 = 80;
 /// How long the provider forgives where it does.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 /// How long access tokens live.
-const LIVES: Duration = Duration::from_secs(90);
+const LIVES: Duration = Duration::from_secs(50);
 /// The deadline of a token call, as the connector of the simulation states it, with what storing may take: before this
 /// is over, an answer that was sent may still be stored by whoever asked.
 pub(crate) const AWAITED: Duration = Duration::from_secs(30 + 15);

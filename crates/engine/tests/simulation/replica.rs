@@ -175,7 +175,7 @@ pub(crate) async fn live(world: Arc<World>, number: usize) -> turmoil::Result {
     let _background = Background::start(&engine, BackgroundSettings::default());
     let mut random = StdRng::seed_from_u64(site.seed.wrapping_mul(31).wrapping_add(life));
     loop {
-        tokio::time::sleep(Duration::from_millis(random.random_range(50..1_500))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(200..4_000))).await;
         let accounts = world.accounts();
         if accounts.is_empty() {
             continue;

@@ -20,9 +20,9 @@ use crate::{
 pub(crate) const ACCOUNTS: usize = 4;
 const REPLICAS: usize = 3;
 /// How long faults strike.
-const STORM: Duration = Duration::from_secs(600);
+const STORM: Duration = Duration::from_secs(180);
 /// How long everything is left alone afterwards: longer than a lease, its recovery and every pause.
-const CALM: Duration = Duration::from_secs(900);
+const CALM: Duration = Duration::from_secs(240);
 pub(crate) const BEGINNING: Time = datetime!(2026-01-01 00:00 UTC);
 
 /// What a simulation did.
@@ -124,7 +124,7 @@ pub(crate) fn run(seed: u64) -> Outcome {
     let mut random = StdRng::seed_from_u64(seed);
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
-        .tick_duration(Duration::from_millis(5))
+        .tick_duration(Duration::from_millis(20))
         .min_message_latency(Duration::from_millis(1))
         .max_message_latency(Duration::from_millis(40))
         .tcp_capacity(1024)

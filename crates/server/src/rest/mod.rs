@@ -1,6 +1,7 @@
 //! The native REST API under `/v1/connect`. One endpoint is one file, named after its noun and verb.
 
 mod accounts;
+mod background;
 mod clients;
 mod common;
 mod connections;
@@ -15,6 +16,7 @@ mod store;
 mod tokens;
 mod tools;
 
+pub(crate) use background::routes as background_routes;
 pub(crate) use openapi::Errors;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -34,4 +36,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(keys::routes())
         .merge(store::routes())
+        .merge(background::routes())
 }

@@ -313,7 +313,7 @@ async fn tools_and_connectors_listed_and_found() {
     let found = app.ok(Method::POST, "/v1/connect/tools/search", &json!({"query": "write a note"})).await;
     assert_eq!(found["items"][0]["tool"]["name"], "acme_create_note");
     let connectors = app.ok(Method::GET, "/v1/connect/connectors", &Value::Null).await;
-    assert_eq!(connectors["items"].as_array().unwrap().len(), 5);
+    assert_eq!(connectors["items"].as_array().unwrap().len(), 6);
     let connector = app.ok(Method::GET, "/v1/connect/connectors/ACMEKEY", &Value::Null).await;
     assert_eq!(connector["fields"][0]["name"], "api_key");
     assert_eq!(app.get("/v1/connect/connectors/nothing").await.code(), "connector_not_found");

@@ -129,7 +129,7 @@ fn body_of(operation: &str) -> Value {
     match operation {
         "updateConnection" => json!({"enabled": true}),
         "updateAccount" => json!({"user_id": "u"}),
-        "createAccountAuthorizationLink" => json!({}),
+        "createAccountAuthorizationLink" | "disconnectAccount" => json!({}),
         other => panic!("say what {other} accepts"),
     }
 }

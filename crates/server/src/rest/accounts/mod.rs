@@ -9,6 +9,7 @@ mod get;
 mod list;
 mod preview;
 mod refresh;
+mod refreshes;
 mod scopes;
 mod update;
 mod verify;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use valetkey_domain::refresh::Degraded;
 use valetkey_engine::AccountView;
 
 use crate::{
@@ -31,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(verify::verify))
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(refresh::refresh))
+        .routes(routes!(refreshes::refreshes))
         .routes(routes!(disconnect::disconnect))
         .routes(routes!(preview::preview))
         .routes(routes!(scopes::scopes))
@@ -83,6 +86,11 @@ pub(crate) struct AccountBody {
     /// When the access token stops working; `null` if unknown or never.
     #[serde(with = "time::serde::rfc3339::option")]
     token_expires_at: Option<OffsetDateTime>,
+    /// When the credential is renewed next without anybody asking; `null` if it is not.
+    #[serde(with = "time::serde::rfc3339::option")]
+    refresh_at: Option<OffsetDateTime>,
+    /// Set while renewals fail in passing. The account goes on working as long as its access token lives.
+    degraded: Option<DegradedBody>,
     /// When it was last used for a call, to the minute.
     #[serde(with = "time::serde::rfc3339::option")]
     last_used_at: Option<OffsetDateTime>,
@@ -90,6 +98,37 @@ pub(crate) struct AccountBody {
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+/// Renewals fail in passing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Degraded)]
+struct DegradedBody {
+    /// What the last one failed with, as a code from the catalogue.
+    #[schema(example = "upstream_timeout")]
+    code: &'static str,
+    /// Since when they fail.
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+    /// How many failed in a row.
+    failures: u32,
+    /// The provider is not asked again before.
+    #[serde(with = "time::serde::rfc3339")]
+    retry_at: OffsetDateTime,
+    /// Whether the provider named that time, so that nobody may ask earlier.
+    asked_for: bool,
+}
+
+impl From<Degraded> for DegradedBody {
+    fn from(degraded: Degraded) -> Self {
+        Self {
+            code: degraded.code.as_str(),
+            since: degraded.since,
+            failures: degraded.failures,
+            retry_at: degraded.retry_at,
+            asked_for: degraded.asked_for,
+        }
+    }
 }
 
 page_body! {
@@ -117,6 +156,8 @@ impl From<AccountView> for AccountBody {
             label: account.label,
             api_config: account.api_config,
             token_expires_at: account.token_expires_at,
+            refresh_at: account.refresh_at,
+            degraded: account.degraded.map(Into::into),
             last_used_at: account.last_used_at,
             created_at: account.created_at,
             updated_at: account.updated_at,

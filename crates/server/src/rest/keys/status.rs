@@ -13,7 +13,7 @@ use crate::{
 ///
 /// Counts everything that is sealed. Needs `server:manage`.
 #[utoipa::path(
-    get, path = "/v1/connect/keys", operation_id = "getKeys", tag = "server",
+    get, path = "/v1/connect/keys", operation_id = "getKeyring", tag = "server",
     responses((status = OK, description = "The keyring", body = KeysBody), Errors)
 )]
 pub(crate) async fn status(State(app): State<App>, Authenticated(caller): Authenticated) -> Reply<KeysBody> {
