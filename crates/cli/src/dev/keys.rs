@@ -8,9 +8,7 @@ use valetkey_domain::{
 use valetkey_engine::{Engine, NewApiToken};
 use valetkey_vault::{MasterKey, SystemEntropy};
 
-use super::{
-    folder::{Folder, secret_text},
-};
+use super::folder::{Folder, secret_text};
 use crate::{
     failure::Failure,
     master_key::{InFile, MasterKeySource},

@@ -140,7 +140,9 @@ impl Engine {
         let now = self.now();
         let age = now - attempt.started_at;
         let surely_alive = !age.is_negative() && age < SURELY_ALIVE;
-        attempt.lease_until <= now || (round == 0 && !surely_alive) || (round > 0 && round.is_multiple_of(TRY_EVERY))
+        attempt.lease_until <= now
+            || (round == 0 && !surely_alive)
+            || (round > 0 && round.is_multiple_of(TRY_EVERY))
     }
 
     /// The end of an attempt for which nothing was sent.
