@@ -90,6 +90,17 @@ def credentials(api_token: Optional[str], client_id: Optional[str], client_secre
     )
 
 
+def proxy(address: Optional[str]) -> Optional[httpx.Proxy]:
+    """The proxy to go through."""
+    if address is None:
+        return None
+    try:
+        return httpx.Proxy(address)
+    except (ValueError, httpx.InvalidURL):
+        # The address may hold a password.
+        raise misconfigured("proxy is not the address of a proxy.", "Give it as http://HOST:PORT.") from None
+
+
 def tls(ca_file: Union[str, Path, None]) -> ssl.SSLContext:
     """What to trust: the usual authorities, and those of `ca_file` or VALETKEY_CA_FILE besides."""
     context = httpx.create_ssl_context()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
+from ._answer import Answer
 from ._request import Request
 
 log = logging.getLogger("valetkey")
@@ -34,15 +35,15 @@ def sending(request: Request, attempt: int) -> None:
         log.debug("→ %s%s%s", request.name, again, asked)
 
 
-def received(request: Request, status: int, seconds: float, request_id: Optional[str], body: Any) -> None:
+def received(request: Request, answer: Answer, seconds: float) -> None:
     """An answer has come."""
     if not log.isEnabledFor(logging.DEBUG):
         return
     told = ""
     if not request.proxied and request.authenticated:
-        error = body.get("error") if isinstance(body, Mapping) else None
-        told = _pick(error, _REFUSED) if isinstance(error, Mapping) else _pick(body, _ANSWERED)
-    log.debug("← %s %d in %.0f ms%s%s", request.name, status, seconds * 1000, f" {request_id}" if request_id else "", told)
+        told = _pick(answer.said, _REFUSED) if answer.said else _pick(answer.body, _ANSWERED)
+    about = f" {answer.request_id}" if answer.request_id else ""
+    log.debug("← %s %d in %.0f ms%s%s", request.name, answer.status, seconds * 1000, about, told)
 
 
 def failed(request: Request, seconds: float, code: str) -> None:

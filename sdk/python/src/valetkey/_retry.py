@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Optional
 
+from ._config import Options
 from ._request import Request
 from .errors import ConnectionError, ValetkeyError
 
@@ -29,6 +30,14 @@ def jitter(attempt: int, random: float) -> float:
     """How long to wait before repeat `attempt` (0, 1 …), in seconds: full jitter over an exponential bound."""
     bound: float = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
     return random * bound
+
+
+def wait(attempt: int, random: float, error: ValetkeyError, options: Options) -> Optional[float]:
+    """How long to wait before repeat `attempt`, in seconds; `None` if there is none any more."""
+    said = (error.retry_after_ms or 0) / 1000
+    if attempt >= options.max_retries or said > options.max_retry_after:
+        return None
+    return said + jitter(attempt, random)
 
 
 def may_repeat(request: Request, error: ValetkeyError, said: Mapping[str, Any], *, sent: bool) -> bool:

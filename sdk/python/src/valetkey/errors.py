@@ -385,7 +385,7 @@ def without_shape(status: int, *, request_id: Optional[str], retry_after_ms: Opt
     )
 
 
-def unreadable(status: int, what: str, request_id: Optional[str] = None) -> ServerError:
+def unreadable(status: Optional[int], what: str, request_id: Optional[str] = None) -> ServerError:
     """The error for a success whose body cannot be read."""
     return ServerError(
         f"The answer to {what} could not be read.",

@@ -11,6 +11,34 @@ from typing import Any, Optional
 
 from ._decode import Model
 
+__all__ = [
+    "AuthorizationLink",
+    "ConnectedAccount",
+    "Connection",
+    "ConnectionCheck",
+    "ConnectionFault",
+    "ConnectionReadiness",
+    "ConnectionTest",
+    "Connector",
+    "ConnectorField",
+    "Diagnosis",
+    "DiagnosisStep",
+    "Event",
+    "Evidence",
+    "Execution",
+    "ExecutionFailure",
+    "FieldViolation",
+    "Finding",
+    "FoundTool",
+    "ProviderEvidence",
+    "Remedy",
+    "StartedExecution",
+    "Tool",
+    "ToolResult",
+    "UncheckedItem",
+    "VerifiedUser",
+]
+
 
 @dataclass(frozen=True)
 class ConnectedAccount(Model):
