@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, Optional, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 M = TypeVar("M", bound="Model")
@@ -46,8 +46,8 @@ class Model:
         return cls(raw=data, **values)
 
 
-@lru_cache(maxsize=None)
-def _hints(cls: type[Model]) -> dict[str, Any]:
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 

@@ -35,7 +35,7 @@ def connection_error(error: httpx.TransportError, where: str) -> ConnectionError
     causes = list(_chain(error))
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls is not None and not was_sent(error):
-        reason = getattr(tls, "verify_message", "") or tls.reason or "the handshake failed"
+        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", None) or "the handshake failed"
         return ConnectionError(
             f"No trusted TLS connection to {where}.",
             code="connection_tls_failed",

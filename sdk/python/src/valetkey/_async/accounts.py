@@ -99,9 +99,9 @@ class AsyncAccounts(AsyncResource):
         connection_name: Optional[str] = None,
         *,
         connected_account_id: Optional[str] = None,
-        organization_id: Union[str, None, Unset] = UNSET,
-        user_id: Union[str, None, Unset] = UNSET,
-        api_config: Union[Mapping[str, Any], None, Unset] = UNSET,
+        organization_id: Union[str, Unset, None] = UNSET,
+        user_id: Union[str, Unset, None] = UNSET,
+        api_config: Union[Mapping[str, Any], Unset, None] = UNSET,
         credential: Optional[Mapping[str, Any]] = None,
         skip_probe: Optional[bool] = None,
     ) -> ConnectedAccount:

@@ -73,12 +73,12 @@ class Connections(Resource):
         connection: str,
         *,
         name: Optional[str] = None,
-        client_id: Union[str, None, Unset] = UNSET,
-        client_secret: Union[str, None, Unset] = UNSET,
-        scopes: Union[Sequence[str], None, Unset] = UNSET,
+        client_id: Union[str, Unset, None] = UNSET,
+        client_secret: Union[str, Unset, None] = UNSET,
+        scopes: Union[Sequence[str], Unset, None] = UNSET,
         use_shared_credentials: Optional[bool] = None,
-        overrides: Union[Mapping[str, str], None, Unset] = UNSET,
-        variables: Union[Mapping[str, str], None, Unset] = UNSET,
+        overrides: Union[Mapping[str, str], Unset, None] = UNSET,
+        variables: Union[Mapping[str, str], Unset, None] = UNSET,
         enabled: Optional[bool] = None,
     ) -> Connection:
         """Changes a connection. What is not given stays as it is; `None` removes it.

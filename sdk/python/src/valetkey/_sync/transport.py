@@ -73,7 +73,8 @@ class Call:
                     )
                 else:
                     error, said = (answer.error(), answer.said) if request.authenticated else (answer.token_error(), answer.said)
-                    if token is not None and not renewed and self._renews(answer, error, token):
+                    if token is not None and self._refused(answer, error, token) and not renewed:
+                        # Nothing was done, so that any request may go out once more, at once.
                         renewed = True
                         continue
                     answer = None
@@ -87,7 +88,8 @@ class Call:
             self._transport.system.sleep(wait)
             attempt += 1
 
-    def _renews(self, answer: Answer, error: ValetkeyError, token: str) -> bool:
+    def _refused(self, answer: Answer, error: ValetkeyError, token: str) -> bool:
+        """Whether the server refused an access token that another can be got for. It is forgotten then."""
         if answer.status != 401 or error.code.startswith("upstream_") or not self._transport.tokens.renewable:
             return False
         self._transport.tokens.drop(token)
