@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sys
 from typing import Any, Union
 
 import anyio
@@ -211,8 +212,6 @@ def test_google_adk_tools_declare_and_run(client: ValetkeyClient, async_client: 
 
 
 def test_adapters_say_what_to_install(client: ValetkeyClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "langchain_core", None)
     monkeypatch.setitem(sys.modules, "langchain_core.tools", None)
     monkeypatch.setitem(sys.modules, "google.adk", None)
