@@ -156,7 +156,7 @@ def differences(expected: Any, actual: Any, where: str, *, exact: bool = False, 
     if isinstance(expected, Mapping):
         if not isinstance(actual, (Mapping, ProxyResponse)) and not dataclasses.is_dataclass(actual) and not isinstance(actual, Exception):
             return [f"{where}: expected an object, got {actual!r}"]
-        if exact and set(expected) != set(actual):
+        if exact and isinstance(actual, Mapping) and set(expected) != set(actual):
             return [f"{where}: expected {dict(expected)!r}, got {actual!r}"]
         return [
             line

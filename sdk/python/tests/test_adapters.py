@@ -45,7 +45,7 @@ class Calls:
         body = json.loads(request.content)
         self.inputs.append(body)
         wanted = body["tool_input"].get("query")
-        errors = {
+        errors: dict[Any, tuple[int, dict[str, Any]]] = {
             "revoked": (409, {"code": "account_revoked", "remedies": [{"action": "reauthorize", "text": "t", "url": "https://x.test/l"}]}),
             "forbidden": (403, {"code": "upstream_forbidden"}),
             "unauthorized": (502, {"code": "upstream_unauthorized"}),

@@ -16,7 +16,15 @@ import anyio
 import httpx
 import pytest
 
-from valetkey import AsyncValetkeyClient, ConfigurationError, ConnectionError, InvalidRequestError, ServerError, TimeoutError, ValetkeyClient
+from valetkey import (
+    AsyncValetkeyClient,
+    ConfigurationError,
+    ConnectionError,
+    InvalidRequestError,
+    ServerError,
+    TimeoutError,
+    ValetkeyClient,
+)
 
 TOOL = {"name": "t", "connector": "c", "provider": "C", "definition": {}}
 

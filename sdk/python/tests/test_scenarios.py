@@ -235,9 +235,9 @@ def test_wrong_credentials_are_refused(server: LiveServer) -> None:
     with ValetkeyClient(**wrong) as client, pytest.raises(UnauthorizedError) as refused:
         client.actions.get_tool("sandbox_get_profile")
     assert refused.value.code == "invalid_client_credentials"
-    with ValetkeyClient(server.env["VALETKEY_URL"], api_token="vk_wrong", ca_file=server.env["VALETKEY_CA_FILE"]) as client:
-        with pytest.raises(UnauthorizedError):
-            client.actions.get_tool("sandbox_get_profile")
+    other = ValetkeyClient(server.env["VALETKEY_URL"], api_token="vk_wrong", ca_file=server.env["VALETKEY_CA_FILE"])
+    with other as client, pytest.raises(UnauthorizedError):
+        client.actions.get_tool("sandbox_get_profile")
 
 
 def test_environment_is_enough(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ class Model:
     @classmethod
     def from_wire(cls: type[M], data: Mapping[str, Any]) -> M:
         """Reads a JSON object of the server."""
-        hints = _hints(cls)
+        hints = _hints(cast("Any", cls))
         values = {f.name: _convert(hints[f.name], data.get(f.name)) for f in fields(cls) if f.name != "raw"}
         return cls(raw=data, **values)
 
