@@ -30,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path == "/authorize":
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            back = urlencode({"code": "code", "state": query["state"], "iss": "https://accounts.google.com", "scope": SCOPES})
+            back = urlencode({"code": "code", "state": query["state"], "scope": SCOPES})
             self._answer(302, {}, location=f"{query['redirect_uri']}?{back}")
         elif parts.path == "/userinfo":
             self._answer(200, {"sub": "1", "email": "ada@gmail.example"})
@@ -46,9 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.tokens += 1
             token = f"ya29.{self.server.tokens}"
             self.server.valid = {f"Bearer {token}"}
-            self._answer(
-                200, {"access_token": token, "refresh_token": "1//r", "expires_in": 3600, "token_type": "Bearer", "scope": self.server.scopes}
-            )
+            grant = {"access_token": token, "refresh_token": "1//r", "expires_in": 3600, "token_type": "Bearer"}
+            self._answer(200, {**grant, "scope": self.server.scopes})
         elif self.path == "/revoke":
             self._answer(200, {})
         else:

@@ -81,6 +81,7 @@ def test_quick_diagnostics_of_an_account(server: LiveServer, actions: Any) -> No
 
 
 def test_failing_tool_call_gives_clues(actions: Any) -> None:
+    actions.get_or_create_connected_account(connection_name="gmail", identifier="user_123")
     try:
         actions.execute_tool(identifier="user_123", tool_name="gmail_get_profile", tool_input={})
     except Exception as e:

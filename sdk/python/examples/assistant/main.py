@@ -36,9 +36,7 @@ def break_it(actions: Actions, ca_file: str, user: str) -> None:
     """Makes the simulator take access away, as if the user had done so at the provider."""
     provider = urlsplit(actions.get_connection(CONNECTION).overrides["api_base_url"])
     trust = ssl.create_default_context(cafile=ca_file)
-    answer = httpx.post(
-        f"{provider.scheme}://{provider.netloc}/_sim/revoke-grants", json={"user": user}, verify=trust, trust_env=False
-    )
+    answer = httpx.post(f"{provider.scheme}://{provider.netloc}/_sim/revoke-grants", json={"user": user}, verify=trust, trust_env=False)
     answer.raise_for_status()
 
 

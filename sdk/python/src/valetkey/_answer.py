@@ -88,9 +88,7 @@ class Answer:
                 http_status=self.status,
             )
         code = f"token_{oauth}"
-        return class_of(code, self.status)(
-            message, code=code, request_id=self.request_id, retry_after_ms=told, http_status=self.status
-        )
+        return class_of(code, self.status)(message, code=code, request_id=self.request_id, retry_after_ms=told, http_status=self.status)
 
 
 @dataclass(frozen=True)

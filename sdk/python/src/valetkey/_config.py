@@ -68,9 +68,7 @@ def base_url(env_url: Optional[str]) -> str:
 def credentials(api_token: Optional[str], client_id: Optional[str], client_secret: Optional[str]) -> Credentials:
     """The caller's credentials. Arguments go before the environment, there the API token before client credentials."""
     if api_token and (client_id or client_secret):
-        raise misconfigured(
-            "Two kinds of credentials were given: api_token, and client_id with client_secret.", "Give one of them."
-        )
+        raise misconfigured("Two kinds of credentials were given: api_token, and client_id with client_secret.", "Give one of them.")
     if not (api_token or client_id or client_secret):
         api_token = os.environ.get("VALETKEY_API_TOKEN")
     if api_token:
@@ -81,9 +79,7 @@ def credentials(api_token: Optional[str], client_id: Optional[str], client_secre
         return Credentials(client_id=client_id, client_secret=client_secret)
     if client_id or client_secret:
         missing = "client_secret" if client_id else "client_id"
-        raise misconfigured(
-            f"Half of the client credentials is missing: {missing}.", f"Give {missing}, or set VALETKEY_{missing.upper()}."
-        )
+        raise misconfigured(f"Half of the client credentials is missing: {missing}.", f"Give {missing}, or set VALETKEY_{missing.upper()}.")
     raise misconfigured(
         "The client has no credentials.",
         "Give client_id and client_secret (or set VALETKEY_CLIENT_ID and VALETKEY_CLIENT_SECRET), or api_token (VALETKEY_API_TOKEN).",

@@ -327,9 +327,7 @@ def remedy(action: str, text: str) -> Remedy:
     return Remedy.from_wire({"action": action, "text": text})
 
 
-def from_body(
-    body: Mapping[str, Any], status: int, *, request_id: Optional[str], retry_after_ms: Optional[int]
-) -> Optional[ValetkeyError]:
+def from_body(body: Mapping[str, Any], status: int, *, request_id: Optional[str], retry_after_ms: Optional[int]) -> Optional[ValetkeyError]:
     """The error in an answer of the server; `None` if the answer does not have the error shape."""
     error = body.get("error")
     if not isinstance(error, Mapping) or not isinstance(error.get("code"), str) or not error["code"]:
@@ -370,9 +368,7 @@ def without_shape(status: int, *, request_id: Optional[str], retry_after_ms: Opt
         remedies = [remedy("fix_request", "Set env_url to the server's own address; check what is in front of it.")]
     else:
         message = f"The server answered with HTTP {status} and no Valetkey error."
-        remedies = [
-            remedy("check_network", "Check env_url, and what stands between here and the server: proxy, balancer, gateway.")
-        ]
+        remedies = [remedy("check_network", "Check env_url, and what stands between here and the server: proxy, balancer, gateway.")]
     code = f"http_{status}"
     return class_of(code, status)(
         message,

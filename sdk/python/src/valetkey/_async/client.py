@@ -108,9 +108,7 @@ class AsyncValetkeyClient:
     async def __aenter__(self) -> AsyncValetkeyClient:
         return self
 
-    async def __aexit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
+    async def __aexit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

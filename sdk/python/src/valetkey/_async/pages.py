@@ -30,9 +30,7 @@ class AsyncPager(Generic[T]):
     Going through it raises `ValetkeyError` where a page cannot be had.
     """
 
-    def __init__(
-        self, transport: AsyncTransport, model: type[T], first: Callable[[AsyncCall], Awaitable[Request]]
-    ) -> None:
+    def __init__(self, transport: AsyncTransport, model: type[T], first: Callable[[AsyncCall], Awaitable[Request]]) -> None:
         self._transport = transport
         self._model = model
         self._first = first

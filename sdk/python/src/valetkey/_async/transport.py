@@ -68,9 +68,7 @@ class AsyncCall:
                     return answer
                 if request.proxied and answer.execution_id:
                     # The provider's own: its body is not the server's to explain.
-                    error = without_shape(
-                        answer.status, request_id=answer.request_id, retry_after_ms=_retry.told(answer.headers, {})
-                    )
+                    error = without_shape(answer.status, request_id=answer.request_id, retry_after_ms=_retry.told(answer.headers, {}))
                 else:
                     error, said = (answer.error(), answer.said) if request.authenticated else (answer.token_error(), answer.said)
                     if token is not None and self._refused(answer, error, token) and not renewed:

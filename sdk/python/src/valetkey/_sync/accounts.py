@@ -237,9 +237,7 @@ class Accounts(Resource):
         """
         who = Who(connected_account_id, identifier, connection_name).checked()
         call = self._transport.begin()
-        fields = given(
-            scopes=None if scopes is None else list(scopes), state=state, user_verify_url=user_verify_url
-        )
+        fields = given(scopes=None if scopes is None else list(scopes), state=state, user_verify_url=user_verify_url)
         if who.connected_account_id is not None:
             path = self._path(call, who) + "/authorization-link"
         else:

@@ -108,9 +108,7 @@ class ValetkeyClient:
     def __enter__(self) -> ValetkeyClient:
         return self
 
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
+    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -30,9 +30,7 @@ class Pager(Generic[T]):
     Going through it raises `ValetkeyError` where a page cannot be had.
     """
 
-    def __init__(
-        self, transport: Transport, model: type[T], first: Callable[[Call], Request]
-    ) -> None:
+    def __init__(self, transport: Transport, model: type[T], first: Callable[[Call], Request]) -> None:
         self._transport = transport
         self._model = model
         self._first = first

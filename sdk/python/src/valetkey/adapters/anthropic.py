@@ -1,11 +1,11 @@
 """Tools for Anthropic's API. Nothing of the `anthropic` package is needed here.
 
-    tools = list(actions.list_tools(connection_name="gmail"))
-    message = anthropic.messages.create(model=…, messages=messages, tools=message_tools(tools), max_tokens=1024)
-    messages += [
-        {"role": "assistant", "content": message.content},
-        {"role": "user", "content": run_tool_uses(actions, message, identifier="user_123")},
-    ]
+tools = list(actions.list_tools(connection_name="gmail"))
+message = anthropic.messages.create(model=…, messages=messages, tools=message_tools(tools), max_tokens=1024)
+messages += [
+    {"role": "assistant", "content": message.content},
+    {"role": "user", "content": run_tool_uses(actions, message, identifier="user_123")},
+]
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from ._shared import AnyTool, described, part, text_of, told
 
 def message_tools(tools: Iterable[AnyTool]) -> list[dict[str, Any]]:
     """The `tools` of a message."""
-    return [
-        {"name": name, "description": description, "input_schema": schema} for name, description, schema in described(tools)
-    ]
+    return [{"name": name, "description": description, "input_schema": schema} for name, description, schema in described(tools)]
 
 
 def run_tool_uses(actions: Actions, message: Any, *, identifier: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Tools for Google's Agent Development Kit. Needs `google-adk`: `pip install valetkey[google-adk]`.
 
-    tools = agent_tools(actions, actions.list_tools(connection_name="gmail"), identifier="user_123")
-    agent = Agent(name="assistant", model=…, tools=tools)
+tools = agent_tools(actions, actions.list_tools(connection_name="gmail"), identifier="user_123")
+agent = Agent(name="assistant", model=…, tools=tools)
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ async def _execute(actions: Union[Actions, AsyncActions], name: str, args: dict[
     return (await anyio.to_thread.run_sync(lambda: blocking.execute_tool(name, args, identifier))).data
 
 
-def _tool(
-    actions: Union[Actions, AsyncActions], name: str, description: str, schema: dict[str, Any], identifier: Identifier
-) -> BaseTool:
+def _tool(actions: Union[Actions, AsyncActions], name: str, description: str, schema: dict[str, Any], identifier: Identifier) -> BaseTool:
     # Here, so that the package works without it.
     from google.adk.tools.base_tool import BaseTool
     from google.genai import types

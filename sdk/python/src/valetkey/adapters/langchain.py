@@ -1,7 +1,7 @@
 """Tools for LangChain and LangGraph. Needs `langchain-core`: `pip install valetkey[langchain]`.
 
-    tools = agent_tools(actions, actions.list_tools(connection_name="gmail"), identifier="user_123")
-    agent = create_agent(model, tools)
+tools = agent_tools(actions, actions.list_tools(connection_name="gmail"), identifier="user_123")
+agent = create_agent(model, tools)
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def _tool(actions: Union[Actions, AsyncActions], name: str, description: str, sc
             except ValetkeyError as error:
                 raise failed(error) from error
 
-        return StructuredTool(
-            name=name, description=description, args_schema=schema, coroutine=arun, func=None, handle_tool_error=True
-        )
+        return StructuredTool(name=name, description=description, args_schema=schema, coroutine=arun, func=None, handle_tool_error=True)
 
     def run(**tool_input: Any) -> str:
         try:

@@ -57,8 +57,7 @@ async def arun_chat_calls(actions: AsyncActions, message: Any, *, identifier: st
 def run_response_calls(actions: Actions, response: Any, *, identifier: str) -> list[dict[str, Any]]:
     """Executes the tool calls of a response; gives the input items to answer with. Arguments as for `run_chat_calls`."""
     return [
-        _response_answer(call, _run(actions, part(call, "name"), part(call, "arguments"), identifier))
-        for call in _response_calls(response)
+        _response_answer(call, _run(actions, part(call, "name"), part(call, "arguments"), identifier)) for call in _response_calls(response)
     ]
 
 
