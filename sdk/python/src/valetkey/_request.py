@@ -137,10 +137,12 @@ class Who:
     connected_account_id: Optional[str] = None
     identifier: Optional[str] = None
     connection_name: Optional[str] = None
+    account_name: Optional[str] = None
+    """Which of several accounts that the user has on the connection."""
 
     def checked(self, also: str = "") -> Who:
         """This, once it is certain that it names one account in one way."""
-        if self.connected_account_id and (self.identifier or self.connection_name):
+        if self.connected_account_id and (self.identifier or self.connection_name or self.account_name):
             raise invalid_argument("The account is named twice: by connected_account_id, and by identifier or connection_name.")
         if not self.connected_account_id and not (self.identifier and self.connection_name):
             if not self.identifier and not self.connection_name:
@@ -152,7 +154,8 @@ class Who:
     @property
     def key(self) -> dict[str, str]:
         """The natural key as fields."""
-        return {"identifier": self.identifier or "", "connection_name": self.connection_name or ""}
+        key = {"identifier": self.identifier or "", "connection_name": self.connection_name or ""}
+        return {**key, "account_name": self.account_name} if self.account_name else key
 
     @property
     def fits_headers(self) -> bool:

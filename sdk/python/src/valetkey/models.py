@@ -21,8 +21,10 @@ __all__ = [
     "ConnectionTest",
     "Connector",
     "ConnectorField",
+    "Degraded",
     "Diagnosis",
     "DiagnosisStep",
+    "DisconnectedAccount",
     "Event",
     "Evidence",
     "Execution",
@@ -32,12 +34,29 @@ __all__ = [
     "FoundTool",
     "ProviderEvidence",
     "Remedy",
+    "Revocation",
     "StartedExecution",
     "Tool",
     "ToolResult",
     "UncheckedItem",
     "VerifiedUser",
 ]
+
+
+@dataclass(frozen=True)
+class Degraded(Model):
+    """Renewals fail in passing."""
+
+    code: str
+    """What the last one failed with, as a code of the catalogue."""
+    since: Optional[datetime]
+    """Since when they fail."""
+    failures: int
+    """How many failed in a row."""
+    retry_at: Optional[datetime]
+    """The provider is not asked again before."""
+    asked_for: bool
+    """Whether the provider named that time."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,38 @@ class ConnectedAccount(Model):
     """Your own id of the user's organization."""
     user_id: Optional[str]
     """Your own further user id."""
+    account_name: Optional[str]
+    """What tells it apart from other accounts of the user on the connection; `None` for the unnamed one."""
+    refresh_at: Optional[datetime]
+    """When its credential is renewed next without anybody asking."""
+    degraded: Optional[Degraded]
+    """Set while renewals fail in passing; the account works as long as its access token lives."""
+
+
+@dataclass(frozen=True)
+class Revocation(Model):
+    """What became of a grant at the provider."""
+
+    outcome: str
+    """`revoked_and_verified`, `revoked`, `not_offered`, `kept_for_siblings`, `failed_will_retry` or `given_up`."""
+    tokens: list[str]
+    """The kinds of tokens that the provider took back."""
+    siblings: list[str]
+    """The accounts for whose sake the grant was kept."""
+    code: Optional[str]
+    """What a try failed with, as a code of the catalogue."""
+    detail: Optional[str]
+    """The case in words, if there is more to say."""
+    retry_at: Optional[datetime]
+    """When it is tried again."""
+
+
+@dataclass(frozen=True)
+class DisconnectedAccount(ConnectedAccount):
+    """An account that was disconnected."""
+
+    revocation: Optional[Revocation]
+    """What became of the grant at the provider; `None` if there was none."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +268,8 @@ class ConnectionReadiness(Model):
     """`READY`, `NEEDS_CONNECTION` or `NEEDS_REAUTH`."""
     connected_account_id: Optional[str]
     """The user's account on it, if there is one."""
+    account_name: Optional[str]
+    """What tells that account apart from others of the user on the connection."""
 
 
 @dataclass(frozen=True)
@@ -272,6 +325,8 @@ class Connection(Model):
     """Register exactly this at the provider."""
     created_at: Optional[datetime]
     updated_at: Optional[datetime]
+    identity_policy: str
+    """What happens when a user authorizes again with another account at the provider: `flag` or `refuse`."""
     fault: Optional[ConnectionFault]
     """Set while the provider refuses the connection's own configuration."""
 

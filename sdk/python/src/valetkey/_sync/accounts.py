@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional, Union
 
 from .._request import UNSET, Request, Unset, Who, changed, get, given, send
 from ..errors import ConflictError
-from ..models import AuthorizationLink, ConnectedAccount, Event, VerifiedUser
+from ..models import AuthorizationLink, ConnectedAccount, DisconnectedAccount, Event, VerifiedUser
 from .base import Resource
 from .pages import Pager
 from .transport import Call
@@ -21,6 +22,7 @@ class Accounts(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
     ) -> ConnectedAccount:
         """The account of a user on a connection.
@@ -29,11 +31,14 @@ class Accounts(Resource):
             identifier: your own id of the end user, together with
             connection_name: the name of the connection; or instead
             connected_account_id: `ca_…`
+            account_name: which of several accounts that the user has on the connection. Left out: the one without a
+                name, else the only one.
 
         Raises:
             NotFoundError: there is none (`account_not_found`).
+            ConflictError: there are several and all have names (`ambiguous_account`).
         """
-        who = Who(connected_account_id, identifier, connection_name).checked()
+        who = Who(connected_account_id, identifier, connection_name, account_name).checked()
         call = self._transport.begin()
         if who.connected_account_id is None:
             return self._found(call, who)
@@ -44,6 +49,7 @@ class Accounts(Resource):
         identifier: str,
         connection_name: str,
         *,
+        account_name: Optional[str] = None,
         organization_id: Optional[str] = None,
         user_id: Optional[str] = None,
         api_config: Optional[Mapping[str, Any]] = None,
@@ -53,7 +59,7 @@ class Accounts(Resource):
         Raises:
             NotFoundError: there is no such connection.
         """
-        who = Who(None, identifier, connection_name).checked()
+        who = Who(None, identifier, connection_name, account_name).checked()
         call = self._transport.begin()
         account = self._look_up(call, who)
         if account is not None:
@@ -72,6 +78,7 @@ class Accounts(Resource):
         identifier: str,
         connection_name: str,
         *,
+        account_name: Optional[str] = None,
         organization_id: Optional[str] = None,
         user_id: Optional[str] = None,
         api_config: Optional[Mapping[str, Any]] = None,
@@ -89,7 +96,7 @@ class Accounts(Resource):
             ConflictError: there is one already (`account_already_exists`).
             InvalidRequestError: the credential lacks a field, or the provider refused it.
         """
-        who = Who(None, identifier, connection_name).checked()
+        who = Who(None, identifier, connection_name, account_name).checked()
         more = given(organization_id=organization_id, user_id=user_id, api_config=api_config, credential=credential, skip_probe=skip_probe)
         return self._one(ConnectedAccount, send("POST", "/accounts", {**who.key, **more}))
 
@@ -98,6 +105,7 @@ class Accounts(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         organization_id: Union[str, Unset, None] = UNSET,
         user_id: Union[str, Unset, None] = UNSET,
@@ -112,7 +120,7 @@ class Accounts(Resource):
             skip_probe: stores the credential without trying it first.
         """
         call = self._transport.begin()
-        path = self._path(call, Who(connected_account_id, identifier, connection_name))
+        path = self._path(call, Who(connected_account_id, identifier, connection_name, account_name))
         fields = {
             **changed(organization_id=organization_id, user_id=user_id, api_config=api_config),
             **given(credential=credential, skip_probe=skip_probe),
@@ -124,6 +132,7 @@ class Accounts(Resource):
         *,
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
+        account_name: Optional[str] = None,
         connector: Optional[str] = None,
         status: Optional[str] = None,
         organization_id: Optional[str] = None,
@@ -141,6 +150,7 @@ class Accounts(Resource):
         filters = given(
             identifier=identifier,
             connection_name=connection_name,
+            account_name=account_name,
             connector=connector,
             status=status,
             organization_id=organization_id,
@@ -159,6 +169,7 @@ class Accounts(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
     ) -> ConnectedAccount:
         """Renews the account's access token at the provider now. Calls do this by themselves when it is due.
@@ -168,7 +179,7 @@ class Accounts(Resource):
             ConflictError: the provider refuses to renew it (`refresh_refused`).
         """
         call = self._transport.begin()
-        path = self._path(call, Who(connected_account_id, identifier, connection_name))
+        path = self._path(call, Who(connected_account_id, identifier, connection_name, account_name))
         return self._one(ConnectedAccount, send("POST", path + "/refresh"), call)
 
     def disconnect_connected_account(
@@ -176,34 +187,47 @@ class Accounts(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
-    ) -> ConnectedAccount:
-        """Ends the account's access: revokes it at the provider where that works, and forgets the credential."""
+        siblings: Optional[str] = None,
+    ) -> DisconnectedAccount:
+        """Ends the account's access: revokes it at the provider where that works, and forgets the credential.
+
+        Args:
+            siblings: what shall become of other accounts that the revocation would end too: `revoke` or `keep`.
+
+        Raises:
+            ConflictError: there are such accounts and `siblings` was left out (`revocation_reaches_siblings`).
+        """
         call = self._transport.begin()
-        path = self._path(call, Who(connected_account_id, identifier, connection_name))
-        return self._one(ConnectedAccount, send("POST", path + "/disconnect"), call)
+        path = self._path(call, Who(connected_account_id, identifier, connection_name, account_name))
+        return self._one(DisconnectedAccount, send("POST", path + "/disconnect", given(siblings=siblings) or None), call)
 
     def delete_connected_account(
         self,
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
+        siblings: Optional[str] = None,
     ) -> None:
-        """Deletes the account and its credential."""
+        """Deletes the account and its credential; `siblings` as for `disconnect_connected_account`."""
         call = self._transport.begin()
-        call.send(send("DELETE", self._path(call, Who(connected_account_id, identifier, connection_name))))
+        path = self._path(call, Who(connected_account_id, identifier, connection_name, account_name))
+        call.send(replace(send("DELETE", path), query=given(siblings=siblings)))
 
     def list_account_events(
         self,
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         page_size: Optional[int] = None,
     ) -> Pager[Event]:
         """The account's history, newest first."""
-        who = Who(connected_account_id, identifier, connection_name).checked()
+        who = Who(connected_account_id, identifier, connection_name, account_name).checked()
 
         def first(call: Call) -> Request:
             return get(self._path(call, who) + "/events", given(page_size=page_size))
@@ -215,8 +239,10 @@ class Accounts(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         scopes: Optional[Sequence[str]] = None,
+        add_scopes: Optional[Sequence[str]] = None,
         state: Optional[str] = None,
         user_verify_url: Optional[str] = None,
         organization_id: Optional[str] = None,
@@ -228,6 +254,7 @@ class Accounts(Resource):
 
         Args:
             scopes: ask for these instead of the connection's.
+            add_scopes: ask for these besides the connection's and those that the account has.
             state: comes back at `user_verify_url`.
             user_verify_url: a page of your app that confirms who the user is, with `verify_connected_account_user`.
             organization_id, user_id: for an account that is made by this call.
@@ -235,9 +262,14 @@ class Accounts(Resource):
         Raises:
             NotFoundError: there is no such connection or account.
         """
-        who = Who(connected_account_id, identifier, connection_name).checked()
+        who = Who(connected_account_id, identifier, connection_name, account_name).checked()
         call = self._transport.begin()
-        fields = given(scopes=None if scopes is None else list(scopes), state=state, user_verify_url=user_verify_url)
+        fields = given(
+            scopes=None if scopes is None else list(scopes),
+            add_scopes=None if add_scopes is None else list(add_scopes),
+            state=state,
+            user_verify_url=user_verify_url,
+        )
         if who.connected_account_id is not None:
             path = self._path(call, who) + "/authorization-link"
         else:

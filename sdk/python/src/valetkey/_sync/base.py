@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
 from .._decode import M
 from .._request import Request, Who, get, segment
-from ..errors import NotFoundError, remedy, unreadable
+from ..errors import ConflictError, NotFoundError, remedy, unreadable
 from ..models import ConnectedAccount
 from .transport import Call, Transport
 
@@ -29,13 +30,33 @@ class Resource:
         return [model.from_wire(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
     def _look_up(self, call: Call, who: Who) -> Optional[ConnectedAccount]:
-        """The account of a natural key, if there is one."""
+        """The account of a natural key, if there is one: without a name the unnamed one, else the only one."""
         request = get("/accounts", who.key)
-        answer = call.send(request)
-        items = answer.object(request.name).get("items")
-        if not isinstance(items, list):
-            raise unreadable(answer.status, request.name, answer.request_id)
-        return ConnectedAccount.from_wire(items[0]) if items and isinstance(items[0], dict) else None
+        named = []
+        while True:
+            answer = call.send(request)
+            body = answer.object(request.name)
+            items = body.get("items")
+            if not isinstance(items, list):
+                raise unreadable(answer.status, request.name, answer.request_id)
+            for account in [ConnectedAccount.from_wire(item) for item in items if isinstance(item, dict)]:
+                if (account.account_name or None) == (who.account_name or None):
+                    return account
+                named.append(account)
+            token = body.get("next_page_token")
+            if not isinstance(token, str) or not token:
+                break
+            request = replace(request, query={**(request.query or {}), "page_token": token})
+        if who.account_name or not named:
+            return None
+        if len(named) > 1:
+            raise ConflictError(
+                "More than one account fits.",
+                code="ambiguous_account",
+                cause=f"{who.identifier!r} has several named accounts on {who.connection_name!r} and none without a name.",
+                remedies=[remedy("fix_request", "Name the account in account_name, or give connected_account_id.")],
+            )
+        return named[0]
 
     def _found(self, call: Call, who: Who) -> ConnectedAccount:
         account = self._look_up(call, who)

@@ -30,6 +30,7 @@ class Connections(Resource):
         use_shared_credentials: Optional[bool] = None,
         overrides: Optional[Mapping[str, str]] = None,
         variables: Optional[Mapping[str, str]] = None,
+        identity_policy: Optional[str] = None,
         enabled: Optional[bool] = None,
     ) -> Connection:
         """Makes a connection. Register its `redirect_uri` at the provider.
@@ -43,6 +44,8 @@ class Connections(Resource):
             overrides: other addresses than the connector's: `api_base_url`, `authorize_url`, `token_url`,
                 `userinfo_url`, `revoke_url`.
             variables: values for the connector's URL templates.
+            identity_policy: what to do when a user authorizes again with another account at the provider: `flag` or
+                `refuse`.
 
         Raises:
             ConflictError: the name is taken (`connection_already_exists`).
@@ -56,6 +59,7 @@ class Connections(Resource):
             use_shared_credentials=use_shared_credentials,
             overrides=overrides,
             variables=variables,
+            identity_policy=identity_policy,
             enabled=enabled,
         )
         return self._one(Connection, send("POST", "/connections", fields))
@@ -79,6 +83,7 @@ class Connections(Resource):
         use_shared_credentials: Optional[bool] = None,
         overrides: Union[Mapping[str, str], Unset, None] = UNSET,
         variables: Union[Mapping[str, str], Unset, None] = UNSET,
+        identity_policy: Optional[str] = None,
         enabled: Optional[bool] = None,
     ) -> Connection:
         """Changes a connection. What is not given stays as it is; `None` removes it.
@@ -86,7 +91,7 @@ class Connections(Resource):
         After a change of scopes, accounts have the new ones once their users authorize again.
         """
         fields = {
-            **given(name=name, use_shared_credentials=use_shared_credentials, enabled=enabled),
+            **given(name=name, use_shared_credentials=use_shared_credentials, identity_policy=identity_policy, enabled=enabled),
             **changed(
                 client_id=client_id,
                 client_secret=client_secret,

@@ -81,6 +81,7 @@ class Executions(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         execution_id: Optional[str] = None,
         probe: Optional[bool] = None,
@@ -92,11 +93,11 @@ class Executions(Resource):
             probe: whether to try the account at the provider. Left out: the server decides.
         """
         if execution_id:
-            if connected_account_id or identifier or connection_name:
+            if connected_account_id or identifier or connection_name or account_name:
                 raise invalid_argument("Two things are named: an execution and an account.", "Give execution_id alone.")
             fields = given(execution_id=execution_id, probe=probe)
             return self._one(Diagnosis, send("POST", "/diagnoses", fields, repeatable=True))
-        who = Who(connected_account_id, identifier, connection_name).checked(", or execution_id")
+        who = Who(connected_account_id, identifier, connection_name, account_name).checked(", or execution_id")
         if who.connected_account_id is None:
             return self._one(Diagnosis, send("POST", "/diagnoses", {**who.key, **given(probe=probe)}, repeatable=True))
         call = self._transport.begin()

@@ -24,6 +24,7 @@ class Tools(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         organization_id: Optional[str] = None,
         user_id: Optional[str] = None,
@@ -39,6 +40,7 @@ class Tools(Resource):
             tool_input: what the tool's `input_schema` asks for.
             identifier: your own id of the end user.
             connection_name: needed only where the user has accounts on several connections of the tool's connector.
+            account_name: which of several accounts that the user has on the connection.
             connected_account_id: names the account instead of `identifier`.
             agent_run_id: your own id of the agent's run, for the records.
             idempotency_key: your own name of this very act. Left out: a fresh one for each call.
@@ -54,6 +56,7 @@ class Tools(Resource):
             connected_account_id=connected_account_id,
             identifier=identifier,
             connection_name=connection_name,
+            account_name=account_name,
             organization_id=organization_id,
             user_id=user_id,
             agent_run_id=agent_run_id,
@@ -67,6 +70,7 @@ class Tools(Resource):
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
         *,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         organization_id: Optional[str] = None,
         user_id: Optional[str] = None,
@@ -81,6 +85,7 @@ class Tools(Resource):
             connected_account_id=connected_account_id,
             identifier=identifier,
             connection_name=connection_name,
+            account_name=account_name,
             organization_id=organization_id,
             user_id=user_id,
             agent_run_id=agent_run_id,
@@ -108,6 +113,7 @@ class Tools(Resource):
         *,
         identifier: Optional[str] = None,
         connection_name: Optional[str] = None,
+        account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
         query: Optional[Query] = None,
         headers: Optional[Mapping[str, str]] = None,
@@ -130,7 +136,7 @@ class Tools(Resource):
             AccountNotActiveError: the user must act; see `authorization_link`.
             ToolUnreachableError: the server could not reach the provider.
         """
-        who = Who(connected_account_id, identifier, connection_name).checked()
+        who = Who(connected_account_id, identifier, connection_name, account_name).checked()
         if json is not None and content is not None:
             raise invalid_argument("The body is given twice: as json and as content.")
         body = content if json is None else encode(json)
