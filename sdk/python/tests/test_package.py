@@ -106,7 +106,16 @@ def test_nothing_shows_a_secret_as_text() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"timeout": 0}, {"timeout": -1}, {"max_retries": -1}, {"ca_file": "/nowhere/ca.pem"}, {"env_url": "https://h.test?x=1"}],
+    [
+        {"api_token": "vk_1\n"},
+        {"api_token": "vk 1"},
+        {"api_token": "vk_ä"},
+        {"timeout": 0},
+        {"timeout": -1},
+        {"max_retries": -1},
+        {"ca_file": "/nowhere/ca.pem"},
+        {"env_url": "https://h.test?x=1"},
+    ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as wrong:

@@ -72,6 +72,9 @@ def credentials(api_token: Optional[str], client_id: Optional[str], client_secre
     if not (api_token or client_id or client_secret):
         api_token = os.environ.get("VALETKEY_API_TOKEN")
     if api_token:
+        if not api_token.isascii() or not api_token.isprintable() or " " in api_token:
+            # Told now: later only HTTP's own complaint about a header would be left.
+            raise misconfigured("The API token holds characters that no token has.", "Check it for line ends and quotation marks.")
         return Credentials(api_token=api_token)
     client_id = client_id or os.environ.get("VALETKEY_CLIENT_ID")
     client_secret = client_secret or os.environ.get("VALETKEY_CLIENT_SECRET")

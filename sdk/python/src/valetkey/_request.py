@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Optional, Union
 from urllib.parse import quote, urlencode
 
@@ -112,6 +113,15 @@ def segment(what: str, value: str) -> str:
 def given(**values: Any) -> dict[str, Any]:
     """The values that are not `None`."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def instant(at: Optional[datetime]) -> Optional[str]:
+    """A point in time as sent (RFC 3339)."""
+    if at is None:
+        return None
+    if at.utcoffset() is None:
+        raise invalid_argument("A point in time needs its time zone.", "Give an aware datetime: datetime.now(timezone.utc).")
+    return at.isoformat()
 
 
 class Unset:

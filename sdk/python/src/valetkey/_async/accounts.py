@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Optional, Union
 
-from .._request import UNSET, Request, Unset, Who, changed, get, given, send
+from .._request import UNSET, Request, Unset, Who, changed, get, given, instant, send
 from ..errors import ConflictError
 from ..models import AuthorizationLink, ConnectedAccount, DisconnectedAccount, Event, VerifiedUser
 from .base import AsyncResource
@@ -224,13 +225,26 @@ class AsyncAccounts(AsyncResource):
         *,
         account_name: Optional[str] = None,
         connected_account_id: Optional[str] = None,
+        kind: Optional[str] = None,
+        code: Optional[str] = None,
+        since: Optional[datetime] = None,
+        until: Optional[datetime] = None,
         page_size: Optional[int] = None,
     ) -> AsyncPager[Event]:
-        """The account's history, newest first."""
+        """The account's history, newest first.
+
+        Args:
+            kind: such as `account.expired`; several with commas between.
+            code: with this cause, a code of the catalogue.
+            since: at or after this instant.
+            until: before this instant.
+            page_size: how many to get at a time.
+        """
         who = Who(connected_account_id, identifier, connection_name, account_name).checked()
+        filters = given(kind=kind, code=code, since=instant(since), until=instant(until), page_size=page_size)
 
         async def first(call: AsyncCall) -> Request:
-            return get(await self._path(call, who) + "/events", given(page_size=page_size))
+            return get(await self._path(call, who) + "/events", filters)
 
         return AsyncPager(self._transport, Event, first)
 

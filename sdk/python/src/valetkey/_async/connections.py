@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Optional, Union
 
-from .._request import UNSET, Request, Unset, changed, get, given, segment, send
+from .._request import UNSET, Request, Unset, changed, get, given, instant, segment, send
 from ..models import Connection, ConnectionTest, Connector, Event
 from .base import AsyncResource
 from .pages import AsyncPager
@@ -130,12 +131,22 @@ class AsyncConnections(AsyncResource):
         """
         await self._transport.begin().send(send("DELETE", _path(connection)))
 
-    def list_connection_events(self, connection: str, *, page_size: Optional[int] = None) -> AsyncPager[Event]:
-        """The connection's history, newest first."""
+    def list_connection_events(
+        self,
+        connection: str,
+        *,
+        kind: Optional[str] = None,
+        code: Optional[str] = None,
+        since: Optional[datetime] = None,
+        until: Optional[datetime] = None,
+        page_size: Optional[int] = None,
+    ) -> AsyncPager[Event]:
+        """The connection's history, newest first; filters as for `list_account_events`."""
         path = _path(connection) + "/events"
+        filters = given(kind=kind, code=code, since=instant(since), until=instant(until), page_size=page_size)
 
         async def first(call: AsyncCall) -> Request:
-            return get(path, given(page_size=page_size))
+            return get(path, filters)
 
         return AsyncPager(self._transport, Event, first)
 
