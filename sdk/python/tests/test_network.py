@@ -258,6 +258,17 @@ def test_clients_with_other_options_share_connection_and_token(local: Local) -> 
     assert local.tokens == 1
 
 
+@both
+def test_client_of_the_caller_adds_neither_cookies_nor_authentication(kind: str, local: Local) -> None:
+    given: dict[str, Any] = {"cookies": {"a": "b"}, "auth": ("me", "canary"), "headers": {"x-gateway": "yes"}}
+    http: Any = httpx.Client(**given) if kind == "sync" else httpx.AsyncClient(**given)
+    get_tools(kind, local.url, ["a", "b"], http_client=http)
+    for _, headers in local.seen:
+        assert "cookie" not in headers
+        assert headers["authorization"] == "Bearer vk_1"
+        assert headers["x-gateway"] == "yes"
+
+
 def test_client_of_the_caller_stays_open(local: Local) -> None:
     with httpx.Client() as http:
         with ValetkeyClient(local.url, api_token="vk_1", http_client=http) as client:

@@ -135,7 +135,10 @@ class AsyncCall:
             )
         except UnicodeEncodeError:
             raise invalid_argument("The request cannot be sent: a header holds characters outside of ASCII.") from None
-        response = await self._transport.http.send(prepared, stream=True, follow_redirects=False)
+        if not any(name.lower() == "cookie" for name in request.headers):
+            # A client of the caller's may keep the cookies that providers send with proxied answers, of all users.
+            prepared.headers.pop("cookie", None)
+        response = await self._transport.http.send(prepared, stream=True, auth=None, follow_redirects=False)
         try:
             content = bytearray()
             async for chunk in response.aiter_bytes():

@@ -41,7 +41,8 @@ class ValetkeyClient:
         timeout: of one call in all, repeats and waits included, in seconds.
         max_retries: how often a call that is safe to repeat is repeated at most.
         max_retry_after: the longest wait that the server may ask for, in seconds; asked for more, the call fails.
-        http_client: used instead of one of its own, and not closed; `ca_file` and `proxy` are then its own business.
+        http_client: used instead of one of its own, and not closed; `ca_file` and `proxy` are then its own business. Its
+            cookies and its authentication are not used.
 
     Raises:
         ConfigurationError: address or credentials are missing or make no sense.

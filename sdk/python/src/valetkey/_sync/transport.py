@@ -135,7 +135,10 @@ class Call:
             )
         except UnicodeEncodeError:
             raise invalid_argument("The request cannot be sent: a header holds characters outside of ASCII.") from None
-        response = self._transport.http.send(prepared, stream=True, follow_redirects=False)
+        if not any(name.lower() == "cookie" for name in request.headers):
+            # A client of the caller's may keep the cookies that providers send with proxied answers, of all users.
+            prepared.headers.pop("cookie", None)
+        response = self._transport.http.send(prepared, stream=True, auth=None, follow_redirects=False)
         try:
             content = bytearray()
             for chunk in response.iter_bytes():
