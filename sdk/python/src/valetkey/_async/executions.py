@@ -1,0 +1,104 @@
+"""The records of calls, and why something does not work."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .._request import Request, Who, get, given, segment, send
+from ..errors import invalid_argument, timed_out
+from ..models import Diagnosis, Execution
+from .base import AsyncResource
+from .pages import AsyncPager
+from .transport import AsyncCall
+
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 5.0
+
+
+class AsyncExecutions(AsyncResource):
+    """Executions and diagnoses."""
+
+    async def get_execution(self, execution_id: str) -> Execution:
+        """The record of a call.
+
+        Raises:
+            NotFoundError: there is none (`execution_not_found`).
+        """
+        return await self._one(Execution, get("/executions/" + segment("execution_id", execution_id)))
+
+    def list_executions(
+        self,
+        *,
+        connected_account_id: Optional[str] = None,
+        connection_id: Optional[str] = None,
+        tool_name: Optional[str] = None,
+        status: Optional[str] = None,
+        page_size: Optional[int] = None,
+    ) -> AsyncPager[Execution]:
+        """All records that fit every filter given, newest first.
+
+        Args:
+            status: such as `FAILED`.
+            page_size: how many to get at a time.
+        """
+        filters = given(
+            connected_account_id=connected_account_id,
+            connection_id=connection_id,
+            tool_name=tool_name,
+            status=status,
+            page_size=page_size,
+        )
+
+        async def first(call: AsyncCall) -> Request:
+            return get("/executions", filters)
+
+        return AsyncPager(self._transport, Execution, first)
+
+    async def wait_for_execution(self, execution_id: str, *, timeout: float = 300.0) -> Execution:
+        """The record of a call in the background once it has ended, with its `data` or its `error`.
+
+        Args:
+            timeout: how long to wait, in seconds.
+
+        Raises:
+            TimeoutError: it still goes on; wait again with the same id.
+        """
+        system = self._transport.system
+        deadline = system.now() + timeout
+        wait = _FIRST_WAIT
+        while True:
+            execution = await self.get_execution(execution_id)
+            if execution.status != "RUNNING":
+                return execution
+            left = deadline - system.now()
+            if left <= 0:
+                raise timed_out(f"The execution {execution_id}", timeout, execution_id)
+            await system.sleep(min(wait, left))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def diagnose(
+        self,
+        identifier: Optional[str] = None,
+        connection_name: Optional[str] = None,
+        *,
+        account_name: Optional[str] = None,
+        connected_account_id: Optional[str] = None,
+        execution_id: Optional[str] = None,
+        probe: Optional[bool] = None,
+    ) -> Diagnosis:
+        """Why an account, or one call, does not work: verdict, findings with evidence, and what to do.
+
+        Args:
+            execution_id: diagnoses this call; instead of naming an account.
+            probe: whether to try the account at the provider. Left out: the server decides.
+        """
+        if execution_id:
+            if connected_account_id or identifier or connection_name or account_name:
+                raise invalid_argument("Two things are named: an execution and an account.", "Give execution_id alone.")
+            fields = given(execution_id=execution_id, probe=probe)
+            return await self._one(Diagnosis, send("POST", "/diagnoses", fields, repeatable=True))
+        who = Who(connected_account_id, identifier, connection_name, account_name).checked(", or execution_id")
+        if who.connected_account_id is None:
+            return await self._one(Diagnosis, send("POST", "/diagnoses", {**who.key, **given(probe=probe)}, repeatable=True))
+        call = self._transport.begin()
+        return await self._one(Diagnosis, get(await self._path(call, who) + "/diagnosis", given(probe=probe)), call)

@@ -1,0 +1,266 @@
+"""Whole stories with the real server and its simulator."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from live import LiveServer, wait_for
+
+from valetkey import (
+    AccountExpiredError,
+    AccountNotActiveError,
+    AccountPendingError,
+    AccountRevokedError,
+    AsyncValetkeyClient,
+    ConflictError,
+    ConnectionError,
+    ForbiddenError,
+    InsufficientScopeError,
+    InvalidRequestError,
+    NotFoundError,
+    TimeoutError,
+    ToolRateLimitedError,
+    ToolTimeoutError,
+    UnauthorizedError,
+    ValetkeyClient,
+)
+
+PROFILE: dict[str, Any] = {"tool_name": "sandbox_get_profile", "tool_input": {}}
+
+
+@pytest.fixture(autouse=True)
+def calm(server: LiveServer) -> None:
+    """Nothing is left of the test before."""
+    server.simulate("faults/clear")
+    server.simulate("settings", refresh_token_ttl_s=None)
+
+
+def test_pending_account_becomes_active_through_its_link_and_calls_tools(server: LiveServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "valetkey")
+    with server.client() as client:
+        actions = client.actions
+        account = actions.get_or_create_connected_account(identifier="user_1", connection_name="sandbox")
+        assert account.status == "PENDING"
+        assert actions.get_or_create_connected_account("user_1", "sandbox").id == account.id
+        with pytest.raises(AccountPendingError) as pending:
+            actions.execute_tool(identifier="user_1", **PROFILE)
+        assert pending.value.execution_id
+        assert pending.value.request_id
+        assert pending.value.account_id == account.id
+
+        link = actions.get_authorization_link(connection_name="sandbox", identifier="user_1").link
+        server.authorize(link, "ada")
+        account = actions.get_connected_account(identifier="user_1", connection_name="sandbox")
+        assert account.status == "ACTIVE"
+        assert "profile" in account.scopes
+        assert actions.get_connected_account(connected_account_id=account.id).label == "ada@example.com"
+
+        result = actions.execute_tool(identifier="user_1", **PROFILE)
+        assert result.data["email"] == "ada@example.com"
+        assert result.connected_account_id == account.id
+        execution = actions.wait_for_execution(result.execution_id)
+        assert (execution.status, execution.tool_name) == ("SUCCEEDED", "sandbox_get_profile")
+        answer = actions.request("GET", "/me", identifier="user_1", connection_name="sandbox")
+        assert answer.ok
+        assert answer.json()["email"] == "ada@example.com"
+        assert answer.execution_id
+        missing = actions.request("GET", "/files/none", connected_account_id=account.id)
+        assert missing.status_code == 404
+        with pytest.raises(InvalidRequestError):
+            missing.raise_for_status()
+        records = list(actions.list_executions(connected_account_id=account.id, page_size=1))
+        assert [record.status for record in records] == ["FAILED", "SUCCEEDED", "SUCCEEDED", "FAILED"]
+        assert "account.activated" in [event.kind for event in actions.list_account_events("user_1", "sandbox", page_size=1)]
+        found = actions.search_tools("who am I, my profile", identifier="user_1", limit=3)
+        assert 0 < len(found) <= 3
+        names = [tool.name for tool in actions.list_tools(connection_name="sandbox", page_size=3)]
+        assert "sandbox_get_profile" in names
+        assert len(set(names)) == len(names) > 3
+        assert actions.get_tool("sandbox_get_profile").definition["input_schema"]["type"] == "object"
+
+        assert actions.update_connected_account("user_1", "sandbox", user_id="u_1", api_config={"team": "blue"}).user_id == "u_1"
+        assert [item.id for item in actions.list_connected_accounts(user_id="u_1")] == [account.id]
+        assert actions.update_connected_account("user_1", "sandbox", user_id=None).user_id is None
+        assert actions.disconnect_connected_account("user_1", "sandbox").status == "DISCONNECTED"
+        actions.delete_connected_account("user_1", "sandbox")
+        with pytest.raises(NotFoundError):
+            actions.get_connected_account("user_1", "sandbox")
+    # The test's own browser logs too, below httpx: the link is looked for in this package's lines.
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name == "valetkey")
+    assert link.rsplit("/", 1)[1] not in ours
+    for secret in (server.env["VALETKEY_CLIENT_SECRET"], "Bearer "):
+        assert secret not in caplog.text
+    assert "→ POST /v1/connect/tools/execute tool_name='sandbox_get_profile'" in ours
+
+
+def test_asynchronous_client_does_the_same(server: LiveServer) -> None:
+    async def story() -> None:
+        async with AsyncValetkeyClient(**server.arguments) as client:
+            actions = client.actions
+            link = (await actions.get_authorization_link("user_2", "sandbox")).link
+            await anyio.to_thread.run_sync(server.authorize, link, "grace")
+            assert (await actions.get_connected_account("user_2", "sandbox")).status == "ACTIVE"
+            emails: list[str] = []
+
+            async def call() -> None:
+                emails.append((await actions.execute_tool(identifier="user_2", **PROFILE)).data["email"])
+
+            async with anyio.create_task_group() as group:
+                for _ in range(8):
+                    group.start_soon(call)
+            assert emails == ["grace@example.com"] * 8
+            names = [tool.name async for tool in actions.list_tools(connector="sandbox", page_size=2)]
+            assert "sandbox_send_message" in names
+            with pytest.raises(InvalidRequestError) as wrong:
+                await actions.execute_tool("sandbox_send_message", {"to": "ada@example.com"}, "user_2")
+            assert {violation.field for violation in wrong.value.fields} == {"tool_input.subject", "tool_input.body"}
+            assert (await actions.refresh_connected_account("user_2", "sandbox")).status == "ACTIVE"
+            await actions.delete_connected_account("user_2", "sandbox")
+
+    anyio.run(story)
+
+
+def test_expired_account_is_refreshed_and_a_dead_one_says_so(server: LiveServer) -> None:
+    client = server.client()
+    actions = client.actions
+    server.connect(client, "user_3", "ada")
+    before = actions.get_connected_account("user_3", "sandbox").token_expires_at
+    server.simulate("expire-access-tokens", user="ada")
+    account = actions.refresh_connected_account(identifier="user_3", connection_name="sandbox")
+    assert account.status == "ACTIVE"
+    assert before is not None
+    assert account.token_expires_at is not None
+    assert account.token_expires_at > before
+    assert actions.execute_tool(identifier="user_3", **PROFILE).data["email"] == "ada@example.com"
+
+    # The refresh token of the next grant runs out at once.
+    server.simulate("settings", refresh_token_ttl_s=1)
+    server.connect(client, "user_3", "ada")
+
+    def refused() -> Any:
+        # Each refresh brings a new refresh token, which lives for a second; the wait outlives it.
+        time.sleep(1.2)
+        try:
+            actions.refresh_connected_account("user_3", "sandbox")
+        except (ConflictError, AccountNotActiveError) as error:
+            return error
+        return None
+
+    wait_for(refused, "the refresh token runs out")
+    assert actions.get_connected_account("user_3", "sandbox").status == "EXPIRED"
+    with pytest.raises(AccountExpiredError) as expired:
+        actions.execute_tool(identifier="user_3", **PROFILE)
+    assert expired.value.account_status == "EXPIRED"
+    server.simulate("settings", refresh_token_ttl_s=None)
+    server.authorize(actions.get_authorization_link("user_3", "sandbox").link, "ada")
+    assert actions.execute_tool(identifier="user_3", **PROFILE).data["email"] == "ada@example.com"
+
+
+def test_revoked_account_is_authorized_again(server: LiveServer) -> None:
+    client = server.client()
+    actions = client.actions
+    server.connect(client, "user_4", "grace")
+    server.simulate("revoke-grants", user="grace")
+    with pytest.raises(AccountRevokedError) as revoked:
+        actions.execute_tool(identifier="user_4", **PROFILE)
+    assert isinstance(revoked.value, AccountNotActiveError)
+    assert revoked.value.request_id is not None
+    assert revoked.value.request_id in str(revoked.value)
+    assert "What to do:" in str(revoked.value)
+    assert actions.get_connected_account("user_4", "sandbox").status == "REVOKED"
+    link = revoked.value.authorization_link or actions.get_authorization_link("user_4", "sandbox").link
+    server.authorize(link, "grace")
+    assert actions.execute_tool(identifier="user_4", **PROFILE).data["email"] == "grace@example.com"
+
+
+def test_missing_scope_is_told_and_granted_with_a_new_link(server: LiveServer) -> None:
+    client = server.client()
+    actions = client.actions
+    server.connect(client, "user_5", "ada", scopes=["profile"])
+    assert actions.get_connected_account("user_5", "sandbox").scopes == ["profile"]
+    with pytest.raises(InsufficientScopeError) as missing:
+        actions.execute_tool("sandbox_list_messages", {}, "user_5")
+    assert isinstance(missing.value, ForbiddenError)
+    assert "messages.read" in str(missing.value)
+    server.connect(client, "user_5", "ada")
+    assert actions.execute_tool("sandbox_list_messages", {}, "user_5").data
+
+
+def test_rate_limit_is_waited_for_and_told_without_repeats(server: LiveServer) -> None:
+    client = server.client()
+    server.connect(client, "user_6", "ada")
+    server.simulate("faults", endpoint="api", kind="status", status=429, retry_after_s=1)
+    assert client.actions.execute_tool(identifier="user_6", **PROFILE).data["email"] == "ada@example.com"
+    server.simulate("faults", endpoint="api", kind="status", status=429, retry_after_s=7)
+    with pytest.raises(ToolRateLimitedError) as limited:
+        client.with_options(max_retries=0).actions.execute_tool(identifier="user_6", **PROFILE)
+    assert limited.value.retry_after is not None
+    assert 0 < limited.value.retry_after <= 7
+    assert limited.value.execution_id
+    assert limited.value.provider is not None
+    assert limited.value.provider.status == 429
+
+
+def test_timeouts_of_both_sides_are_told(server: LiveServer) -> None:
+    client = server.client()
+    server.connect(client, "user_7", "ada")
+    server.simulate("faults", endpoint="api", kind="delay", delay_ms=4000)
+    with pytest.raises(ToolTimeoutError) as theirs:
+        client.with_options(max_retries=0).actions.execute_tool(identifier="user_7", **PROFILE)
+    assert theirs.value.code == "upstream_timeout"
+    server.simulate("faults/clear")
+    server.simulate("faults", endpoint="api", kind="delay", delay_ms=4000)
+    with pytest.raises(TimeoutError) as ours:
+        client.with_options(timeout=0.3).actions.execute_tool(identifier="user_7", **PROFILE)
+    assert ours.value.code == "client_timeout"
+
+
+def test_untrusted_certificate_is_refused_and_says_what_to_set(server: LiveServer) -> None:
+    token = server.env["VALETKEY_API_TOKEN"]
+    with ValetkeyClient(server.env["VALETKEY_URL"], api_token=token) as client, pytest.raises(ConnectionError) as refused:
+        client.actions.get_tool("sandbox_get_profile")
+    assert refused.value.code == "connection_tls_failed"
+    assert "VALETKEY_CA_FILE" in str(refused.value)
+    assert token not in str(refused.value)
+
+
+def test_wrong_credentials_are_refused(server: LiveServer) -> None:
+    wrong = {**server.arguments, "client_secret": "vks_wrong"}
+    with ValetkeyClient(**wrong) as client, pytest.raises(UnauthorizedError) as refused:
+        client.actions.get_tool("sandbox_get_profile")
+    assert refused.value.code == "invalid_client_credentials"
+    other = ValetkeyClient(server.env["VALETKEY_URL"], api_token="vk_wrong", ca_file=server.env["VALETKEY_CA_FILE"])
+    with other as client, pytest.raises(UnauthorizedError):
+        client.actions.get_tool("sandbox_get_profile")
+
+
+def test_environment_is_enough(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VALETKEY_URL", "VALETKEY_API_TOKEN", "VALETKEY_CA_FILE"):
+        monkeypatch.setenv(name, server.env[name])
+    with ValetkeyClient() as client:
+        assert client.actions.get_connector("sandbox").tools
+
+
+def test_connections_are_managed(server: LiveServer) -> None:
+    actions = server.client().actions
+    overrides = actions.get_connection("sandbox").overrides
+    made = actions.create_connection("sandbox", "second", client_id="valetkey-dev", client_secret="wrong", overrides=overrides)
+    assert made.has_client_secret
+    assert made.redirect_uri.startswith(server.env["VALETKEY_URL"])
+    tested = actions.test_connection("second")
+    assert not tested.ok
+    assert tested.checked
+    changed = actions.update_connection(made.id, client_secret=None, enabled=False)
+    assert (changed.has_client_secret, changed.enabled) == (False, False)
+    assert {"second", "sandbox"} <= {item.name for item in actions.list_connections(page_size=1)}
+    assert any(item.slug == "gmail" for item in actions.list_connectors())
+    actions.delete_connection("second")
+    with pytest.raises(NotFoundError) as gone:
+        actions.get_connection("second")
+    assert gone.value.code == "connection_not_found"
