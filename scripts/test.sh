@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs the rings in order, fast ones first, and ends with one plain summary.
-# Usage: scripts/test.sh [lint|unit|e2e|fuzz]…   (none: all of them)
+# Usage: scripts/test.sh [lint|unit|fuzz|e2e|sdk]…   (none: all of them)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 rings=("$@")
-[ ${#rings[@]} -gt 0 ] || rings=(lint unit fuzz e2e)
+[ ${#rings[@]} -gt 0 ] || rings=(lint unit fuzz e2e sdk)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 declare -a summary
@@ -58,7 +58,8 @@ for ring in "${rings[@]}"; do
     unit) run unit unit ;;
     fuzz) run fuzz bash scripts/fuzz.sh ;;
     e2e) run e2e bash e2e/run.sh ;;
-    *) echo "unknown ring \"$ring\": lint, unit, fuzz or e2e" >&2; exit 2 ;;
+    sdk) run sdk bash scripts/sdk.sh ;;
+    *) echo "unknown ring \"$ring\": lint, unit, fuzz, e2e or sdk" >&2; exit 2 ;;
   esac
 done
 

@@ -65,6 +65,13 @@ tools:
 pub(crate) const STRICT: &str = "strict";
 pub(crate) const GRACE: &str = "grace";
 
+/// What a process takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    pub(crate) resident_kib: u64,
+    pub(crate) files: usize,
+}
+
 /// One server process. Killed when dropped.
 pub(crate) struct Replica {
     child: Child,
@@ -98,6 +105,17 @@ impl Replica {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// What the process takes now.
+    pub(crate) fn usage(&self) -> Usage {
+        let process = format!("/proc/{}", self.child.id());
+        let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        Usage {
+            resident_kib: resident.trim().trim_end_matches(" kB").parse().unwrap(),
+            files: std::fs::read_dir(format!("{process}/fd")).unwrap().count(),
+        }
     }
 
     pub(crate) fn signal(&self, signal: &str) {

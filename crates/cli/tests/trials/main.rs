@@ -15,3 +15,4 @@ mod pool;
 mod provider;
 mod restart;
 mod slow;
+mod steady;
