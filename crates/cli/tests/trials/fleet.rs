@@ -15,7 +15,7 @@ use valetkey_testkit::postgres::Database;
 use crate::provider::Provider;
 
 const KEY: &str = "3q2+7wAUn5cB1V7y0Z3kWm8pQxJt6LsHv4RdNcEyFgI=";
-const SECRET: &str = "an-open-secret-0123456789abcdef";
+const SECRET: &str = "0123456789abcdef-0123456789abcdef";
 /// The longest that anything may take that is not part of a trial.
 const PATIENCE: Duration = Duration::from_secs(60);
 
