@@ -18,7 +18,8 @@ const SHARED: &str = "OAuth clients that connections with use_shared_credentials
 /// For the terminal.
 pub(crate) fn as_text() -> String {
     let mut text = String::from(
-        "Settings of `valetkey serve` and `valetkey dev`. Each can stand in the configuration file (--config FILE, \
+        "Settings of `valetkey serve` and `valetkey dev`, and of the commands that work on the same database (`backup`, \
+         `restore`,\n`verify`, `export`, `import`). Each can stand in the configuration file (--config FILE, \
          TOML),\nin an environment variable, or (unless it is a secret) in a flag; the later of these wins.\n",
     );
     for setting in SETTINGS {

@@ -27,7 +27,7 @@ async fn keyring_rotated_under_load_and_killed_loses_nothing() {
     let provider = Provider::start(Rules::default()).await;
     let fleet = Fleet::sqlite();
     let mut server = fleet.start();
-    let caller = Caller::of(&server).await;
+    let mut caller = Caller::of(&server).await;
     caller.connection(&server, "keys", STRICT, &provider).await;
     let mut ids = Vec::new();
     for n in 0..sized(600, 5000) {
@@ -35,19 +35,19 @@ async fn keyring_rotated_under_load_and_killed_loses_nothing() {
         ids.push(caller.account(&server, "keys", &format!("u{n}"), &provider, lives).await.0);
     }
     let ids = Arc::new(ids);
-    let url = Arc::new(Mutex::new(server.url.clone()));
+    let way = Arc::new(Mutex::new((server.url.clone(), caller.clone())));
     let (over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let load: Vec<_> = (0..4)
         .map(|worker| {
-            let (caller, ids, url) = (caller.clone(), Arc::clone(&ids), Arc::clone(&url));
+            let (ids, way) = (Arc::clone(&ids), Arc::clone(&way));
             let (over, calls) = (Arc::clone(&over), Arc::clone(&calls));
             tokio::spawn(async move {
                 let mut n = worker;
                 let mut failures = Vec::new();
                 while !over.load(Ordering::Relaxed) {
                     n += 7;
-                    let to = url.lock().unwrap().clone();
-                    match caller.me(&to, STRICT, &ids[n % ids.len()]).await {
+                    let (url, caller) = way.lock().unwrap().clone();
+                    match caller.me(&url, STRICT, &ids[n % ids.len()]).await {
                         Ok(_) => drop(calls.fetch_add(1, Ordering::Relaxed)),
                         // Nobody answers while the server is dead.
                         Err(refusal) if refusal.status == 0 => {
@@ -67,7 +67,9 @@ async fn keyring_rotated_under_load_and_killed_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..60))).await;
         server.kill();
         server = fleet.start();
-        server.url.clone_into(&mut url.lock().unwrap());
+        // It is at another address, which a token is for.
+        caller = Caller::of(&server).await;
+        *way.lock().unwrap() = (server.url.clone(), caller.clone());
         let status = caller.call(&server.url, "GET", "/keys", None).await.unwrap();
         interrupted += usize::from(status["remaining"].as_u64().unwrap() > 0);
     }
@@ -101,6 +103,7 @@ async fn keyring_rotated_under_load_and_killed_loses_nothing() {
     assert!(good.contains("Every secret in it opens"), "{good}");
     server.terminate();
     let server = fleet.start();
+    let caller = Caller::of(&server).await;
     for id in ids.iter() {
         caller.me(&server.url, STRICT, id).await.unwrap();
     }
