@@ -12,6 +12,16 @@ use valetkey_domain::{AccountId, Change, Changes};
 #[derive(Debug, Default)]
 pub(crate) struct Waiters(Mutex<HashMap<String, Arc<Notify>>>);
 
+/// The accounts of which `changes` end an attempt.
+pub(crate) fn ended_by(changes: &Changes) -> impl Iterator<Item = &AccountId> {
+    changes.0.iter().filter_map(|change| match change {
+        Change::EndRefresh { account, .. } | Change::TakeOverRefresh { account, .. } => Some(account),
+        // Its attempts went with it.
+        Change::DeleteAccount(account) => Some(account),
+        _ => None,
+    })
+}
+
 /// A place in the line of an account. The line is forgotten with its last place.
 struct Place<'w> {
     waiters: &'w Waiters,
@@ -33,13 +43,7 @@ impl Waiters {
 
     /// Wakes who waits for what `changes` ended. They are written when this is called.
     pub(crate) fn wake(&self, changes: &Changes) {
-        for change in &changes.0 {
-            let account = match change {
-                Change::EndRefresh { account, .. } | Change::TakeOverRefresh { account, .. } => account,
-                // Its attempts went with it.
-                Change::DeleteAccount(account) => account,
-                _ => continue,
-            };
+        for account in ended_by(changes) {
             self.wake_line(account.as_str());
         }
     }

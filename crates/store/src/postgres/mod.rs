@@ -1,6 +1,7 @@
 //! PostgreSQL behind the storage traits.
 
 mod accounts;
+mod announcer;
 mod api_clients;
 mod auth_requests;
 mod changes;
@@ -33,15 +34,16 @@ use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
-use valetkey_domain::{InstanceId, StoreError, Time};
+use valetkey_domain::{Changes, InstanceId, StoreError, Time};
 
-use crate::waiters::Waiters;
+use crate::waiters::{Waiters, ended_by};
 
 #[cfg(test)]
 pub(crate) use open::MIGRATIONS;
 pub use open::PostgresOpenError;
 pub use settings::PostgresOptions;
 
+use announcer::Announcer;
 use clock::Observer;
 use dedicated::Access;
 use instances::Membership;
@@ -73,6 +75,8 @@ pub struct PostgresStore {
     waiters: Arc<Waiters>,
     /// Since somebody has waited for another process.
     listener: OnceLock<Listener>,
+    /// Since there was something to tell other processes.
+    announcer: OnceLock<Announcer>,
 }
 
 impl PostgresStore {
@@ -106,6 +110,7 @@ impl PostgresStore {
             membership: OnceCell::new(),
             waiters: Arc::default(),
             listener: OnceLock::new(),
+            announcer: OnceLock::new(),
         })
     }
 
@@ -161,6 +166,13 @@ impl PostgresStore {
         let own = self.membership.get().map(|membership| i64::from(membership.number));
         let stale = i64::try_from(self.access.options.gone_after.as_micros()).unwrap_or(i64::MAX);
         Observer { own, stale }
+    }
+
+    /// Tells other processes of what `changes` ended.
+    fn announce(&self, changes: &Changes) {
+        if ended_by(changes).next().is_some() {
+            self.announcer.get_or_init(|| Announcer::start(self.sessions.clone())).announce(changes);
+        }
     }
 
     /// Begins to listen to other processes, at the first call.

@@ -9,7 +9,6 @@ use valetkey_domain::{
 use super::{
     clock::{Observer, gone, now},
     list::Scope,
-    listener::CHANNEL,
     row::{Columns, Conflicts, Listed, Record, count, micros, values},
     statement::{Query, Write},
 };
@@ -90,8 +89,7 @@ pub(super) fn begin(it: &RefreshAttempt, lease: Duration) -> Result<[Write; 4], 
     ])
 }
 
-/// A late answer settles an attempt that was given up as of unknown outcome; any other outcome stays. Who waits is told
-/// when the commit is there.
+/// A late answer settles an attempt that was given up as of unknown outcome; any other outcome stays.
 pub(super) fn end(
     account: &AccountId,
     fence: u64,
@@ -99,19 +97,14 @@ pub(super) fn end(
     code: Option<ErrorCode>,
     at: Time,
 ) -> Result<Write, StoreError> {
-    let sql = "WITH ended AS (
-            UPDATE refreshes SET outcome = $3, code = $4, ended_at = $5
-            WHERE account = $1 AND fence = $2 AND (outcome IS NULL OR outcome = 'unknown')
-            RETURNING account
-        )
-        SELECT pg_notify($6, account) FROM ended";
+    let sql = "UPDATE refreshes SET outcome = $3, code = $4, ended_at = $5
+        WHERE account = $1 AND fence = $2 AND (outcome IS NULL OR outcome = 'unknown')";
     let values = values![
         account.as_str(),
         count(fence, TABLE, "fence")?,
         outcome.as_str(),
         code.map(ErrorCode::as_str),
         micros(at),
-        CHANNEL,
     ];
     Ok(Write::any(sql, CONFLICTS, values))
 }
@@ -124,18 +117,15 @@ pub(super) fn take_over(
     observer: Observer,
 ) -> Result<Write, StoreError> {
     let sql = concat!(
-        "WITH ended AS (
-            UPDATE refreshes SET outcome = 'unknown', ended_at = $3
-            WHERE account = $1 AND fence = $2 AND outcome IS NULL AND (lease_until <= ",
+        "UPDATE refreshes SET outcome = 'unknown', ended_at = $3
+        WHERE account = $1 AND fence = $2 AND outcome IS NULL AND (lease_until <= ",
         now!(),
         " OR ",
-        gone!("holder", "$5", "$6"),
-        ") RETURNING account
-        )
-        SELECT pg_notify($4, account) FROM ended"
+        gone!("holder", "$4", "$5"),
+        ")"
     );
     let fence = count(fence, TABLE, "fence")?;
-    let values = values![account.as_str(), fence, micros(at), CHANNEL, observer.own, observer.stale];
+    let values = values![account.as_str(), fence, micros(at), observer.own, observer.stale];
     Ok(Write::one(sql, CONFLICTS, values))
 }
 

@@ -25,6 +25,7 @@ impl Store for PostgresStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         writer::commit(&self.sessions, &changes, self.observer()).await?;
         self.waiters.wake(&changes);
+        self.announce(&changes);
         Ok(())
     }
 
