@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{client, settings::Flags};
+use crate::{archive, client, settings::Flags};
 
 /// Connects your users' third-party accounts, keeps their credentials sealed and fresh, and calls tools with them.
 #[derive(Debug, Parser)]
@@ -18,6 +18,9 @@ const AFTER_HELP: &str = "\
 Commands about connections, accounts, tools, … speak to a running server. It is found by VALETKEY_URL (and
 VALETKEY_CA_FILE, if its certificate is private); the key is VALETKEY_API_TOKEN, or VALETKEY_CLIENT_ID with
 VALETKEY_CLIENT_SECRET. Without VALETKEY_URL, the `valetkey dev` of the present folder is used.
+
+`backup`, `restore`, `verify`, `export` and `import` do not speak to a server: they work on the database and the master
+key that the settings of `valetkey serve` name.
 
 Exit codes: 0 done; 1 the server refused, or a check found something; 2 the command line or a setting is wrong;
 3 the server cannot be reached.";
@@ -37,6 +40,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    #[command(flatten)]
+    Archive(Box<archive::Command>),
     #[command(flatten)]
     Client(Box<client::Noun>),
     /// Explain every setting

@@ -2,9 +2,9 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Makes a folder (and its parents) that only its owner may enter. One that exists is left as it is, but for rights
@@ -16,6 +16,11 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// Makes a folder that only its owner may enter, where there must be none.
+pub(crate) fn new_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
 }
 
 /// Writes a file that only its owner may read: beside the place first, then moved there, so that nobody ever reads
@@ -39,6 +44,71 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(contents)?;
     file.sync_all()
+}
+
+/// A file that is being made beside its place, which only its owner may read. Removed unless it is kept.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    kept: bool,
+}
+
+impl NewFile {
+    /// Begins a file at `path`, where there must be none.
+    pub(crate) fn begin(path: &Path) -> io::Result<Self> {
+        refuse_existing(path)?;
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}.tmp", std::process::id()));
+        let temporary = PathBuf::from(temporary);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        Ok(Self { path: path.to_owned(), temporary, file, kept: false })
+    }
+
+    /// Makes what was written durable. From now on it stays, whatever happens, at its place or beside it.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        self.kept = true;
+        Ok(())
+    }
+
+    /// Moves a settled file to its place.
+    pub(crate) fn place(self) -> io::Result<()> {
+        let moved = refuse_existing(&self.path).and_then(|()| fs::rename(&self.temporary, &self.path));
+        moved.map_err(|error| {
+            io::Error::new(error.kind(), format!("{error}; it is complete in {}", self.temporary.display()))
+        })?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+fn refuse_existing(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let there = format!("{} is there already; it is not overwritten", path.display());
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, there))
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What matters is told by the failure that led here.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
 }
 
 /// Held while a server works on a database file. Freed by the operating system when the process ends, however it

@@ -1,5 +1,6 @@
 //! The valetkey binary: settings, wiring, commands.
 
+mod archive;
 mod args;
 mod client;
 mod dev;
@@ -40,6 +41,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve { flags } => {
             let settings = load(Mode::Serve, &flags)?;
             block_on(serve::run(&settings))
+        }
+        Command::Archive(command) => {
+            let settings = load(Mode::Beside, command.flags())?;
+            block_on(archive::run(*command, &settings))
         }
         Command::Client(noun) => block_on(client::run(*noun)),
         Command::Settings { markdown } => {

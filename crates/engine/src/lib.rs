@@ -39,7 +39,7 @@ pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use execute::{ExecuteTool, ToolOutcome};
-pub use keys::{KeysStatus, ResealProgress, SecretKind, TermView};
+pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};

@@ -8,6 +8,7 @@
 //! read-only connections that never wait for it. PostgreSQL: a bounded pool of connections; any number of processes
 //! may share one database. [`Recall`] stands before either and remembers for a moment what every call asks for.
 
+mod dump;
 #[cfg(test)]
 mod migration_tests;
 mod postgres;
@@ -16,6 +17,7 @@ mod sqlite;
 mod values;
 mod waiters;
 
+pub use dump::{Arrival, DumpError, DumpHead, Loaded, Purpose, RowCounts};
 pub use postgres::{Alone, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use recall::{LIFE as RECALL_LIFE, Recall};
 pub use sqlite::{CommitStats, OpenError, SqliteOptions, SqliteStore};

@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use tokio_postgres::NoTls;
+use tokio_postgres::{NoTls, error::SqlState};
 
 /// The variable with the URL of a server, of a role that may create databases.
 pub const VARIABLE: &str = "TEST_POSTGRES_URL";
@@ -32,9 +32,33 @@ impl Database {
 
     /// A new, empty database on a server.
     pub async fn create_on(server: String) -> Self {
-        let name = format!("valetkey_test_{:016x}", RandomState::new().hash_one(std::process::id()));
+        let name = new_name();
         run(&server, &format!("CREATE DATABASE {name}")).await;
         Self { server, name }
+    }
+
+    /// A copy of it on the same server. Everybody else who is connected to it is cut off.
+    pub async fn copy(&self) -> Self {
+        let (server, name) = (self.server.clone(), new_name());
+        let client = connect(&server).await;
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {}", self.name);
+        for _ in 0..1000 {
+            client.query(cut, &[&self.name]).await.unwrap();
+            match client.batch_execute(&copy).await {
+                Ok(()) => return Self { server, name },
+                // Sessions end a moment after they are told to.
+                Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {}
+                Err(error) => panic!("{copy}: {error:?}"),
+            }
+        }
+        panic!("{} stays in use", self.name);
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its URL.
@@ -51,6 +75,10 @@ impl Database {
     pub async fn connect(&self) -> tokio_postgres::Client {
         connect(&self.url()).await
     }
+}
+
+fn new_name() -> String {
+    format!("valetkey_test_{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// A connection without TLS.

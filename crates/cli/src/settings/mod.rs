@@ -38,7 +38,6 @@ pub(crate) enum Mode {
     /// `valetkey dev`: what is missing is made.
     Dev,
     /// A command beside the server that works on the same database: the server's own address does not matter.
-    #[expect(dead_code, reason = "for the commands that come with backups")]
     Beside,
 }
 

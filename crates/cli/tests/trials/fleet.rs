@@ -188,9 +188,8 @@ impl Fleet {
         }
     }
 
-    /// Starts one more server on the database and waits until it is ready.
-    pub(crate) fn start(&self) -> Replica {
-        let number = self.started.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    /// The binary in the fleet's folder, with the fleet's settings.
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -198,12 +197,12 @@ impl Fleet {
                 command.env_remove(&name);
             }
         }
-        command.current_dir(self.folder.path()).args(["serve", "--listen", "127.0.0.1:0"]);
         let url = match &self.place {
             Place::Sqlite => "sqlite://valetkey.db".to_owned(),
             Place::Postgres(database) => database.url(),
         };
         command
+            .current_dir(self.folder.path())
             .env("VALETKEY_DATABASE_URL", url)
             // One address for all, as behind a balancer: what one replica signs, the others believe.
             .env("VALETKEY_PUBLIC_URL", "http://localhost:7077")
@@ -213,7 +212,24 @@ impl Fleet {
             .env("VALETKEY_BOOTSTRAP_CLIENT_ID", "trial")
             .env("VALETKEY_BOOTSTRAP_CLIENT_SECRET", SECRET)
             .envs(&self.variables);
+        command
+    }
+
+    /// Starts one more server on the database and waits until it is ready.
+    pub(crate) fn start(&self) -> Replica {
+        let number = self.started.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut command = self.command();
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
         Replica::start(command, self.folder.path().join(format!("server-{number}.log")))
+    }
+
+    /// Runs a command beside the servers to its end: its output, or what it says of its failure.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 }
 

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests: a panic is the failure")]
 #![expect(clippy::print_stdout, reason = "seeds and figures of a trial are told")]
 
+mod archive;
 mod crowd;
 mod disk;
 mod failover;
 mod fleet;
 mod history;
+mod keys;
 mod kill;
 mod pool;
 mod provider;

@@ -1,5 +1,6 @@
 //! The keyring, for the operator: what is sealed in which term, the next term, sealing anew, retiring.
 
+mod check;
 mod place;
 mod reseal;
 
@@ -16,6 +17,7 @@ use crate::{
     keyring::{Term, TermUse, VaultKeeper},
 };
 
+pub use check::{SecretsChecked, check_secrets};
 pub use place::SecretKind;
 pub use reseal::ResealProgress;
 

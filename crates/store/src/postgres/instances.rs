@@ -25,7 +25,12 @@ const CONFLICTS: Conflicts =
     Conflicts { table: TABLE, record: "instance", unique: "instance", reference: "instance" };
 
 /// The first half of the advisory lock of a process ("vlt2"); the other one is its number.
-const LOCK_CLASS: i32 = 0x766c_7432;
+pub(super) const LOCK_CLASS: i32 = 0x766c_7432;
+
+/// Whether any process works on the database: holds the lock of its number ($1: [`LOCK_CLASS`]).
+pub(super) const ANY_AT_WORK: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+    WHERE locktype = 'advisory' AND granted AND classid = $1::int::oid AND objsubid = 2
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))";
 
 /// How often the lock is asked for that a session of ours which died unnoticed still holds.
 const LOCK_RETRY: std::time::Duration = std::time::Duration::from_millis(250);
@@ -50,13 +55,18 @@ pub(super) fn forget(instance: InstanceId) -> Write {
     Write::any(sql, CONFLICTS, values![i64::from(instance.0)])
 }
 
+/// Numbers are drawn, not counted: a database that was restored would count again from where the backup was made, and
+/// give a number to a newcomer that a process which is still running has.
 const JOIN: &str = concat!(
-    "INSERT INTO instances (joined_at, heartbeat_at, connected_at) VALUES ($1, ",
+    "INSERT INTO instances (number, joined_at, heartbeat_at, connected_at)
+    VALUES (1 + floor(random() * 2147483647)::bigint, $1, ",
     now!(),
     ", ",
     now!(),
-    ") RETURNING number, beats, heartbeat_at"
+    ") ON CONFLICT DO NOTHING RETURNING number, beats, heartbeat_at"
 );
+/// How often a number is drawn, should it be taken.
+const DRAWS: usize = 8;
 /// A process that could not reach the database for longer than this is not expected back: 30 days, in microseconds.
 const FORGET: &str =
     concat!("DELETE FROM instances WHERE forgotten AND heartbeat_at < ", now!(), " - 2592000000000");
@@ -137,11 +147,14 @@ async fn join(client: &mut Client, at: Time) -> Result<(i32, Beat), Failure> {
     let transaction = client.transaction().await?;
     home::settle(&transaction, &here, at).await?;
     transaction.execute(FORGET, &[]).await?;
-    let row = transaction.query_one(JOIN, &[&micros(at)]).await?;
-    let (number, last): (i64, _) = (row.try_get(0)?, Beat::read(&row, 1)?);
-    transaction.commit().await?;
-    let number = i32::try_from(number).map_err(|error| CONFLICTS.unfit(error.to_string()))?;
-    Ok((number, last))
+    for _ in 0..DRAWS {
+        let Some(row) = transaction.query_opt(JOIN, &[&micros(at)]).await? else { continue };
+        let (number, last): (i64, _) = (row.try_get(0)?, Beat::read(&row, 1)?);
+        transaction.commit().await?;
+        let number = i32::try_from(number).map_err(|error| CONFLICTS.unfit(error.to_string()))?;
+        return Ok((number, last));
+    }
+    Err(CONFLICTS.unfit("no number is free".into()).into())
 }
 
 struct Keeper {

@@ -8,6 +8,7 @@ mod clock;
 mod connections;
 mod credentials;
 mod dedicated;
+mod dump;
 mod environments;
 mod events;
 mod executions;

@@ -1,6 +1,6 @@
 //! Opening a database: what is there, and migrations.
 
-use tokio_postgres::Transaction;
+use tokio_postgres::{Client, Transaction};
 
 use super::{
     SCHEMA,
@@ -64,7 +64,8 @@ pub enum PostgresOpenError {
     },
 }
 
-struct Place<'a>(&'a str);
+/// Which database, for messages.
+pub(super) struct Place<'a>(pub(super) &'a str);
 
 impl Place<'_> {
     fn unusable(&self, reason: impl Into<String>) -> PostgresOpenError {
@@ -84,6 +85,20 @@ impl Place<'_> {
 pub(super) async fn migrate(sessions: &Sessions, place: &str) -> Result<(), PostgresOpenError> {
     let place = Place(place);
     let mut session = sessions.pool().get().await.map_err(|error| place.unusable(pool_words(&error)))?;
+    check_server(&session, &place).await?;
+    let failed = |error: tokio_postgres::Error| place.failed(&error);
+    let transaction = session.transaction().await.map_err(failed)?;
+    if last_migration(&transaction, &place).await? == Some(known()) {
+        return Ok(());
+    }
+    lock(&transaction, &place).await?;
+    let done = last_migration(&transaction, &place).await?;
+    advance(&transaction, &place, done, known()).await?;
+    transaction.commit().await.map_err(failed)
+}
+
+/// Whether the server is one that we can work on.
+pub(super) async fn check_server(session: &Client, place: &Place<'_>) -> Result<(), PostgresOpenError> {
     let failed = |error: tokio_postgres::Error| place.failed(&error);
     let facts = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')";
     let facts = session.query_one(facts, &[]).await.map_err(failed)?;
@@ -94,32 +109,45 @@ pub(super) async fn migrate(sessions: &Sessions, place: &str) -> Result<(), Post
     if encoding != "UTF8" {
         return Err(place.unusable(format!("its encoding is {encoding}, UTF8 is needed")));
     }
-    let transaction = session.transaction().await.map_err(failed)?;
-    if last_migration(&transaction, &place).await? == Some(known()) {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// Waits until nobody else migrates, and keeps others from it until the transaction is over. What was seen before must
+/// be looked at again: another replica may have migrated meanwhile.
+pub(super) async fn lock(transaction: &Transaction<'_>, place: &Place<'_>) -> Result<(), PostgresOpenError> {
+    let failed = |error: tokio_postgres::Error| place.failed(&error);
     let patience = format!(
         "SET LOCAL lock_timeout TO '{MIGRATION_PATIENCE}'; SET LOCAL statement_timeout TO 0;
          SET LOCAL idle_in_transaction_session_timeout TO 0"
     );
     transaction.batch_execute(&patience).await.map_err(failed)?;
-    // The lock first, then a second look: another replica may have migrated meanwhile. It ends with the transaction.
     transaction.query("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(failed)?;
-    let done = last_migration(&transaction, &place).await?;
+    Ok(())
+}
+
+/// Migrates from where the database is, `None` for one without a schema, to where it has `to` migrations.
+pub(super) async fn advance(
+    transaction: &Transaction<'_>,
+    place: &Place<'_>,
+    done: Option<u32>,
+    to: u32,
+) -> Result<(), PostgresOpenError> {
+    let failed = |error: tokio_postgres::Error| place.failed(&error);
     if done.is_none() {
-        transaction.batch_execute(&new_schema(&transaction).await.map_err(failed)?).await.map_err(failed)?;
+        transaction.batch_execute(&new_schema(transaction).await.map_err(failed)?).await.map_err(failed)?;
     }
-    for (number, (name, sql)) in (1_i64..).zip(MIGRATIONS).skip(done.unwrap_or(0) as usize) {
+    for (number, (name, sql)) in (1..=i64::from(to)).zip(MIGRATIONS).skip(done.unwrap_or(0) as usize) {
         transaction.batch_execute(sql).await.map_err(failed)?;
         let note = "INSERT INTO schema_migrations (number, name, applied_at)
             VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
         transaction.execute(note, &[&number, name]).await.map_err(failed)?;
         tracing::info!(migration = name, "migrated the database: {name}");
     }
-    transaction.commit().await.map_err(failed)
+    Ok(())
 }
 
-fn known() -> u32 {
+/// How many migrations this version knows.
+pub(super) fn known() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
@@ -136,7 +164,7 @@ async fn new_schema(transaction: &Transaction<'_>) -> Result<String, tokio_postg
 }
 
 /// The number of the last migration; `None` if our schema is not there or empty.
-async fn last_migration(
+pub(super) async fn last_migration(
     transaction: &Transaction<'_>,
     place: &Place<'_>,
 ) -> Result<Option<u32>, PostgresOpenError> {

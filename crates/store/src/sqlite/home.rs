@@ -83,7 +83,7 @@ impl Witness {
     }
 }
 
-fn witness_path(database: &Path) -> PathBuf {
+pub(super) fn witness_path(database: &Path) -> PathBuf {
     let mut path = OsString::from(database);
     path.push(".home");
     path.into()
@@ -245,6 +245,13 @@ pub(super) fn mark_as_copy(connection: &Connection) -> rusqlite::Result<()> {
 /// The first mark counts: it is the one that says since when.
 pub(super) fn freeze(connection: &Connection, mark: &Frozen) -> Result<(), StoreError> {
     let sql = "UPDATE store_info SET frozen = ?1 WHERE frozen IS NULL";
+    connection.execute(sql, params![json(mark, TABLE, "frozen")?]).map_err(unavailable)?;
+    Ok(())
+}
+
+/// Marks a database that was left for another one: whatever mark it had, this one counts.
+pub(super) fn leave(connection: &Connection, mark: &Frozen) -> Result<(), StoreError> {
+    let sql = "UPDATE store_info SET frozen = ?1";
     connection.execute(sql, params![json(mark, TABLE, "frozen")?]).map_err(unavailable)?;
     Ok(())
 }

@@ -103,7 +103,7 @@ pub(super) fn memory(options: &SqliteOptions) -> Result<Connection, OpenError> {
 }
 
 /// The file exists and only its owner may read it. SQLite gives its journal the same mode.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
     let file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     let permissions = file.metadata()?.permissions();
@@ -144,7 +144,7 @@ pub(super) fn reader(path: &Path, options: &SqliteOptions) -> rusqlite::Result<C
     Ok(connection)
 }
 
-fn configure(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+pub(super) fn configure(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.busy_timeout(options.busy_timeout)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -163,10 +163,19 @@ pub(super) fn integrity(connection: &Connection, pragma: &str) -> Result<(), Sto
     if found == "ok" { Ok(()) } else { Err(StoreError::Unavailable(found)) }
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+/// How many migrations this version knows.
+pub(super) fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    migrate_to(connection, path, known())
+}
+
+/// Brings a database to where it had `number` migrations, if it has fewer.
+pub(super) fn migrate_to(connection: &mut Connection, path: &Path, number: u32) -> Result<(), OpenError> {
     let of = |error: &rusqlite::Error| OpenError::of(path, error);
-    if last_migration(connection, path)? == known {
+    if last_migration(connection, path)? >= number {
         return Ok(());
     }
     // A table that others refer to is put in the place of an older one: its rows must not take theirs along, so they
@@ -176,7 +185,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| of(&error))?;
     let done = last_migration(&transaction, path)?;
-    for (number, (name, sql)) in (1_u32..).zip(MIGRATIONS).skip(done as usize) {
+    for (number, (name, sql)) in (1..=number).zip(MIGRATIONS).skip(done as usize) {
         transaction.execute_batch(sql).map_err(|error| of(&error))?;
         transaction
             .execute(
@@ -198,14 +207,14 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
 
 /// The number of the last migration. A database without any table is a new one, and gets the table of migrations
 /// when it is looked at under the write lock.
-fn last_migration(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
+pub(super) fn last_migration(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
     let of = |error: rusqlite::Error| OpenError::of(path, &error);
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(of)?;
     if id == APPLICATION_ID {
         let found: u32 = connection
             .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
             .map_err(of)?;
-        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        let known = known();
         if found > known {
             return Err(OpenError::Newer { path: path.to_owned(), found, known });
         }

@@ -4,11 +4,21 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod concurrency;
+mod dump;
+mod home;
+mod instances;
+mod leases;
 mod opening;
 mod outages;
+mod restarts;
+mod server;
 mod texts;
+mod upgrade;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::OnceCell;
 use valetkey_domain::Store;
@@ -26,6 +36,15 @@ fn options() -> PostgresOptions {
 
 async fn open(database: &Database) -> PostgresStore {
     PostgresStore::open_with(&database.url().into(), options()).await.unwrap()
+}
+
+/// Tries until it is so.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !so().await {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn empty_store() -> (Arc<dyn Store>, Database) {

@@ -1,8 +1,6 @@
 //! A database that is away, slow, full of other people's locks or cut off, and is used again without a restart.
 
 use std::{
-    path::PathBuf,
-    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,42 +9,7 @@ use valetkey_domain::{Account, Change, PageRequest, Store, StoreError, store::Ac
 use valetkey_store::{PostgresOptions, PostgresStore};
 use valetkey_testkit::{postgres::Database, store_contract::Fixture};
 
-use crate::{open, options};
-
-/// A server of the test's own.
-struct Server {
-    folder: tempfile::TempDir,
-    url: String,
-}
-
-impl Server {
-    fn script(command: &str, folder: &std::path::Path) -> String {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/postgres.sh");
-        let output = Command::new(script).arg(command).arg(folder).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "scripts/postgres.sh {command}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn start() -> Self {
-        let folder = tempfile::Builder::new()
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .tempdir()
-            .unwrap();
-        let url = Self::script("start", &folder.path().join("server"));
-        Self { folder, url }
-    }
-
-    fn run(&self, command: &str) {
-        Self::script(command, &self.folder.path().join("server"));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.run("stop");
-    }
-}
+use crate::{open, options, server::Server};
 
 #[track_caller]
 fn assert_unavailable<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
