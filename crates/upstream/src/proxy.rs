@@ -122,6 +122,18 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
 }
 
+/// The headers by which a caller says whose account is meant.
+const OURS: [&str; 6] =
+    ["connected_account_id", "connection_name", "identifier", "account_name", "organization_id", "user_id"];
+
+/// Whether a header is one of [`OURS`] in any of its spellings: with underscores or dashes, with or without `x-`.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_prefix("x-").or_else(|| name.strip_prefix("x_")).unwrap_or(name);
+    let same = |a: u8, b: u8| a == b || (a == b'-' && b == b'_');
+    OURS.iter()
+        .any(|ours| ours.len() == name.len() && name.bytes().zip(ours.bytes()).all(|(a, b)| same(a, b)))
+}
+
 /// Headers that would tell the provider about the caller, or about us.
 fn is_private(name: &HeaderName) -> bool {
     // The length is stated anew from the body itself, so that two readings of it cannot differ (S50).
@@ -139,14 +151,12 @@ fn is_private(name: &HeaderName) -> bool {
         return true;
     }
     let name = name.as_str();
-    name.starts_with("x-forwarded-")
+    is_ours(name)
+        || name.starts_with("x-forwarded-")
         || name.starts_with("x-valetkey-")
         || matches!(
             name,
-            "connection_name"
-                | "connection-name"
-                | "identifier"
-                | "x-forwarded"
+            "x-forwarded"
                 | "x-real-ip"
                 | "x-client-ip"
                 | "true-client-ip"

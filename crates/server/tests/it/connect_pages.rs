@@ -253,3 +253,30 @@ async fn pages_below_a_path_prefix_know_it() {
     let page = Browser::default().get(&app, "/connect/unknown").await.text;
     assert!(page.contains("href=\"/keys/assets/page-"), "{page}");
 }
+
+#[tokio::test]
+async fn page_of_a_connected_account_says_whose_it_is_and_whether_that_may_change() {
+    let app = app().await;
+    app.fixture.authorize("notes", "user_123").await;
+    let page = async || {
+        let link = app.fixture.link("notes", "user_123").await;
+        Browser::default().get(&app, link.url.path()).await
+    };
+    let flagged = page().await.text;
+    assert!(flagged.contains("<strong>user-1@acme.example</strong> is connected now."), "{flagged}");
+    assert!(flagged.contains("replaces that connection"), "{flagged}");
+    let pinned = serde_json::json!({"identity_policy": "refuse"});
+    app.ok(Method::PATCH, "/v1/connect/connections/notes", &pinned).await;
+    let refused = page().await.text;
+    assert!(refused.contains("another one is not accepted"), "{refused}");
+}
+
+#[tokio::test]
+async fn page_of_a_named_account_shows_the_name() {
+    let app = app().await;
+    let wanted = valetkey_engine::AccountRef::named("notes", "user_123").account_name("work");
+    let options = LinkOptions::default();
+    let link = app.fixture.engine.authorization_link(&app.fixture.caller, &wanted, options).await.unwrap();
+    let page = Browser::default().get(&app, link.url.path()).await;
+    assert!(page.text.contains("user_123 (work)"), "{}", page.text);
+}

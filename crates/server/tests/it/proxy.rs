@@ -128,3 +128,26 @@ async fn refusal_of_the_credential_is_not_a_401() {
     let answer = proxy(&app, Method::POST, "/proxy/notes", &WHOSE, Body::from("x")).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (502, "upstream_unauthorized"));
 }
+
+#[tokio::test]
+async fn account_of_several_chosen_by_its_name_which_stays_here() {
+    let app = App::start().await;
+    app.fixture.connection("notes", "acme").await;
+    for name in ["work", "private"] {
+        let tokens = json!({"oauth": {"access_token": format!("canary-{name}")}});
+        let new = json!({"connection_name": "notes", "identifier": "user_123", "account_name": name, "credential": tokens});
+        assert_eq!(app.post("/v1/connect/accounts", &new).await.status, 201);
+    }
+    let ambiguous = proxy(&app, Method::GET, "/proxy/profile", &WHOSE, Body::empty()).await;
+    assert_eq!(ambiguous.code(), "ambiguous_account");
+    assert_eq!(app.fixture.provider.requests_to("/api/profile").len(), 0);
+    for spelling in ["account_name", "account-name", "x-account-name"] {
+        app.fixture.provider.script("/api/profile", [Scripted::json(200, &json!({}))]);
+        let headers = [&WHOSE[..], &[(spelling, "work")]].concat();
+        let answer = proxy(&app, Method::GET, "/proxy/profile", &headers, Body::empty()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let arrived = app.fixture.provider.requests_to("/api/profile").pop().unwrap();
+        assert_eq!(arrived.headers["authorization"], "Bearer canary-work");
+        assert!(!arrived.headers.contains_key(spelling), "S50: {spelling}");
+    }
+}
