@@ -117,16 +117,18 @@ def test_expired_token_is_rotated_before_the_call(post: Strict) -> None:
 def test_many_callers_at_expiry_refresh_once(post: Strict) -> None:
     post.connect("crowd")
     time.sleep(2.1)  # past the life of the access token, by the provider's own clock
-    before = post.provider.state()["counters"]["refreshes"]
+    before, began = post.provider.state()["counters"]["refreshes"], time.monotonic()
 
     def call(_n: int) -> str:
         return post.server.execute("strict_get_me", "crowd", connection_name=post.name)["data"]["subject"]
 
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        assert set(pool.map(call, range(32))) == {"crowd"}
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        assert set(pool.map(call, range(200))) == {"crowd"}
     counters = post.provider.state()["counters"]
     assert counters["reuses"] == 0 and counters["grants_revoked"] == 0, counters
-    assert counters["refreshes"] - before <= 3, counters  # the burst may itself outlive a two-second token
+    took = time.monotonic() - began
+    # The burst may itself outlive a two-second token: one refresh for each life that it lasted.
+    assert counters["refreshes"] - before <= 2 + took / 1.0, (counters, took)
 
 
 def test_manual_refresh_answers_the_active_account(post: Strict) -> None:

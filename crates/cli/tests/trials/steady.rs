@@ -70,7 +70,10 @@ async fn load_with_a_few_faults_leaks_and_loses_nothing() {
         failed += lost;
     }
     let end = server.usage();
-    println!("{calls} calls, {failed} failed, {} refreshes; {warm:?} → {end:?}", provider.count(Verdict::Granted));
+    println!(
+        "{calls} calls, {failed} failed, {} refreshes; {warm:?} → {end:?}",
+        provider.count(Verdict::Granted)
+    );
     assert!(provider.count(Verdict::Granted) > ids.len());
     assert_eq!(provider.count(Verdict::Reuse), 0);
     assert_eq!(provider.dead(), Vec::<usize>::new());
