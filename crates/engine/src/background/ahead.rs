@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration as StdDuration};
 
 use async_trait::async_trait;
 use time::Duration;
-use valetkey_domain::{AccountId, Change, Error, entropy::random_bytes};
+use valetkey_domain::{AccountId, Change, Changes, Error};
 
 use super::{Job, Progress, lanes::Lanes};
 use crate::Engine;
@@ -14,11 +14,19 @@ use crate::Engine;
 const HIDDEN: Duration = Duration::minutes(10);
 /// How many are taken at once at most.
 const BATCH: usize = 200;
-/// How long an account is put off when its provider has enough to do: between one and two of these.
-const PUT_OFF: Duration = Duration::seconds(2);
 
 pub(super) struct RefreshAhead {
     pub(super) lanes: Arc<Lanes>,
+}
+
+/// What came of an account that was due.
+enum Begun {
+    /// Its renewal is under way.
+    Renewal,
+    /// Its provider has enough to do or is failing: later, once this is written.
+    Later(Change),
+    /// There is nothing to renew.
+    Nothing,
 }
 
 #[async_trait]
@@ -39,29 +47,37 @@ impl Job for RefreshAhead {
         }
         let now = engine.now();
         let due = engine.0.store.take_due_refreshes(now, now + HIDDEN, limit).await?;
-        let taken = due.len() as u64;
-        let mut begun = 0;
+        let more = due.len() == room;
+        let (mut begun, mut put_off) = (0, Changes::new());
         for id in due {
-            begun += u64::from(self.begin(engine, id).await?);
+            match self.begin(engine, id).await? {
+                Begun::Renewal => begun += 1,
+                Begun::Later(change) => put_off = put_off.and(change),
+                Begun::Nothing => {}
+            }
         }
-        // A provider that has enough to do is left alone for a moment, so a full batch does not mean to go on at once.
-        let more = taken == u64::from(limit) && begun > 0;
+        // All of them in one write: after an outage there may be many.
+        if !put_off.0.is_empty() {
+            engine.commit(put_off).await?;
+        }
         Ok((begun, if more { Progress::More } else { Progress::Idle }))
     }
 }
 
 impl RefreshAhead {
-    /// Begins the renewal of one account, if its provider has room.
-    async fn begin(&self, engine: &Engine, id: AccountId) -> Result<bool, Error> {
-        let Some(account) = engine.0.store.account(&id).await? else { return Ok(false) };
-        let Some(connection) = engine.0.store.connection(&account.connection).await? else {
-            return Ok(false);
-        };
-        let Some(place) = self.lanes.enter(&engine.provider_of(&connection)) else {
-            let share = f64::from(random_bytes::<1>(&*engine.0.entropy)[0]) / 255.0;
-            let at = Some(engine.now() + PUT_OFF * (1.0 + share));
-            engine.commit(Change::ScheduleRefresh { id, generation: account.generation, at }).await?;
-            return Ok(false);
+    /// Begins the renewal of one account, if its provider is well and has room.
+    async fn begin(&self, engine: &Engine, id: AccountId) -> Result<Begun, Error> {
+        let Some(account) = engine.0.store.account(&id).await? else { return Ok(Begun::Nothing) };
+        let connection = engine.0.store.connection(&account.connection).await?;
+        let Some(connection) = connection else { return Ok(Begun::Nothing) };
+        let provider = engine.provider_of(&connection);
+        let generation = account.generation;
+        if let Some(at) = engine.outage_put_off(&provider) {
+            return Ok(Begun::Later(Change::ScheduleRefresh { id, generation, at: Some(at) }));
+        }
+        let Some(place) = self.lanes.enter(&provider) else {
+            let at = Some(engine.now() + self.lanes.turn_comes_in(&provider));
+            return Ok(Begun::Later(Change::ScheduleRefresh { id, generation, at }));
         };
         let task = engine.clone();
         engine.0.tasks.spawn(async move {
@@ -71,6 +87,6 @@ impl RefreshAhead {
                 tracing::debug!(%error, account = %id, "a renewal ahead of time failed");
             }
         });
-        Ok(true)
+        Ok(Begun::Renewal)
     }
 }

@@ -14,6 +14,9 @@ use tokio::{
 
 use super::BackgroundSettings;
 
+/// Those that entered before go first.
+const AFTER_THE_OTHERS: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 struct Lane {
     width: Arc<Semaphore>,
@@ -21,6 +24,8 @@ struct Lane {
     entered: Arc<Semaphore>,
     /// When the next one may begin.
     next: Mutex<Instant>,
+    /// When the turn of the next one comes that found no place.
+    queue: Mutex<Instant>,
 }
 
 /// The lanes of a process.
@@ -73,6 +78,7 @@ impl Lanes {
                     // As many again may wait as are under way; more would take the places of other providers.
                     entered: Arc::new(Semaphore::new(self.width * 2)),
                     next: Mutex::new(Instant::now()),
+                    queue: Mutex::new(Instant::now()),
                 })
             })
             .clone()
@@ -84,6 +90,19 @@ impl Lanes {
         let all = self.all.clone().try_acquire_owned().ok()?;
         let entered = lane.entered.clone().try_acquire_owned().ok()?;
         Some(Place { lane, pace: self.pace, _all: all, _entered: entered })
+    }
+}
+
+impl Lanes {
+    /// In how long whoever found no place in the lane of `provider` should come again: one after the other at the pace
+    /// of the lane, so that a long queue is not looked through again and again.
+    pub(super) fn turn_comes_in(&self, provider: &str) -> Duration {
+        let lane = self.lane(provider);
+        let now = Instant::now();
+        let mut queue = lane.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (*queue).max(now + AFTER_THE_OTHERS);
+        *queue = at + self.pace;
+        at - now
     }
 }
 
@@ -145,6 +164,15 @@ mod tests {
         at.sort_unstable();
         assert_eq!(most.load(Ordering::SeqCst), 5);
         assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(99)), "{at:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lane_that_is_full_gives_turns_at_its_pace() {
+        let lanes = lanes(1, 100, 100);
+        let turns: Vec<_> = (0..1000).map(|_| lanes.turn_comes_in("acme").as_millis()).collect();
+        assert_eq!((turns[0], turns[1], turns[999]), (1000, 1010, 10_990));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(lanes.turn_comes_in("acme").as_millis(), 1000, "a queue that is over is forgotten");
     }
 
     #[tokio::test]

@@ -14,10 +14,22 @@ use crate::Engine;
 
 /// When an account is looked at again whose renewal was held back for a reason that names no time.
 const LOOK_AGAIN_AFTER: Duration = Duration::minutes(1);
+/// How long an account is put off while its provider is failing: as long as the outage has lasted, within these bounds.
+const OUTAGE_AT_LEAST: Duration = Duration::seconds(30);
+const OUTAGE_AT_MOST: Duration = Duration::minutes(15);
 /// Accounts that were held back together do not come back together.
 const STAGGER: Duration = Duration::seconds(10);
 
 impl Engine {
+    /// Until when the background leaves an account of `provider` alone, if that is failing and being probed by others
+    /// already. Between half of the wait and the whole of it, so that a crowd does not come back together.
+    pub(crate) fn outage_put_off(&self, provider: &str) -> Option<Time> {
+        let now = self.now();
+        let open_for = self.0.calls.refreshes.breakers.closed_to_crowds(provider, now)?;
+        let wait = open_for.clamp(OUTAGE_AT_LEAST, OUTAGE_AT_MOST);
+        Some(now + wait / 2 + backoff::part_of(wait / 2, &*self.0.entropy))
+    }
+
     /// Renews the credential of an account whose `refresh_at` has come, if it still is to be renewed, and sets when it
     /// comes due next, whatever happens.
     ///

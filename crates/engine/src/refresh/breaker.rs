@@ -21,6 +21,8 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
+    /// Since when it is open.
+    open_since: Option<Time>,
     probing: bool,
     probed_at: Option<Time>,
 }
@@ -63,7 +65,19 @@ impl Breakers {
         }
         circuit.probing = true;
         circuit.probed_at = Some(now);
+        circuit.open_since.get_or_insert(now);
         Ok(pass(true))
+    }
+
+    /// How long the circuit of `provider` has been open, if no request would pass now. The background asks before it
+    /// begins with an account: a crowd that comes due during an outage must not be read and put off every second.
+    pub(crate) fn closed_to_crowds(&self, provider: &str, now: Time) -> Option<Duration> {
+        let circuits = lock(&self.0);
+        let circuit = circuits.get(provider).filter(|circuit| circuit.failures >= OPENS_AFTER)?;
+        let rest = circuit.probed_at.map_or(Duration::ZERO, |at| at + PROBE_EVERY - now);
+        let waits = circuit.probing || (rest.is_positive() && rest <= PROBE_EVERY);
+        let open_for = circuit.open_since.map_or(Duration::ZERO, |since| now - since);
+        waits.then_some(open_for.max(Duration::ZERO))
     }
 }
 
