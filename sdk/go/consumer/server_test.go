@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,11 +52,16 @@ func start(t *testing.T, extra ...string) *server {
 		"dev", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(folder, "data"), "--env-file", envFile,
 	}, extra...)...)
 	command.Stdout, command.Stderr, command.Dir = output, output, folder
+	// The server takes every variable VALETKEY_… for a setting and refuses those of these tests.
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "VALETKEY_") })
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = command.Wait()
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		select {
@@ -75,6 +81,11 @@ func start(t *testing.T, extra ...string) *server {
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if text, err = os.ReadFile(envFile); err == nil {
 			break
+		}
+		select {
+		case <-ended:
+			t.Fatal("the server ends at once")
+		default:
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("the server does not write its environment file")
