@@ -1,5 +1,6 @@
 package consumer;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.valetkey.AccountChanges;
@@ -63,9 +64,8 @@ final class Calls {
     return args.hasNonNull(name) ? List.of(JSON.convertValue(args.get(name), String[].class)) : null;
   }
 
-  @SuppressWarnings("unchecked")
   private <V> Map<String, V> map(String name) {
-    return args.hasNonNull(name) ? JSON.convertValue(args.get(name), Map.class) : null;
+    return args.hasNonNull(name) ? JSON.convertValue(args.get(name), new TypeReference<Map<String, V>>() {}) : null;
   }
 
   private Overrides overrides(String name) {
@@ -79,7 +79,7 @@ final class Calls {
             "token_url", Overrides::tokenUrl, "revoke_url", Overrides::revokeUrl,
             "userinfo_url", Overrides::userinfoUrl);
     Overrides overrides = new Overrides();
-    urls.fields().forEachRemaining(url -> setters.get(url.getKey()).accept(overrides, url.getValue().asText()));
+    urls.properties().forEach(url -> setters.get(url.getKey()).accept(overrides, url.getValue().asText()));
     return overrides;
   }
 
@@ -90,7 +90,7 @@ final class Calls {
     JsonNode given = args.get("credential");
     if (given.has("fields")) {
       Map<String, String> fields = new HashMap<>();
-      given.get("fields").fields().forEachRemaining(f -> fields.put(f.getKey(), f.getValue().asText()));
+      given.get("fields").properties().forEach(f -> fields.put(f.getKey(), f.getValue().asText()));
       return Credential.fields(fields);
     }
     JsonNode oauth = given.get("oauth");
@@ -174,8 +174,8 @@ final class Calls {
   private Object request() {
     ProxyRequest request = new ProxyRequest(text("method"), text("path")).account(account());
     args.path("query")
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             field -> {
               if (field.getValue().isArray()) {
                 field.getValue().forEach(value -> request.query(field.getKey(), value.asText()));
@@ -183,7 +183,7 @@ final class Calls {
                 request.query(field.getKey(), field.getValue().asText());
               }
             });
-    args.path("headers").fields().forEachRemaining(field -> request.header(field.getKey(), field.getValue().asText()));
+    args.path("headers").properties().forEach(field -> request.header(field.getKey(), field.getValue().asText()));
     if (args.has("json")) {
       request.json(JSON.convertValue(args.get("json"), Object.class));
     }

@@ -125,7 +125,7 @@ final class ConformanceTest {
   private static ValetkeyClient.Builder builder(JsonNode one, Clock clock, RecordingLogger logger) {
     double random = one.path("random").asDouble(0.5);
     Map<String, String> environment = new HashMap<>();
-    one.path("env").fields().forEachRemaining(field -> environment.put(field.getKey(), field.getValue().asText()));
+    one.path("env").properties().forEach(field -> environment.put(field.getKey(), field.getValue().asText()));
     ValetkeyClient.Builder builder =
         new ValetkeyClient.Builder()
             .environment(environment)
@@ -138,8 +138,8 @@ final class ConformanceTest {
       builder.envUrl("https://valetkey.test");
     }
     given
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             option -> {
               JsonNode value = option.getValue();
               switch (option.getKey()) {
@@ -177,8 +177,8 @@ final class ConformanceTest {
         () ->
             expected
                 .path("fields")
-                .fields()
-                .forEachRemaining(
+                .properties()
+                .forEach(
                     field -> {
                       assertTrue(got.has(field.getKey()), "the runner does not know the attribute " + field.getKey());
                       assertTrue(

@@ -19,7 +19,7 @@ final class Matching {
     if (!expected.isObject()) {
       return got != null && expected.asText().equals(got);
     }
-    Map.Entry<String, JsonNode> matcher = expected.fields().next();
+    Map.Entry<String, JsonNode> matcher = expected.properties().iterator().next();
     String label = matcher.getValue().asText();
     switch (matcher.getKey()) {
       case "$match":
@@ -50,8 +50,7 @@ final class Matching {
       if (missing || !got.isObject()) {
         return false;
       }
-      for (Iterator<Map.Entry<String, JsonNode>> fields = expected.fields(); fields.hasNext(); ) {
-        Map.Entry<String, JsonNode> field = fields.next();
+      for (Map.Entry<String, JsonNode> field : expected.properties()) {
         if (!same(field.getValue(), got.get(field.getKey()))) {
           return false;
         }

@@ -224,8 +224,8 @@ final class Script implements AutoCloseable {
     }
     response
         .path("headers")
-        .fields()
-        .forEachRemaining(field -> head.append(field.getKey()).append(": ").append(field.getValue().asText()).append("\r\n"));
+        .properties()
+        .forEach(field -> head.append(field.getKey()).append(": ").append(field.getValue().asText()).append("\r\n"));
     out.write(head.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
     out.write(body);
     out.flush();
@@ -241,8 +241,8 @@ final class Script implements AutoCloseable {
     fields(at + "query: ", expected.path("query"), target.length > 1 ? target[1] : "");
     expected
         .path("headers")
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             field -> {
               String got = headers.get(field.getKey());
               if (!Matching.matches(field.getValue(), got, bound)) {

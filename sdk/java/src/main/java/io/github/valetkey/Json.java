@@ -39,7 +39,11 @@ final class Json {
           .build();
 
   /** Leaves out what an object of this SDK does not set; maps keep their nulls. */
-  private static final ObjectMapper WRITER = MAPPER.copy().setSerializationInclusion(JsonInclude.Include.NON_NULL);
+  private static final ObjectMapper WRITER =
+      MAPPER
+          .copy()
+          .setDefaultPropertyInclusion(
+              JsonInclude.Value.construct(JsonInclude.Include.NON_NULL, JsonInclude.Include.ALWAYS));
 
   /** A program's own values are written as that program's annotations say, not as this SDK's classes are. */
   private static final ObjectMapper PLAIN = JsonMapper.builder().findAndAddModules().build();
