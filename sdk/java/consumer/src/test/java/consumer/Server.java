@@ -11,7 +11,7 @@ import io.github.valetkey.LinkOptions;
 import io.github.valetkey.ValetkeyClient;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.CookieManager;
+import java.net.CookieHandler;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -28,6 +28,7 @@ import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -115,9 +116,29 @@ final class Server implements AutoCloseable {
   private HttpClient browser() {
     return HttpClient.newBuilder()
         .sslContext(trust)
-        .cookieHandler(new CookieManager())
+        .cookieHandler(new Cookies())
         .connectTimeout(Duration.ofSeconds(10))
         .build();
+  }
+
+  /** Sends cookies back as browsers do; the JDK's manager writes those with Max-Age in the manner of RFC 2965. */
+  private static final class Cookies extends CookieHandler {
+    private final Map<String, Map<String, String>> jar = new HashMap<>();
+
+    @Override
+    public synchronized Map<String, List<String>> get(URI uri, Map<String, List<String>> headers) {
+      Map<String, String> ours = jar.getOrDefault(uri.getAuthority(), Map.of());
+      List<String> pairs = ours.entrySet().stream().map(one -> one.getKey() + "=" + one.getValue()).toList();
+      return pairs.isEmpty() ? Map.of() : Map.of("Cookie", List.of(String.join("; ", pairs)));
+    }
+
+    @Override
+    public synchronized void put(URI uri, Map<String, List<String>> headers) {
+      for (String header : headers.getOrDefault("set-cookie", List.of())) {
+        String[] pair = header.split(";")[0].split("=", 2);
+        jar.computeIfAbsent(uri.getAuthority(), host -> new HashMap<>()).put(pair[0].strip(), pair[1].strip());
+      }
+    }
   }
 
   private static Map<String, String> attributes(String tag) {

@@ -4,6 +4,7 @@ package io.github.valetkey;
 public class AccountNotActiveException extends ValetkeyException {
   private static final long serialVersionUID = 1L;
 
+  /** The account's status. */
   private final String status;
 
   AccountNotActiveException(Fault fault, String status) {
