@@ -258,12 +258,12 @@ final class ScenariosTest {
                   .clientId("valetkey-dev")
                   .clientSecret("wrong")
                   .overrides(sandbox.getOverrides()));
-      assertTrue(made.isHasClientSecret() && made.isEnabled(), made.toString());
+      assertTrue(made.hasClientSecret() && made.isEnabled(), made.toString());
       ConnectionTest tested = connections.test("second");
       assertFalse(tested.isOk());
       assertFalse(tested.getChecked().isEmpty());
       made = connections.update(made.getId(), new ConnectionChanges().clientSecret(null).enabled(false));
-      assertFalse(made.isHasClientSecret() || made.isEnabled(), made.toString());
+      assertFalse(made.hasClientSecret() || made.isEnabled(), made.toString());
       List<String> names =
           connections.list(new ConnectionFilter().pageSize(1)).stream().map(Connection::getName).toList();
       assertTrue(names.containsAll(List.of("second", "sandbox")), names.toString());

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 
 /** Gives the bearer token of requests. */
@@ -42,7 +43,7 @@ interface Bearer {
     private final String id;
     private final String secret;
     private final ReentrantLock turn = new ReentrantLock();
-    private volatile Kept kept;
+    private final AtomicReference<Kept> kept = new AtomicReference<>();
 
     ClientCredentials(String id, String secret) {
       this.id = id;
@@ -50,7 +51,7 @@ interface Bearer {
     }
 
     private String usable(Core core) {
-      Kept now = kept;
+      Kept now = kept.get();
       return now != null && core.clock.instant().isBefore(now.until()) ? now.token() : null;
     }
 
@@ -81,13 +82,9 @@ interface Bearer {
 
     @Override
     public boolean refused(String token) {
-      turn.lock();
-      try {
-        if (kept != null && kept.token().equals(token)) {
-          kept = null;
-        }
-      } finally {
-        turn.unlock();
+      Kept now = kept.get();
+      if (now != null && now.token().equals(token)) {
+        kept.compareAndSet(now, null);
       }
       return true;
     }
@@ -119,7 +116,7 @@ interface Bearer {
       life = life > 0 ? Math.min(life, LONGEST_LIFE_S) : 300;
       // Renewed when a tenth of its life is left, but at most a minute early.
       long useful = (long) ((life - Math.min(life / 10, 60)) * 1000);
-      kept = new Kept(token.asText(), core.clock.instant().plusMillis(useful));
+      kept.set(new Kept(token.asText(), core.clock.instant().plusMillis(useful)));
       return token.asText();
     }
   }

@@ -62,7 +62,7 @@ public final class Connection extends Answer {
   }
 
   /** {@return whether a client secret is stored} */
-  public boolean isHasClientSecret() {
+  public boolean hasClientSecret() {
     return hasClientSecret;
   }
 

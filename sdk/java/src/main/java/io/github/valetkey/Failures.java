@@ -7,6 +7,8 @@ import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** Errors of answers, and of calls that are not sent; {@link Broken} has those without an answer. */
@@ -77,6 +79,20 @@ final class Failures {
     return value == null || !value.isTextual() || value.asText().isEmpty() ? null : value.asText();
   }
 
+  private static List<JsonNode> objects(JsonNode object, String name) {
+    List<JsonNode> all = new ArrayList<>();
+    JsonNode array = object.path(name);
+    if (array.isArray()) {
+      array.forEach(
+          one -> {
+            if (one.isObject()) {
+              all.add(one);
+            }
+          });
+    }
+    return all;
+  }
+
   // Read field by field: one of an unexpected type leaves the others as they are.
   private static void shaped(Fault fault, JsonNode error) {
     fault.code = text(error, "code");
@@ -92,10 +108,10 @@ final class Failures {
     if (text(error, "request_id") != null) {
       fault.requestId = text(error, "request_id");
     }
-    for (JsonNode remedy : error.path("remedies")) {
+    for (JsonNode remedy : objects(error, "remedies")) {
       fault.remedies.add(Remedy.of(text(remedy, "action"), text(remedy, "text"), text(remedy, "url")));
     }
-    for (JsonNode field : error.path("fields")) {
+    for (JsonNode field : objects(error, "fields")) {
       fault.fields.add(FieldViolation.of(text(field, "field"), text(field, "message")));
     }
     double wait = error.path("retry_after_ms").asDouble(-1);
