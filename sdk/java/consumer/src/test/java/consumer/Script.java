@@ -152,10 +152,8 @@ final class Script implements AutoCloseable {
         exchange(secure);
       }
     } catch (IOException e) {
-      // The client went away, as it does where it does not trust us or its time is over.
-      if (!String.valueOf(fault()).isEmpty() || e.getMessage() == null) {
-        return;
-      }
+      // The client went away, as it does where it does not trust us or its time is over; it tells.
+      return;
     }
   }
 
@@ -178,7 +176,9 @@ final class Script implements AutoCloseable {
     for (int i = 1; i < head.length; i++) {
       int colon = head[i].indexOf(':');
       headers.merge(
-          head[i].substring(0, colon).toLowerCase(Locale.ROOT), head[i].substring(colon + 1).strip(), (a, b) -> a + ", " + b);
+          head[i].substring(0, colon).toLowerCase(Locale.ROOT),
+          head[i].substring(colon + 1).strip(),
+          (a, b) -> a + ", " + b);
     }
     byte[] body = in.readNBytes(Integer.parseInt(headers.getOrDefault("content-length", "0")));
     JsonNode now;

@@ -446,7 +446,8 @@ public final class Actions {
       throw Failures.invalidArgument(
           call
               ? "Two things to diagnose are named: give execution_id, or an account."
-              : "Nothing to diagnose is named: give execution_id, connected_account_id, or identifier and connection_name.",
+              : "Nothing to diagnose is named: give execution_id, connected_account_id, or identifier and"
+                  + " connection_name.",
           "execution_id");
     }
     if (!call) {

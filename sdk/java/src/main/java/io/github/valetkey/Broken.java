@@ -27,7 +27,9 @@ final class Broken {
                   ErrorCodes.DNS_FAILED,
                   "The name of the server could not be resolved: " + base + ".",
                   "DNS has no address for this name.")
-              .remedy("check_network", "Check the host name in env_url (VALETKEY_URL) and the name servers of this machine.");
+              .remedy(
+                  "check_network",
+                  "Check the host name in env_url (VALETKEY_URL) and the name servers of this machine.");
       fault.repeat = Fault.Repeat.FREELY;
     } else if (isTls(thrown)) {
       fault =
@@ -103,7 +105,10 @@ final class Broken {
   static ValetkeyException cancelled(InterruptedException thrown) {
     Thread.currentThread().interrupt();
     Fault fault =
-        new Fault(ErrorCodes.CANCELLED, "The call was cancelled.", "Its thread was interrupted or its future cancelled.")
+        new Fault(
+            ErrorCodes.CANCELLED,
+            "The call was cancelled.",
+            "Its thread was interrupted or its future cancelled.")
             .remedy("retry", "Check whether the call had its effect before you repeat it.");
     fault.origin = thrown;
     return new ValetkeyException(fault);

@@ -33,7 +33,8 @@ final class Failures {
                 message,
                 "Something in front of the Valetkey server answered, or the server is of another version than this"
                     + " SDK.")
-            .remedy("check_network", "Check the URL and what stands between here and the server; compare the versions.");
+            .remedy(
+                "check_network", "Check the URL and what stands between here and the server; compare the versions.");
     fault.httpStatus = status;
     fault.requestId = requestId;
     return new ServerException(fault);

@@ -27,7 +27,8 @@ final class Log {
 
   void answer(Core.Call call, Core.Reply reply, ValetkeyException failure, long nanos) {
     if (logger.isLoggable(level)) {
-      StringBuilder text = new StringBuilder("answer ").append(of(call)).append(" duration_ms=").append(nanos / 1_000_000);
+      StringBuilder text = new StringBuilder("answer ").append(of(call));
+      text.append(" duration_ms=").append(nanos / 1_000_000);
       if (reply != null) {
         text.append(" status=").append(reply.status()).append(" body_bytes=").append(size(reply.body()));
         id(text, " request_id=", reply.header("x-request-id"));

@@ -49,7 +49,8 @@ public final class ProxyResponse {
     try {
       return Json.plain().readValue(reply.body(), type);
     } catch (IOException e) {
-      throw Failures.unreadable(reply.status(), null, "The provider's answer is not JSON that fits " + type.getName() + ".");
+      throw Failures.unreadable(
+          reply.status(), null, "The provider's answer is not JSON that fits " + type.getName() + ".");
     }
   }
 

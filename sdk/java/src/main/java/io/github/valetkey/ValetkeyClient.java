@@ -436,7 +436,8 @@ public final class ValetkeyClient {
         } catch (IOException | GeneralSecurityException e) {
           problems.add(
               "the CA file " + file + " cannot be read as certificates: " + e.getMessage(),
-              "Set caFile or VALETKEY_CA_FILE to a readable file of certificates in PEM (-----BEGIN CERTIFICATE-----).");
+              "Set caFile or VALETKEY_CA_FILE to a readable file of certificates in PEM"
+                  + " (-----BEGIN CERTIFICATE-----).");
         }
       }
       if ("none".equals(proxy)) {
@@ -459,7 +460,8 @@ public final class ValetkeyClient {
         problems.because("it is not a URL");
       }
       problems.add(
-          "the proxy's URL cannot be read", "Set proxy to an address such as http://proxy.example.com:3128, or to none.");
+          "the proxy's URL cannot be read",
+          "Set proxy to an address such as http://proxy.example.com:3128, or to none.");
     }
   }
 
