@@ -1,0 +1,263 @@
+package consumer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	valetkey "github.com/valetkey/valetkey/sdk/go"
+)
+
+// args are the arguments of a call; what is not there was not given.
+type args map[string]json.RawMessage
+
+func read[T any](a args, name string) (value T) {
+	if raw, given := a[name]; given {
+		if err := json.Unmarshal(raw, &value); err != nil {
+			panic(fmt.Sprintf("argument %s: %v", name, err))
+		}
+	}
+	return value
+}
+
+func (a args) text(name string) string           { return read[string](a, name) }
+func (a args) number(name string) int            { return read[int](a, name) }
+func (a args) flag(name string) *bool            { return read[*bool](a, name) }
+func (a args) object(name string) map[string]any { return read[map[string]any](a, name) }
+func (a args) list(name string) []string         { return read[[]string](a, name) }
+func change[T any](a args, name string) (c valetkey.Change[T]) {
+	raw, given := a[name]
+	switch {
+	case !given:
+		return c
+	case string(raw) == "null":
+		return valetkey.Clear[T]()
+	}
+	return valetkey.Set(read[T](a, name))
+}
+
+func (a args) account() valetkey.AccountRef {
+	return valetkey.AccountRef{
+		ConnectedAccountID: a.text("connected_account_id"), Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"),
+	}
+}
+
+func (a args) credential() *valetkey.Credential {
+	if _, given := a["credential"]; !given {
+		return nil
+	}
+	wire := read[struct {
+		OAuth *struct {
+			AccessToken  string    `json:"access_token"`
+			RefreshToken string    `json:"refresh_token"`
+			ExpiresAt    time.Time `json:"expires_at"`
+			Scopes       []string  `json:"scopes"`
+			Domain       string    `json:"domain"`
+		} `json:"oauth"`
+		Fields map[string]string `json:"fields"`
+	}](a, "credential")
+	credential := &valetkey.Credential{}
+	if o := wire.OAuth; o != nil {
+		credential.OAuth = &valetkey.OAuthTokens{
+			AccessToken: valetkey.Secret(o.AccessToken), RefreshToken: valetkey.Secret(o.RefreshToken),
+			ExpiresAt: o.ExpiresAt, Scopes: o.Scopes, Domain: o.Domain,
+		}
+	}
+	if wire.Fields != nil {
+		credential.Fields = map[string]valetkey.Secret{}
+		for name, value := range wire.Fields {
+			credential.Fields[name] = valetkey.Secret(value)
+		}
+	}
+	return credential
+}
+
+func (a args) tool() valetkey.ToolCall {
+	return valetkey.ToolCall{
+		ToolName: a.text("tool_name"), ToolInput: a.object("tool_input"), ConnectedAccountID: a.text("connected_account_id"),
+		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), OrganizationID: a.text("organization_id"),
+		UserID: a.text("user_id"), AgentRunID: a.text("agent_run_id"), IdempotencyKey: a.text("idempotency_key"),
+	}
+}
+
+func (a args) link() (options []valetkey.LinkOption) {
+	if scopes := a.list("scopes"); scopes != nil {
+		options = append(options, valetkey.LinkScopes(scopes...))
+	}
+	for name, option := range map[string]func(string) valetkey.LinkOption{
+		"state": valetkey.LinkState, "user_verify_url": valetkey.LinkUserVerifyURL,
+		"organization_id": valetkey.LinkOrganizationID, "user_id": valetkey.LinkUserID,
+	} {
+		if text := a.text(name); text != "" {
+			options = append(options, option(text))
+		}
+	}
+	return options
+}
+
+func (a args) proxied() valetkey.ProxyRequest {
+	request := valetkey.ProxyRequest{
+		Method: a.text("method"), Path: a.text("path"), ConnectedAccountID: a.text("connected_account_id"),
+		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), JSON: read[any](a, "json"),
+		Query: url.Values{}, Header: http.Header{},
+	}
+	for name, value := range a.object("query") {
+		if list, several := value.([]any); several {
+			for _, one := range list {
+				request.Query.Add(name, one.(string))
+			}
+		} else {
+			request.Query.Set(name, value.(string))
+		}
+	}
+	for name, value := range read[map[string]string](a, "headers") {
+		request.Header.Set(name, value)
+	}
+	return request
+}
+
+func collect[T any](list valetkey.List[T], take int) (any, error) {
+	all := []T{}
+	for item, err := range list {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, item)
+		if take > 0 && len(all) == take {
+			break
+		}
+	}
+	return all, nil
+}
+
+func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, error) {
+	a, actions, connections := s.Args, client.Actions, client.Connections
+	natural := a.text("connected_account_id") == ""
+	identifier, connection := a.text("identifier"), a.text("connection_name")
+	switch s.Call {
+	case "get_connected_account":
+		if natural {
+			return actions.GetConnectedAccount(ctx, identifier, connection)
+		}
+		return actions.GetConnectedAccountBy(ctx, a.account())
+	case "refresh_connected_account":
+		if natural {
+			return actions.RefreshConnectedAccount(ctx, identifier, connection)
+		}
+		return actions.RefreshConnectedAccountBy(ctx, a.account())
+	case "disconnect_connected_account":
+		if natural {
+			return actions.DisconnectConnectedAccount(ctx, identifier, connection)
+		}
+		return actions.DisconnectConnectedAccountBy(ctx, a.account())
+	case "delete_connected_account":
+		if natural {
+			return nil, actions.DeleteConnectedAccount(ctx, identifier, connection)
+		}
+		return nil, actions.DeleteConnectedAccountBy(ctx, a.account())
+	case "get_or_create_connected_account", "create_connected_account":
+		account := valetkey.NewAccount{
+			Identifier: identifier, ConnectionName: connection, OrganizationID: a.text("organization_id"), UserID: a.text("user_id"),
+			APIConfig: a.object("api_config"), Credential: a.credential(), SkipProbe: a.flag("skip_probe"),
+		}
+		if s.Call == "create_connected_account" {
+			return actions.CreateConnectedAccount(ctx, account)
+		}
+		return actions.GetOrCreateConnectedAccount(ctx, account)
+	case "update_connected_account":
+		changes := valetkey.AccountChanges{
+			OrganizationID: change[string](a, "organization_id"), UserID: change[string](a, "user_id"),
+			APIConfig: change[map[string]any](a, "api_config"), Credential: a.credential(), SkipProbe: a.flag("skip_probe"),
+		}
+		if natural {
+			return actions.UpdateConnectedAccount(ctx, identifier, connection, changes)
+		}
+		return actions.UpdateConnectedAccountBy(ctx, a.account(), changes)
+	case "list_connected_accounts":
+		return collect(actions.ListConnectedAccounts(ctx, valetkey.AccountFilter{
+			Identifier: identifier, ConnectionName: connection, Connector: a.text("connector"),
+			Status: valetkey.AccountStatus(a.text("status")), OrganizationID: a.text("organization_id"),
+			UserID: a.text("user_id"), Query: a.text("query"), PageSize: a.number("page_size"),
+		}), s.Expect.Take)
+	case "list_account_events":
+		return collect(actions.ListAccountEvents(ctx, a.account(), a.number("page_size")), s.Expect.Take)
+	case "get_authorization_link":
+		if natural {
+			return actions.GetAuthorizationLink(ctx, connection, identifier, a.link()...)
+		}
+		return actions.GetAuthorizationLinkBy(ctx, a.account(), a.link()...)
+	case "verify_connected_account_user":
+		return actions.VerifyConnectedAccountUser(ctx, a.text("auth_request_id"), identifier)
+	case "execute_tool":
+		return actions.ExecuteTool(ctx, a.tool())
+	case "execute_tool_async":
+		return actions.ExecuteToolAsync(ctx, a.tool())
+	case "request":
+		answer, err := actions.Request(ctx, a.proxied())
+		if err != nil {
+			return nil, err
+		}
+		var body any
+		if answer.Decode(&body) != nil {
+			body = nil
+		}
+		return map[string]any{"status": answer.Status, "execution_id": answer.ExecutionID, "json": body}, nil
+	case "list_tools":
+		return collect(actions.ListTools(ctx, valetkey.ToolFilter{
+			Connector: a.text("connector"), ConnectionName: connection, Identifier: identifier,
+			Query: a.text("query"), PageSize: a.number("page_size"),
+		}), s.Expect.Take)
+	case "search_tools":
+		return actions.SearchTools(ctx, valetkey.ToolSearch{Query: a.text("query"), Identifier: identifier, Limit: a.number("limit")})
+	case "get_tool":
+		return actions.GetTool(ctx, a.text("name"))
+	case "get_execution":
+		return actions.GetExecution(ctx, a.text("execution_id"))
+	case "list_executions":
+		return collect(actions.ListExecutions(ctx, valetkey.ExecutionFilter{
+			ConnectedAccountID: a.text("connected_account_id"), ConnectionID: a.text("connection_id"), ToolName: a.text("tool_name"),
+			Status: valetkey.ExecutionStatus(a.text("status")), PageSize: a.number("page_size"),
+		}), s.Expect.Take)
+	case "wait_for_execution":
+		return actions.WaitForExecution(ctx, a.text("execution_id"), time.Duration(a.number("timeout_ms"))*time.Millisecond)
+	case "diagnose":
+		return actions.Diagnose(ctx, valetkey.DiagnosisRequest{
+			ConnectedAccountID: a.text("connected_account_id"), Identifier: identifier, ConnectionName: connection,
+			ExecutionID: a.text("execution_id"), Probe: a.flag("probe"),
+		})
+	case "create_connection":
+		return connections.Create(ctx, valetkey.NewConnection{
+			Connector: a.text("connector"), Name: a.text("name"), ClientID: a.text("client_id"),
+			ClientSecret: valetkey.Secret(a.text("client_secret")), Scopes: a.list("scopes"),
+			UseSharedCredentials: a.flag("use_shared_credentials"), Overrides: read[*valetkey.Overrides](a, "overrides"),
+			Variables: read[map[string]string](a, "variables"), Enabled: a.flag("enabled"),
+		})
+	case "get_connection":
+		return connections.Get(ctx, a.text("connection"))
+	case "test_connection":
+		return connections.Test(ctx, a.text("connection"))
+	case "delete_connection":
+		return nil, connections.Delete(ctx, a.text("connection"))
+	case "update_connection":
+		return connections.Update(ctx, a.text("connection"), valetkey.ConnectionChanges{
+			Name: change[string](a, "name"), ClientID: change[string](a, "client_id"),
+			ClientSecret: change[valetkey.Secret](a, "client_secret"), Scopes: change[[]string](a, "scopes"),
+			UseSharedCredentials: change[bool](a, "use_shared_credentials"), Overrides: change[valetkey.Overrides](a, "overrides"),
+			Variables: change[map[string]string](a, "variables"), Enabled: change[bool](a, "enabled"),
+		})
+	case "list_connections":
+		return collect(connections.List(ctx, valetkey.ConnectionFilter{
+			Connector: a.text("connector"), Query: a.text("query"), PageSize: a.number("page_size"),
+		}), s.Expect.Take)
+	case "list_connection_events":
+		return collect(connections.ListEvents(ctx, a.text("connection"), a.number("page_size")), s.Expect.Take)
+	case "list_connectors":
+		return connections.ListConnectors(ctx)
+	case "get_connector":
+		return connections.GetConnector(ctx, a.text("name"))
+	}
+	panic("the runner does not know the call " + s.Call)
+}

@@ -1,0 +1,290 @@
+package consumer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	valetkey "github.com/valetkey/valetkey/sdk/go"
+)
+
+func profile(identifier string) valetkey.ToolCall {
+	return valetkey.ToolCall{ToolName: "sandbox_get_profile", Identifier: identifier}
+}
+
+// connect makes an ACTIVE account of a user of the simulator.
+func (s *server) connect(client *valetkey.ValetkeyClient, identifier, user string, options ...valetkey.LinkOption) *valetkey.ConnectedAccount {
+	s.t.Helper()
+	link, err := client.Actions.GetAuthorizationLink(context.Background(), "sandbox", identifier, options...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.authorize(link.Link, user)
+	return s.status(client, identifier, valetkey.StatusActive)
+}
+
+func (s *server) status(client *valetkey.ValetkeyClient, identifier string, expected valetkey.AccountStatus) *valetkey.ConnectedAccount {
+	s.t.Helper()
+	account, err := client.Actions.GetConnectedAccount(context.Background(), identifier, "sandbox")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if account.Status != expected {
+		s.t.Fatalf("%s is %s, expected %s", identifier, account.Status, expected)
+	}
+	return account
+}
+
+func TestPendingAccountBecomesActiveThroughItsLinkAndCallsTools(t *testing.T) {
+	s := start(t)
+	ctx := context.Background()
+	var logged bytes.Buffer
+	client := s.client(valetkey.WithLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	account, err := client.Actions.GetOrCreateConnectedAccount(ctx, valetkey.NewAccount{Identifier: "user_1", ConnectionName: "sandbox"})
+	if err != nil || account.Status != "PENDING" {
+		t.Fatalf("%+v %v", account, err)
+	}
+	_, err = client.Actions.ExecuteTool(ctx, profile("user_1"))
+	pending := requireAs[*valetkey.AccountPendingError](t, err)
+	if pending.AuthorizationLink() == "" || pending.ExecutionID == "" || strings.Contains(err.Error(), pending.AuthorizationLink()) {
+		t.Fatalf("%v", err)
+	}
+	link, err := client.Actions.GetAuthorizationLink(ctx, "sandbox", "user_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.authorize(link.Link, "ada")
+	if account = s.status(client, "user_1", valetkey.StatusActive); !slices.Contains(account.Scopes, "profile") {
+		t.Errorf("scopes are %v", account.Scopes)
+	}
+	result, err := client.Actions.ExecuteTool(ctx, profile("user_1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ada struct{ Email string }
+	if err := result.Decode(&ada); err != nil || ada.Email != "ada@example.com" {
+		t.Errorf("%+v %v", result, err)
+	}
+	answer, err := client.Actions.Request(ctx, valetkey.ProxyRequest{Identifier: "user_1", ConnectionName: "sandbox", Path: "/me"})
+	if err != nil || answer.Status != 200 || answer.ExecutionID == "" {
+		t.Errorf("%+v %v", answer, err)
+	}
+	execution, err := client.Actions.WaitForExecution(ctx, result.ExecutionID, time.Second)
+	if err != nil || execution.Status != valetkey.ExecutionSucceeded || execution.ToolName != "sandbox_get_profile" {
+		t.Errorf("%+v %v", execution, err)
+	}
+	all, err := client.Actions.ListExecutions(ctx, valetkey.ExecutionFilter{ConnectedAccountID: account.ID, PageSize: 1}).Collect()
+	if err != nil || len(all) != 3 {
+		t.Errorf("%d executions, %v", len(all), err)
+	}
+	events, err := client.Actions.ListAccountEvents(ctx, valetkey.AccountID(account.ID), 2).Collect()
+	if err != nil || !slices.ContainsFunc(events, func(e *valetkey.Event) bool { return e.Kind == "account.activated" }) {
+		t.Errorf("%v %v", events, err)
+	}
+	found, err := client.Actions.SearchTools(ctx, valetkey.ToolSearch{Query: "who am I profile", Identifier: "user_1", Limit: 3})
+	if err != nil || len(found) == 0 {
+		t.Errorf("%v %v", found, err)
+	}
+	if account, err = client.Actions.DisconnectConnectedAccount(ctx, "user_1", "sandbox"); err != nil || account.Status != valetkey.StatusDisconnected {
+		t.Errorf("%+v %v", account, err)
+	}
+	if err = client.Actions.DeleteConnectedAccount(ctx, "user_1", "sandbox"); err != nil {
+		t.Error(err)
+	}
+	if _, err = client.Actions.GetConnectedAccount(ctx, "user_1", "sandbox"); !valetkey.IsNotFound(err) {
+		t.Errorf("%v", err)
+	}
+	for name, secret := range map[string]string{
+		"client secret": s.env["VALETKEY_CLIENT_SECRET"], "link": link.Link[strings.LastIndex(link.Link, "/"):], "bearer": "Bearer", "token": "eyJ",
+	} {
+		if strings.Contains(logged.String(), secret) {
+			t.Errorf("the log holds the %s:\n%s", name, logged.String())
+		}
+	}
+	if !strings.Contains(logged.String(), "path=/v1/connect/tools/execute") {
+		t.Errorf("the log is\n%s", logged.String())
+	}
+}
+
+func TestExpiredAccountIsRefreshedOrSaysWhatToDo(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	before := s.connect(client, "user_2", "ada")
+	s.simulate("expire-access-tokens", map[string]any{"user": "ada"})
+	account, err := client.Actions.RefreshConnectedAccount(ctx, "user_2", "sandbox")
+	if err != nil || account.Status != valetkey.StatusActive || !account.TokenExpiresAt.After(*before.TokenExpiresAt) {
+		t.Fatalf("%+v %v", account, err)
+	}
+	if _, err := client.Actions.ExecuteTool(ctx, profile("user_2")); err != nil {
+		t.Fatal(err)
+	}
+	// A grant whose refresh token runs out at once: the next refresh is the end of it.
+	s.simulate("settings", map[string]any{"refresh_token_ttl_s": 1})
+	s.connect(client, "user_2", "ada")
+	s.simulate("expire-access-tokens", map[string]any{"user": "ada"})
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		account, err = client.Actions.RefreshConnectedAccount(ctx, "user_2", "sandbox")
+		if err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the refresh token does not run out")
+		}
+		time.Sleep(1100 * time.Millisecond) // longer than the refresh token lives
+	}
+	refused := requireAs[*valetkey.ConflictError](t, err)
+	s.status(client, "user_2", valetkey.StatusExpired)
+	_, err = client.Actions.ExecuteTool(ctx, profile("user_2"))
+	expired := requireAs[*valetkey.AccountExpiredError](t, err)
+	if expired.Status != valetkey.StatusExpired || expired.AuthorizationLink() == "" {
+		t.Errorf("%v, link %q (refresh: %v)", err, expired.AuthorizationLink(), refused)
+	}
+	s.simulate("settings", map[string]any{"refresh_token_ttl_s": nil})
+	s.authorize(expired.AuthorizationLink(), "ada")
+	s.status(client, "user_2", valetkey.StatusActive)
+}
+
+func TestRevokedAccountIsAuthorizedAgain(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	s.connect(client, "user_3", "grace")
+	s.simulate("revoke-grants", map[string]any{"user": "grace"})
+	_, err := client.Actions.ExecuteTool(ctx, profile("user_3"))
+	revoked := requireAs[*valetkey.AccountRevokedError](t, err)
+	inactive := requireAs[*valetkey.AccountNotActiveError](t, err)
+	if inactive.Status != valetkey.StatusRevoked || revoked.AuthorizationLink() == "" || !strings.Contains(err.Error(), revoked.RequestID) {
+		t.Fatalf("%v", err)
+	}
+	s.status(client, "user_3", "REVOKED")
+	s.authorize(revoked.AuthorizationLink(), "grace")
+	if _, err := client.Actions.ExecuteTool(ctx, profile("user_3")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMissingScopeIsToldAndGrantedWithANewLink(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	s.connect(client, "user_4", "ada", valetkey.LinkScopes("profile"))
+	messages := valetkey.ToolCall{ToolName: "sandbox_list_messages", Identifier: "user_4", ConnectionName: "sandbox"}
+	_, err := client.Actions.ExecuteTool(ctx, messages)
+	requireAs[*valetkey.InsufficientScopeError](t, err)
+	requireAs[*valetkey.ForbiddenError](t, err)
+	s.connect(client, "user_4", "ada")
+	if _, err := client.Actions.ExecuteTool(ctx, messages); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRateLimitIsWaitedForAndToldWithoutRetries(t *testing.T) {
+	s := start(t)
+	ctx := context.Background()
+	client := s.client()
+	s.connect(client, "user_5", "ada")
+	limit := map[string]any{"endpoint": "api", "kind": "status", "status": 429, "retry_after_s": 1, "times": 1}
+	s.simulate("faults", limit)
+	began := time.Now()
+	if _, err := client.Actions.ExecuteTool(ctx, profile("user_5")); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 900*time.Millisecond {
+		t.Errorf("did not wait: %s", took)
+	}
+	s.simulate("faults", limit)
+	_, err := s.client(valetkey.WithMaxRetries(0)).Actions.ExecuteTool(ctx, profile("user_5"))
+	limited := requireAs[*valetkey.ToolRateLimitedError](t, err)
+	requireAs[*valetkey.ToolError](t, err)
+	if limited.RetryAfter <= 0 || limited.ExecutionID == "" || limited.Provider == nil || limited.Provider.Status != 429 {
+		t.Errorf("%v, retry after %s", err, limited.RetryAfter)
+	}
+}
+
+func TestTimeoutsOfBothSidesAreTold(t *testing.T) {
+	s := start(t, "--call-deadline-s", "1")
+	ctx := context.Background()
+	client := s.client(valetkey.WithMaxRetries(0))
+	s.connect(client, "user_6", "ada")
+	slow := map[string]any{"endpoint": "api", "kind": "delay", "delay_ms": 3000, "times": 1}
+	s.simulate("faults", slow)
+	_, err := client.Actions.ExecuteTool(ctx, profile("user_6"))
+	requireAs[*valetkey.ToolTimeoutError](t, err)
+
+	s.simulate("faults", slow)
+	_, err = s.client(valetkey.WithTimeout(300*time.Millisecond)).Actions.ExecuteTool(ctx, profile("user_6"))
+	late := requireAs[*valetkey.TimeoutError](t, err)
+	if late.Code != valetkey.CodeTimeout || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	brief, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	s.simulate("faults", slow)
+	_, err = client.Actions.ExecuteTool(brief, profile("user_6"))
+	requireAs[*valetkey.TimeoutError](t, err)
+
+	cancelled, cancelNow := context.WithCancel(ctx)
+	cancelNow()
+	if _, err = client.Actions.GetTool(cancelled, "sandbox_get_profile"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestUntrustedCertificateIsRefusedAndSaysWhatToSet(t *testing.T) {
+	s := start(t)
+	t.Setenv("VALETKEY_CA_FILE", "")
+	client := valetkey.NewValetkeyClient(
+		valetkey.WithEnvURL(s.env["VALETKEY_URL"]), valetkey.WithAPIToken(s.env["VALETKEY_API_TOKEN"]), valetkey.WithProxy("none"),
+	)
+	_, err := client.Actions.GetTool(context.Background(), "sandbox_get_profile")
+	refused := requireAs[*valetkey.ConnectionError](t, err)
+	if refused.Code != valetkey.CodeTLSFailed || !strings.Contains(err.Error(), "VALETKEY_CA_FILE") {
+		t.Errorf("%v", err)
+	}
+	if strings.Contains(err.Error(), s.env["VALETKEY_API_TOKEN"]) {
+		t.Error("the error holds the token")
+	}
+}
+
+func TestConnectionsAreManaged(t *testing.T) {
+	s := start(t)
+	ctx, connections := context.Background(), s.client().Connections
+	sandbox, err := connections.Get(ctx, "sandbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := connections.Create(ctx, valetkey.NewConnection{
+		Connector: "sandbox", Name: "second", ClientID: "valetkey-dev", ClientSecret: "wrong", Overrides: &sandbox.Overrides,
+	})
+	if err != nil || !made.HasClientSecret || !made.Enabled {
+		t.Fatalf("%+v %v", made, err)
+	}
+	tested, err := connections.Test(ctx, "second")
+	if err != nil || tested.OK || len(tested.Checked) == 0 {
+		t.Errorf("%+v %v", tested, err)
+	}
+	made, err = connections.Update(ctx, made.ID, valetkey.ConnectionChanges{ClientSecret: valetkey.Clear[valetkey.Secret](), Enabled: valetkey.Set(false)})
+	if err != nil || made.HasClientSecret || made.Enabled {
+		t.Errorf("%+v %v", made, err)
+	}
+	names := map[string]bool{}
+	for connection, err := range connections.List(ctx, valetkey.ConnectionFilter{PageSize: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[connection.Name] = true
+	}
+	if !names["second"] || !names["sandbox"] {
+		t.Errorf("%v", names)
+	}
+	if err := connections.Delete(ctx, "second"); err != nil {
+		t.Error(err)
+	}
+	if _, err := connections.Get(ctx, "second"); !valetkey.IsNotFound(err) {
+		t.Errorf("%v", err)
+	}
+}

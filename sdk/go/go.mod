@@ -1,0 +1,3 @@
+module github.com/valetkey/valetkey/sdk/go
+
+go 1.24

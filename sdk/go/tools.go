@@ -1,0 +1,213 @@
+package valetkey
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// ToolCall is a call of a tool. Say whose account it is for by ConnectedAccountID, or by Identifier with or without
+// ConnectionName.
+type ToolCall struct {
+	// ToolName is the tool, by its own name or an alias. Required.
+	ToolName string
+	// ToolInput is what the tool's input schema asks for. Default: {}.
+	ToolInput map[string]any
+	// ConnectedAccountID is the account: ca_….
+	ConnectedAccountID string
+	// Identifier is the caller's own id of the user.
+	Identifier string
+	// ConnectionName is the name of the connection; without it, the one of the tool's connector that has an account of
+	// this identifier.
+	ConnectionName string
+	// OrganizationID is the caller's own id of the user's organization.
+	OrganizationID string
+	// UserID is a further id of the caller's.
+	UserID string
+	// AgentRunID is the caller's own id of an agent run, kept with the execution.
+	AgentRunID string
+	// IdempotencyKey makes sure that a call is done once: the same key and the same call give the same answer. Default:
+	// a fresh one, which covers the repeats within this call; give one to cover those of your own.
+	IdempotencyKey string
+}
+
+// ToolResult is what a tool call brought.
+type ToolResult struct {
+	// ExecutionID is the record of the call: ex_….
+	ExecutionID string `json:"execution_id"`
+	// ConnectedAccountID is the account that was used.
+	ConnectedAccountID string `json:"connected_account_id"`
+	// ToolName is the tool's own name.
+	ToolName string `json:"tool_name"`
+	// Data is the tool's answer, an object as a rule: map[string]any, with numbers as float64 as encoding/json gives
+	// them. Use Decode for a type of your own, and for whole numbers above 2^53.
+	Data any `json:"data"`
+
+	raw json.RawMessage
+}
+
+// Decode reads the tool's answer into a value of your own, as json.Unmarshal does.
+func (r *ToolResult) Decode(into any) error { return json.Unmarshal(r.raw, into) }
+
+// UnmarshalJSON keeps the tool's answer as it came, beside reading it.
+func (r *ToolResult) UnmarshalJSON(text []byte) error {
+	type bare ToolResult
+	var fields struct {
+		bare
+		Raw json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	*r = ToolResult(fields.bare)
+	r.raw = fields.Raw
+	if r.raw == nil {
+		r.raw = json.RawMessage("null")
+	}
+	return json.Unmarshal(r.raw, &r.Data)
+}
+
+// StartedExecution is a tool call that goes on in the background.
+type StartedExecution struct {
+	// ExecutionID is its record: ex_…; see [Actions.WaitForExecution].
+	ExecutionID string `json:"execution_id"`
+	// Status is RUNNING.
+	Status ExecutionStatus `json:"status"`
+}
+
+// Tool is a tool of a connector.
+type Tool struct {
+	// Name is its name: gmail_get_profile.
+	Name string `json:"name"`
+	// Connector is its connector.
+	Connector string `json:"connector"`
+	// Provider is the connector's official upper-case name.
+	Provider string `json:"provider"`
+	// Definition holds name, description, input_schema and annotations, to hand to a model as they are.
+	Definition map[string]any `json:"definition"`
+}
+
+// FoundTool is a tool that fits a search.
+type FoundTool struct {
+	// Tool is the tool.
+	Tool Tool `json:"tool"`
+	// Description is what it does.
+	Description string `json:"description"`
+	// Score is how well it fits, from 0 to 1.
+	Score float64 `json:"score"`
+	// Connections are those of its connector; empty when no user was named.
+	Connections []ConnectionReadiness `json:"connections"`
+}
+
+// ConnectionReadiness is how a tool stands with one connection.
+type ConnectionReadiness struct {
+	// ConnectionName is the name of the connection.
+	ConnectionName string `json:"connection_name"`
+	// State is READY, NEEDS_CONNECTION or NEEDS_REAUTH.
+	State string `json:"state"`
+	// ConnectedAccountID is the user's account on it, if there is one.
+	ConnectedAccountID string `json:"connected_account_id,omitempty"`
+}
+
+// ToolFilter says which tools to list; every field given must fit.
+type ToolFilter struct {
+	// Connector is the connector.
+	Connector string
+	// ConnectionName is a connection of the connector.
+	ConnectionName string
+	// Identifier is a user who has an account for it.
+	Identifier string
+	// Query are words that must occur.
+	Query string
+	// PageSize is how many tools are fetched at once: 1 to 100. Default: 20.
+	PageSize int
+}
+
+// ToolSearch is what is looked for.
+type ToolSearch struct {
+	// Query is what the tool shall do, in words. Required.
+	Query string
+	// Identifier, if given, asks how each tool stands with this user's connections.
+	Identifier string
+	// Limit is how many tools at most: 1 to 100. Default: 10.
+	Limit int
+}
+
+const (
+	toolsPath   = "/v1/connect/tools"
+	executePath = toolsPath + "/execute"
+)
+
+// ExecuteTool calls a tool and waits for its answer. It is repeated where that helps, under one Idempotency-Key.
+//
+// Errors: [AccountNotActiveError] with an AuthorizationLink to send to the user, [InsufficientScopeError],
+// [InvalidRequestError] (tool_input_invalid) with Fields, [ToolError] for what the provider refused or failed,
+// [TimeoutError]; see also [ValetkeyError].
+func (a *Actions) ExecuteTool(ctx context.Context, tool ToolCall) (*ToolResult, error) {
+	return execute[ToolResult](ctx, a.core, tool, "")
+}
+
+// ExecuteToolAsync starts a tool and does not wait; [Actions.WaitForExecution] does.
+func (a *Actions) ExecuteToolAsync(ctx context.Context, tool ToolCall) (*StartedExecution, error) {
+	return execute[StartedExecution](ctx, a.core, tool, "async")
+}
+
+func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*T, error) {
+	switch {
+	case tool.ToolName == "":
+		return nil, invalidArgument("tool_name is required.", "tool_name")
+	case tool.ConnectedAccountID != "" && (tool.Identifier != "" || tool.ConnectionName != ""):
+		return nil, AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName}.check()
+	}
+	body := map[string]any{"tool_name": tool.ToolName, "tool_input": tool.ToolInput}
+	if tool.ToolInput == nil {
+		body["tool_input"] = map[string]any{}
+	}
+	give(body, "connected_account_id", tool.ConnectedAccountID)
+	give(body, "identifier", tool.Identifier)
+	give(body, "connection_name", tool.ConnectionName)
+	give(body, "organization_id", tool.OrganizationID)
+	give(body, "user_id", tool.UserID)
+	give(body, "agent_run_id", tool.AgentRunID)
+	give(body, "mode", mode)
+	key := tool.IdempotencyKey
+	if key == "" {
+		key = freshKey()
+	}
+	return send[T](ctx, c, &call{
+		method: http.MethodPost, path: executePath, repeatable: true, header: http.Header{"Idempotency-Key": {key}},
+	}, body)
+}
+
+// ListTools lists tools, by connector.
+func (a *Actions) ListTools(ctx context.Context, filter ToolFilter) List[*Tool] {
+	return pages[Tool](ctx, a.core, toolsPath, values(
+		"connector", filter.Connector, "connection_name", filter.ConnectionName, "identifier", filter.Identifier,
+		"query", filter.Query, "page_size", size(filter.PageSize),
+	), nil)
+}
+
+// SearchTools finds the tools that fit a task in words, best first.
+func (a *Actions) SearchTools(ctx context.Context, search ToolSearch) ([]FoundTool, error) {
+	body := map[string]any{"query": search.Query}
+	give(body, "identifier", search.Identifier)
+	give(body, "limit", search.Limit)
+	found, err := send[struct {
+		Items []FoundTool `json:"items"`
+	}](ctx, a.core, &call{method: http.MethodPost, path: toolsPath + "/search", repeatable: true}, body)
+	if err != nil {
+		return nil, err
+	}
+	return found.Items, nil
+}
+
+// GetTool gives a tool by its name.
+//
+// Errors: [NotFoundError] (tool_not_found).
+func (a *Actions) GetTool(ctx context.Context, name string) (*Tool, error) {
+	segment, err := segment("name", name)
+	if err != nil {
+		return nil, err
+	}
+	return get[Tool](ctx, a.core, toolsPath+"/"+segment, nil)
+}

@@ -1,0 +1,310 @@
+package consumer;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.valetkey.AccountChanges;
+import io.github.valetkey.AccountFilter;
+import io.github.valetkey.AccountRef;
+import io.github.valetkey.Actions;
+import io.github.valetkey.ConnectionChanges;
+import io.github.valetkey.ConnectionFilter;
+import io.github.valetkey.Connections;
+import io.github.valetkey.Credential;
+import io.github.valetkey.DiagnosisRequest;
+import io.github.valetkey.ExecutionFilter;
+import io.github.valetkey.LinkOptions;
+import io.github.valetkey.NewAccount;
+import io.github.valetkey.NewConnection;
+import io.github.valetkey.Overrides;
+import io.github.valetkey.ProxyRequest;
+import io.github.valetkey.ProxyResponse;
+import io.github.valetkey.ServerException;
+import io.github.valetkey.ToolCall;
+import io.github.valetkey.ToolFilter;
+import io.github.valetkey.ToolSearch;
+import io.github.valetkey.ValetkeyClient;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+
+/** The calls of the conformance cases in the words of this SDK. */
+final class Calls {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Actions actions;
+  private final Connections connections;
+  private final JsonNode args;
+  private final long take;
+
+  Calls(ValetkeyClient client, JsonNode args, long take) {
+    actions = client.actions();
+    connections = client.connections();
+    this.args = args;
+    this.take = take;
+  }
+
+  private String text(String name) {
+    return args.hasNonNull(name) ? args.get(name).asText() : null;
+  }
+
+  private Integer number(String name) {
+    return args.hasNonNull(name) ? args.get(name).asInt() : null;
+  }
+
+  private Boolean flag(String name) {
+    return args.hasNonNull(name) ? args.get(name).asBoolean() : null;
+  }
+
+  private List<String> list(String name) {
+    return args.hasNonNull(name) ? List.of(JSON.convertValue(args.get(name), String[].class)) : null;
+  }
+
+  private <V> Map<String, V> map(String name) {
+    return args.hasNonNull(name) ? JSON.convertValue(args.get(name), new TypeReference<Map<String, V>>() {}) : null;
+  }
+
+  private Overrides overrides(String name) {
+    if (!args.hasNonNull(name)) {
+      return null;
+    }
+    JsonNode urls = args.get(name);
+    Map<String, BiConsumer<Overrides, String>> setters =
+        Map.of(
+            "api_base_url", Overrides::apiBaseUrl, "authorize_url", Overrides::authorizeUrl,
+            "token_url", Overrides::tokenUrl, "revoke_url", Overrides::revokeUrl,
+            "userinfo_url", Overrides::userinfoUrl);
+    Overrides overrides = new Overrides();
+    urls.properties().forEach(url -> setters.get(url.getKey()).accept(overrides, url.getValue().asText()));
+    return overrides;
+  }
+
+  private Credential credential() {
+    if (!args.hasNonNull("credential")) {
+      return null;
+    }
+    JsonNode given = args.get("credential");
+    if (given.has("fields")) {
+      Map<String, String> fields = new HashMap<>();
+      given.get("fields").properties().forEach(f -> fields.put(f.getKey(), f.getValue().asText()));
+      return Credential.fields(fields);
+    }
+    JsonNode oauth = given.get("oauth");
+    Credential credential = Credential.oauth(oauth.get("access_token").asText());
+    if (oauth.has("refresh_token")) {
+      credential = credential.refreshToken(oauth.get("refresh_token").asText());
+    }
+    if (oauth.has("expires_at")) {
+      credential = credential.expiresAt(Instant.parse(oauth.get("expires_at").asText()));
+    }
+    if (oauth.has("scopes")) {
+      credential = credential.scopes(List.of(JSON.convertValue(oauth.get("scopes"), String[].class)));
+    }
+    return oauth.has("domain") ? credential.domain(oauth.get("domain").asText()) : credential;
+  }
+
+  private AccountRef account() {
+    return new AccountRef(text("connected_account_id"), text("identifier"), text("connection_name"));
+  }
+
+  private NewAccount newAccount() {
+    return new NewAccount(text("identifier"), text("connection_name"))
+        .organizationId(text("organization_id"))
+        .userId(text("user_id"))
+        .apiConfig(map("api_config"))
+        .credential(credential())
+        .skipProbe(flag("skip_probe"));
+  }
+
+  /** Sets what was given, null included, and nothing else. */
+  private void change(String name, Consumer<String> set) {
+    if (args.has(name)) {
+      set.accept(name);
+    }
+  }
+
+  private AccountChanges accountChanges() {
+    AccountChanges changes = new AccountChanges();
+    change("organization_id", name -> changes.organizationId(text(name)));
+    change("user_id", name -> changes.userId(text(name)));
+    change("api_config", name -> changes.apiConfig(map(name)));
+    change("credential", name -> changes.credential(credential()));
+    change("skip_probe", name -> changes.skipProbe(flag(name)));
+    return changes;
+  }
+
+  private ConnectionChanges connectionChanges() {
+    ConnectionChanges changes = new ConnectionChanges();
+    change("name", name -> changes.name(text(name)));
+    change("client_id", name -> changes.clientId(text(name)));
+    change("client_secret", name -> changes.clientSecret(text(name)));
+    change("scopes", name -> changes.scopes(list(name)));
+    change("use_shared_credentials", name -> changes.useSharedCredentials(flag(name)));
+    change("overrides", name -> changes.overrides(overrides(name)));
+    change("variables", name -> changes.variables(map(name)));
+    change("enabled", name -> changes.enabled(flag(name)));
+    return changes;
+  }
+
+  private ToolCall tool() {
+    return new ToolCall(text("tool_name"))
+        .toolInput(map("tool_input"))
+        .connectedAccountId(text("connected_account_id"))
+        .identifier(text("identifier"))
+        .connectionName(text("connection_name"))
+        .organizationId(text("organization_id"))
+        .userId(text("user_id"))
+        .agentRunId(text("agent_run_id"))
+        .idempotencyKey(text("idempotency_key"));
+  }
+
+  private LinkOptions link() {
+    return new LinkOptions()
+        .scopes(list("scopes"))
+        .state(text("state"))
+        .userVerifyUrl(text("user_verify_url"))
+        .organizationId(text("organization_id"))
+        .userId(text("user_id"));
+  }
+
+  private Object request() {
+    ProxyRequest request = new ProxyRequest(text("method"), text("path")).account(account());
+    args.path("query")
+        .properties()
+        .forEach(
+            field -> {
+              if (field.getValue().isArray()) {
+                field.getValue().forEach(value -> request.query(field.getKey(), value.asText()));
+              } else {
+                request.query(field.getKey(), field.getValue().asText());
+              }
+            });
+    args.path("headers").properties().forEach(field -> request.header(field.getKey(), field.getValue().asText()));
+    if (args.has("json")) {
+      request.json(JSON.convertValue(args.get("json"), Object.class));
+    }
+    ProxyResponse response = actions.request(request);
+    Map<String, Object> value = new HashMap<>();
+    value.put("status", response.getStatus());
+    value.put("execution_id", response.getExecutionId());
+    try {
+      value.put("json", response.getJson(Object.class));
+    } catch (ServerException e) {
+      value.put("json", null);
+    }
+    return value;
+  }
+
+  private DiagnosisRequest diagnosis() {
+    return new DiagnosisRequest()
+        .connectedAccountId(text("connected_account_id"))
+        .identifier(text("identifier"))
+        .connectionName(text("connection_name"))
+        .executionId(text("execution_id"))
+        .probe(flag("probe"));
+  }
+
+  private <T> List<T> taken(io.github.valetkey.Listing<T> listing) {
+    return take > 0 ? listing.stream().limit(take).toList() : listing.toList();
+  }
+
+  Object invoke(String call) {
+    return switch (call) {
+      case "get_connected_account" -> actions.getConnectedAccount(account());
+      case "refresh_connected_account" -> actions.refreshConnectedAccount(account());
+      case "disconnect_connected_account" -> actions.disconnectConnectedAccount(account());
+      case "delete_connected_account" -> {
+        actions.deleteConnectedAccount(account());
+        yield null;
+      }
+      case "get_or_create_connected_account" -> actions.getOrCreateConnectedAccount(newAccount());
+      case "create_connected_account" -> actions.createConnectedAccount(newAccount());
+      case "update_connected_account" -> actions.updateConnectedAccount(account(), accountChanges());
+      case "list_connected_accounts" -> taken(
+          actions.listConnectedAccounts(
+              new AccountFilter()
+                  .identifier(text("identifier"))
+                  .connectionName(text("connection_name"))
+                  .connector(text("connector"))
+                  .status(text("status"))
+                  .organizationId(text("organization_id"))
+                  .userId(text("user_id"))
+                  .query(text("query"))
+                  .pageSize(number("page_size"))));
+      case "list_account_events" -> taken(
+          args.has("page_size")
+              ? actions.listAccountEvents(account(), number("page_size"))
+              : actions.listAccountEvents(account()));
+      case "get_authorization_link" -> actions.getAuthorizationLink(account(), link());
+      case "verify_connected_account_user" -> actions.verifyConnectedAccountUser(
+          text("auth_request_id"), text("identifier"));
+      case "execute_tool" -> actions.executeTool(tool());
+      case "execute_tool_async" -> actions.startTool(tool());
+      case "request" -> request();
+      case "list_tools" -> taken(
+          actions.listTools(
+              new ToolFilter()
+                  .connector(text("connector"))
+                  .connectionName(text("connection_name"))
+                  .identifier(text("identifier"))
+                  .query(text("query"))
+                  .pageSize(number("page_size"))));
+      case "search_tools" -> actions.searchTools(
+          new ToolSearch(text("query")).identifier(text("identifier")).limit(number("limit")));
+      case "get_tool" -> actions.getTool(text("name"));
+      case "get_execution" -> actions.getExecution(text("execution_id"));
+      case "list_executions" -> taken(
+          actions.listExecutions(
+              new ExecutionFilter()
+                  .connectedAccountId(text("connected_account_id"))
+                  .connectionId(text("connection_id"))
+                  .toolName(text("tool_name"))
+                  .status(text("status"))
+                  .pageSize(number("page_size"))));
+      case "wait_for_execution" -> args.has("timeout_ms")
+          ? actions.waitForExecution(text("execution_id"), Duration.ofMillis(number("timeout_ms")))
+          : actions.waitForExecution(text("execution_id"));
+      case "diagnose" -> actions.diagnose(diagnosis());
+      default -> invokeConnections(call);
+    };
+  }
+
+  private Object invokeConnections(String call) {
+    return switch (call) {
+      case "create_connection" -> connections.create(
+          new NewConnection(text("connector"))
+              .name(text("name"))
+              .clientId(text("client_id"))
+              .clientSecret(text("client_secret"))
+              .scopes(list("scopes"))
+              .useSharedCredentials(flag("use_shared_credentials"))
+              .overrides(overrides("overrides"))
+              .variables(map("variables"))
+              .enabled(flag("enabled")));
+      case "get_connection" -> connections.get(text("connection"));
+      case "test_connection" -> connections.test(text("connection"));
+      case "delete_connection" -> {
+        connections.delete(text("connection"));
+        yield null;
+      }
+      case "update_connection" -> connections.update(text("connection"), connectionChanges());
+      case "list_connections" -> taken(
+          connections.list(
+              new ConnectionFilter()
+                  .connector(text("connector"))
+                  .query(text("query"))
+                  .pageSize(number("page_size"))));
+      case "list_connection_events" -> taken(
+          args.has("page_size")
+              ? connections.listEvents(text("connection"), number("page_size"))
+              : connections.listEvents(text("connection")));
+      case "list_connectors" -> connections.listConnectors();
+      case "get_connector" -> connections.getConnector(text("name"));
+      default -> throw new IllegalStateException("the runner does not know the call " + call);
+    };
+  }
+}

@@ -1,0 +1,550 @@
+package io.github.valetkey;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Supplier;
+
+/** What an agent's backend does for its users. See {@link ValetkeyClient#actions()}. */
+public final class Actions {
+  private static final String ACCOUNTS = "/v1/connect/accounts";
+  private static final String EXECUTIONS = "/v1/connect/executions";
+  private static final String TOOLS = "/v1/connect/tools";
+
+  private final Core core;
+
+  Actions(Core core) {
+    this.core = core;
+  }
+
+  /**
+   * Gives a user's account on a connection.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @return the account
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public ConnectedAccount getConnectedAccount(String identifier, String connectionName) {
+    return getConnectedAccount(AccountRef.of(identifier, connectionName));
+  }
+
+  /**
+   * Gives a user's account on a connection.
+   *
+   * @param account which account
+   * @return the account
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public ConnectedAccount getConnectedAccount(AccountRef account) {
+    account.check();
+    if (!account.byId()) {
+      return find(account);
+    }
+    return core.send(Core.Call.of("GET", path(account, "")), ConnectedAccount.class);
+  }
+
+  /**
+   * Gives the account of a user on a connection, and makes it if there is none.
+   *
+   * @param account the account
+   * @return the account
+   */
+  public ConnectedAccount getOrCreateConnectedAccount(NewAccount account) {
+    AccountRef ref = account.account();
+    try {
+      return getConnectedAccount(ref);
+    } catch (NotFoundException e) {
+      if (!e.getCode().equals("account_not_found")) {
+        throw e;
+      }
+    }
+    try {
+      return createConnectedAccount(account);
+    } catch (ConflictException e) {
+      if (!e.getCode().equals("account_already_exists")) {
+        throw e;
+      }
+      // Somebody else was faster.
+      return getConnectedAccount(ref);
+    }
+  }
+
+  /**
+   * Gives the account of a user on a connection, and makes it if there is none.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @return the account
+   */
+  public ConnectedAccount getOrCreateConnectedAccount(String identifier, String connectionName) {
+    return getOrCreateConnectedAccount(new NewAccount(identifier, connectionName));
+  }
+
+  /**
+   * Makes an account. Without a credential it is PENDING: send its user an authorization link.
+   *
+   * @param account the account
+   * @return the account
+   * @throws ConflictException ({@code account_already_exists}) if there is one
+   */
+  public ConnectedAccount createConnectedAccount(NewAccount account) {
+    account.account().check();
+    return core.send(Core.Call.of("POST", ACCOUNTS).json(wire(account)), ConnectedAccount.class);
+  }
+
+  /**
+   * Changes a user's account on a connection.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @param changes what to change
+   * @return the account as it is now
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public ConnectedAccount updateConnectedAccount(String identifier, String connectionName, AccountChanges changes) {
+    return updateConnectedAccount(AccountRef.of(identifier, connectionName), changes);
+  }
+
+  /**
+   * Changes a user's account on a connection.
+   *
+   * @param account which account
+   * @param changes what to change
+   * @return the account as it is now
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public ConnectedAccount updateConnectedAccount(AccountRef account, AccountChanges changes) {
+    return core.send(Core.Call.of("PATCH", path(account, "")).json(wire(changes)), ConnectedAccount.class);
+  }
+
+  /**
+   * Lists accounts, newest first.
+   *
+   * @param filter which accounts
+   * @return the accounts, fetched as one goes on
+   */
+  public Listing<ConnectedAccount> listConnectedAccounts(AccountFilter filter) {
+    return list(() -> ACCOUNTS, filter.fields(), ConnectedAccount.class);
+  }
+
+  /**
+   * Lists an account's history, newest first.
+   *
+   * @param account which account
+   * @return the events, fetched as one goes on
+   */
+  public Listing<Event> listAccountEvents(AccountRef account) {
+    return list(() -> path(account, "/events"), Map.of(), Event.class);
+  }
+
+  /**
+   * Lists an account's history, newest first.
+   *
+   * @param account which account
+   * @param pageSize how many are fetched at once, 1 to 100
+   * @return the events, fetched as one goes on
+   */
+  public Listing<Event> listAccountEvents(AccountRef account, int pageSize) {
+    return list(() -> path(account, "/events"), Map.of("page_size", pageSize), Event.class);
+  }
+
+  /**
+   * Renews the credential of a user's account now.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @return the account as it is now
+   * @throws ConflictException ({@code refresh_refused}, {@code refresh_not_possible}); its {@link
+   *     ValetkeyException#getAuthorizationLink()} is ready to send to the user
+   */
+  public ConnectedAccount refreshConnectedAccount(String identifier, String connectionName) {
+    return refreshConnectedAccount(AccountRef.of(identifier, connectionName));
+  }
+
+  /**
+   * Renews the credential of a user's account now.
+   *
+   * @param account which account
+   * @return the account as it is now
+   * @throws ConflictException ({@code refresh_refused}, {@code refresh_not_possible}); its {@link
+   *     ValetkeyException#getAuthorizationLink()} is ready to send to the user
+   */
+  public ConnectedAccount refreshConnectedAccount(AccountRef account) {
+    return post(account, "/refresh");
+  }
+
+  /**
+   * Erases the credential of a user's account, here and where possible at the provider. The account stays and can be
+   * authorized again.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @return the account as it is now
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public ConnectedAccount disconnectConnectedAccount(String identifier, String connectionName) {
+    return disconnectConnectedAccount(AccountRef.of(identifier, connectionName));
+  }
+
+  /**
+   * Erases the credential of a user's account, here and where possible at the provider. The account stays and can be
+   * authorized again.
+   *
+   * @param account which account
+   * @return the account as it is now
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public ConnectedAccount disconnectConnectedAccount(AccountRef account) {
+    return post(account, "/disconnect");
+  }
+
+  /**
+   * Deletes a user's account with its credential.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public void deleteConnectedAccount(String identifier, String connectionName) {
+    deleteConnectedAccount(AccountRef.of(identifier, connectionName));
+  }
+
+  /**
+   * Deletes a user's account with its credential.
+   *
+   * @param account which account
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public void deleteConnectedAccount(AccountRef account) {
+    core.send(Core.Call.of("DELETE", path(account, "")));
+  }
+
+  /**
+   * Makes a link for a user to authorize on a connection, for the first time or again. The account is made if there is
+   * none.
+   *
+   * @param connectionName the name (or id) of the connection
+   * @param identifier the caller's own id of the user
+   * @return the link, to be sent to the user
+   * @throws NotFoundException ({@code connection_not_found}) if there is no such connection
+   */
+  public AuthorizationLink getAuthorizationLink(String connectionName, String identifier) {
+    return getAuthorizationLink(connectionName, identifier, new LinkOptions());
+  }
+
+  /**
+   * Makes a link for a user to authorize on a connection, for the first time or again. The account is made if there is
+   * none.
+   *
+   * @param connectionName the name (or id) of the connection
+   * @param identifier the caller's own id of the user
+   * @param options what the link shall do beside authorizing
+   * @return the link, to be sent to the user
+   * @throws NotFoundException ({@code connection_not_found}) if there is no such connection
+   */
+  public AuthorizationLink getAuthorizationLink(String connectionName, String identifier, LinkOptions options) {
+    return getAuthorizationLink(AccountRef.of(identifier, connectionName), options);
+  }
+
+  /**
+   * Makes a link for a user to authorize an account, for the first time or again.
+   *
+   * @param account which account
+   * @param options what the link shall do beside authorizing
+   * @return the link, to be sent to the user
+   * @throws NotFoundException if there is no such account or connection
+   */
+  public AuthorizationLink getAuthorizationLink(AccountRef account, LinkOptions options) {
+    account.check();
+    Map<String, Object> body = options.fields();
+    String path = "/v1/connect/authorization-links";
+    if (account.byId()) {
+      path = path(account, "/authorization-link");
+    } else {
+      body.put("identifier", account.identifier());
+      body.put("connection_name", account.connectionName());
+    }
+    return core.send(Core.Call.of("POST", path).json(body), AuthorizationLink.class);
+  }
+
+  /**
+   * Confirms who finished an authorization.
+   *
+   * @param authRequestId what came to the app's user verify URL
+   * @param identifier the app's own id of the user who is signed in in that browser
+   * @return the account, and where to send the browser
+   * @throws ForbiddenException ({@code verification_mismatch}) if the link was made for somebody else
+   */
+  public VerifiedUser verifyConnectedAccountUser(String authRequestId, String identifier) {
+    if (!AccountRef.given(authRequestId) || !AccountRef.given(identifier)) {
+      throw Failures.invalidArgument("auth_request_id and identifier are both required.", "auth_request_id");
+    }
+    return core.send(
+        Core.Call.of("POST", ACCOUNTS + "/verify")
+            .json(Map.of("auth_request_id", authRequestId, "identifier", identifier)),
+        VerifiedUser.class);
+  }
+
+  /**
+   * Calls a tool for a user, on the connection of the tool's connector that has an account of this user.
+   *
+   * @param identifier the caller's own id of the user
+   * @param toolName the tool, by its own name or an alias
+   * @param toolInput what the tool's input schema asks for
+   * @return what it brought
+   * @throws AccountNotActiveException with an authorization link to send to the user
+   * @throws InsufficientScopeException if the account lacks a scope
+   * @throws InvalidRequestException ({@code tool_input_invalid}) with its fields
+   * @throws ToolException for what the provider refused or failed
+   * @throws TimeoutException if it takes too long
+   */
+  public ToolResult executeTool(String identifier, String toolName, Map<String, ?> toolInput) {
+    return executeTool(new ToolCall(toolName).identifier(identifier).toolInput(toolInput));
+  }
+
+  /**
+   * Calls a tool and waits for its answer. The call is repeated where that helps, under one Idempotency-Key.
+   *
+   * @param call the call
+   * @return what it brought
+   * @throws AccountNotActiveException with an authorization link to send to the user
+   * @throws InsufficientScopeException if the account lacks a scope
+   * @throws InvalidRequestException ({@code tool_input_invalid}) with its fields
+   * @throws ToolException for what the provider refused or failed
+   * @throws TimeoutException if it takes too long
+   */
+  public ToolResult executeTool(ToolCall call) {
+    return core.send(execute(call, null), ToolResult.class);
+  }
+
+  /**
+   * Starts a tool in the background of the server and does not wait; {@link #waitForExecution(String)} does.
+   *
+   * @param call the call
+   * @return the execution that goes on
+   */
+  public StartedExecution startTool(ToolCall call) {
+    return core.send(execute(call, "async"), StartedExecution.class);
+  }
+
+  /**
+   * Sends a request to a provider's API. Answers of the provider are given as they are, errors too; GET and HEAD are
+   * repeated where that helps, everything else is sent once.
+   *
+   * @param request the request
+   * @return the provider's answer
+   * @throws AccountNotActiveException if the account cannot be used as it is
+   */
+  public ProxyResponse request(ProxyRequest request) {
+    return new ProxyResponse(core.send(proxied(request)));
+  }
+
+  /**
+   * Lists tools, by connector.
+   *
+   * @param filter which tools
+   * @return the tools, fetched as one goes on
+   */
+  public Listing<Tool> listTools(ToolFilter filter) {
+    return list(() -> TOOLS, filter.fields(), Tool.class);
+  }
+
+  /**
+   * Finds the tools that fit a task in words.
+   *
+   * @param search what is looked for
+   * @return the tools, best first
+   */
+  public List<FoundTool> searchTools(ToolSearch search) {
+    return all(Core.Call.of("POST", TOOLS + "/search").json(search.fields()).repeatable(Map.of()), FoundTool.class);
+  }
+
+  /**
+   * Gives a tool by its name.
+   *
+   * @param name its name
+   * @return the tool
+   * @throws NotFoundException ({@code tool_not_found}) if there is none
+   */
+  public Tool getTool(String name) {
+    return core.send(Core.Call.of("GET", TOOLS + "/" + Encoding.segment("name", name)), Tool.class);
+  }
+
+  /**
+   * Gives the record of a call.
+   *
+   * @param executionId its id: {@code ex_…}
+   * @return the execution
+   * @throws NotFoundException ({@code execution_not_found}) if there is none
+   */
+  public Execution getExecution(String executionId) {
+    return core.send(
+        Core.Call.of("GET", EXECUTIONS + "/" + Encoding.segment("execution_id", executionId)), Execution.class);
+  }
+
+  /**
+   * Lists the records of calls, newest first.
+   *
+   * @param filter which executions
+   * @return the executions, fetched as one goes on
+   */
+  public Listing<Execution> listExecutions(ExecutionFilter filter) {
+    return list(() -> EXECUTIONS, filter.fields(), Execution.class);
+  }
+
+  /**
+   * Asks for an execution until it has ended, for five minutes at most. A failed execution throws nothing: see its
+   * status and error.
+   *
+   * @param executionId its id: {@code ex_…}
+   * @return the execution, ended
+   * @throws TimeoutException with the execution id if it still runs then
+   */
+  public Execution waitForExecution(String executionId) {
+    return waitForExecution(executionId, Duration.ofMinutes(5));
+  }
+
+  /**
+   * Asks for an execution until it has ended. A failed execution throws nothing: see its status and error.
+   *
+   * @param executionId its id: {@code ex_…}
+   * @param timeout how long to wait at most
+   * @return the execution, ended
+   * @throws TimeoutException with the execution id if it still runs then
+   */
+  public Execution waitForExecution(String executionId, Duration timeout) {
+    Instant end = core.deadlineOf(timeout);
+    for (long wait = 500; ; wait = Math.min(2 * wait, 5000)) {
+      Execution execution = getExecution(executionId);
+      if (!ExecutionStatus.RUNNING.equals(execution.getStatus())) {
+        return execution;
+      }
+      Duration left = Duration.between(core.clock.instant(), end);
+      if (left.isZero() || left.isNegative()) {
+        throw Broken.stillRunning(executionId, timeout);
+      }
+      Duration next = Duration.ofMillis(wait);
+      core.sleep(next.compareTo(left) < 0 ? next : left);
+    }
+  }
+
+  /**
+   * Says why an account or a call does not work, and what to do.
+   *
+   * @param request what is to be diagnosed
+   * @return the diagnosis
+   * @throws NotFoundException if there is no such account or execution
+   */
+  public Diagnosis diagnose(DiagnosisRequest request) {
+    AccountRef account = request.account();
+    boolean call = AccountRef.given(request.text("execution_id"));
+    if (call == account.names()) {
+      throw Failures.invalidArgument(
+          call
+              ? "Two things to diagnose are named: give execution_id, or an account."
+              : "Nothing to diagnose is named: give execution_id, connected_account_id, or identifier and"
+                  + " connection_name.",
+          "execution_id");
+    }
+    if (!call) {
+      account.check();
+    }
+    Map<String, Object> fields = request.fields();
+    if (account.byId()) {
+      fields.remove("connected_account_id");
+      return core.send(Core.Call.of("GET", path(account, "/diagnosis")).query(fields), Diagnosis.class);
+    }
+    return core.send(
+        Core.Call.of("POST", "/v1/connect/diagnoses").json(fields).repeatable(Map.of()), Diagnosis.class);
+  }
+
+  private <T> Listing<T> list(Supplier<String> path, Map<String, ?> query, Class<T> type) {
+    return Pages.list(core, path, query, type);
+  }
+
+  private <T> List<T> all(Core.Call call, Class<T> type) {
+    return Pages.all(core, call, type);
+  }
+
+  /** Looks an account up by its natural key, which names one at most. */
+  private ConnectedAccount find(AccountRef account) {
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("identifier", account.identifier());
+    query.put("connection_name", account.connectionName());
+    List<ConnectedAccount> found = all(Core.Call.of("GET", ACCOUNTS).query(query), ConnectedAccount.class);
+    if (found.isEmpty()) {
+      throw Failures.accountNotFound(account);
+    }
+    return found.get(0);
+  }
+
+  /** A path below an account's; the account is found first where its id is not given. */
+  private String path(AccountRef account, String below) {
+    account.check();
+    String id = account.byId() ? account.connectedAccountId() : find(account).getId();
+    return ACCOUNTS + "/" + Encoding.segment("connected_account_id", id) + below;
+  }
+
+  private ConnectedAccount post(AccountRef account, String below) {
+    return core.send(Core.Call.of("POST", path(account, below)), ConnectedAccount.class);
+  }
+
+  private static Map<String, Object> wire(Request request) {
+    Map<String, Object> body = request.fields();
+    body.computeIfPresent("credential", (name, value) -> ((Credential) value).wire());
+    return body;
+  }
+
+  private static Core.Call execute(ToolCall call, String mode) {
+    if (!AccountRef.given(call.text("tool_name"))) {
+      throw Failures.invalidArgument("tool_name is required.", "tool_name");
+    }
+    if (call.account().byId()) {
+      call.account().check();
+    }
+    Map<String, Object> body = call.fields();
+    body.putIfAbsent("tool_input", Map.of());
+    if (mode != null) {
+      body.put("mode", mode);
+    }
+    String key = AccountRef.given(call.idempotencyKey) ? call.idempotencyKey : UUID.randomUUID().toString();
+    return Core.Call.of("POST", TOOLS + "/execute").json(body).repeatable(Map.of("Idempotency-Key", List.of(key)));
+  }
+
+  private Core.Call proxied(ProxyRequest request) {
+    AccountRef account = request.account;
+    account.check();
+    String path = Encoding.proxied(request.path);
+    if (request.headers.containsKey("authorization")) {
+      throw Failures.invalidArgument(
+          "The header Authorization is not the caller's to set: the account's credential goes there.", "headers");
+    }
+    if (!account.byId()
+        && !(Encoding.printable(account.identifier()) && Encoding.printable(account.connectionName()))) {
+      account = AccountRef.id(find(account).getId());
+    }
+    Map<String, List<String>> headers = new LinkedHashMap<>(request.headers);
+    header(headers, "connected_account_id", account.connectedAccountId());
+    header(headers, "identifier", account.identifier());
+    header(headers, "connection_name", account.connectionName());
+    header(headers, "agent_run_id", request.agentRunId);
+    headers.putIfAbsent("accept", List.of("application/json, */*;q=0.9"));
+    boolean reads = request.method.equals("GET") || request.method.equals("HEAD");
+    return new Core.Call(
+        request.method, path, Encoding.form(request.query), headers, request.body, reads, false, true);
+  }
+
+  private static void header(Map<String, List<String>> headers, String name, String value) {
+    if (!AccountRef.given(value)) {
+      return;
+    }
+    if (!Encoding.printable(value)) {
+      throw Failures.invalidArgument(name + " holds what a header cannot carry.", name);
+    }
+    headers.put(name, List.of(value));
+  }
+}

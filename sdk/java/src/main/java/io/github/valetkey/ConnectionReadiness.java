@@ -1,0 +1,25 @@
+package io.github.valetkey;
+
+/** How a tool stands with one connection. */
+public final class ConnectionReadiness extends Answer {
+  private String connectionName;
+  private String state;
+  private String connectedAccountId;
+
+  ConnectionReadiness() {}
+
+  /** {@return the name of the connection} */
+  public String getConnectionName() {
+    return connectionName;
+  }
+
+  /** {@return {@code READY}, {@code NEEDS_CONNECTION} or {@code NEEDS_REAUTH}} */
+  public String getState() {
+    return state;
+  }
+
+  /** {@return the user's account on it, or {@code null}} */
+  public String getConnectedAccountId() {
+    return connectedAccountId;
+  }
+}
