@@ -6,6 +6,7 @@ mod dev;
 mod failure;
 mod files;
 mod logging;
+mod master_key;
 mod output;
 mod serve;
 mod settings;

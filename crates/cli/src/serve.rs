@@ -7,7 +7,8 @@ use valetkey_server::Drained;
 
 use crate::{
     failure::Failure,
-    settings::{MasterKeySource, Settings},
+    master_key::MasterKeySource,
+    settings::Settings,
     shutdown,
     wiring::{self, Assembly, Start},
 };

@@ -4,14 +4,15 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use valetkey_domain::{Clock, Entropy, Store, SystemClock};
 use valetkey_engine::{
-    Engine, EngineParts, EngineSettings,
-    keyring::{KeyringError, SealLimits, VaultKeeper},
+    Background, Engine, EngineParts, EngineSettings,
+    keyring::{KeyringError, MasterKeys, SealLimits, VaultKeeper},
 };
 use valetkey_server::{ListenerSettings, ServerOptions};
-use valetkey_store::{Alone, PostgresStore, Recall, SqliteStore};
+use valetkey_store::{PostgresStore, Recall, SqliteStore};
 use valetkey_upstream::{
     connector::Connectors,
     http::{Egress, EgressSettings},
@@ -21,21 +22,25 @@ use valetkey_vault::SystemEntropy;
 use crate::{
     failure::Failure,
     files,
-    settings::{MasterKeySource, Settings, Storage},
+    master_key::MasterKeySource,
+    settings::{Role, Settings, Storage},
 };
 
 /// A server ready to be put on a port.
 pub(crate) struct Assembly {
     pub(crate) engine: Engine,
     pub(crate) router: Router,
+    background: Option<Background>,
     database: Database,
+    /// What keeps the keyring up, and how to end it.
+    keys: (tokio::task::JoinHandle<()>, CancellationToken),
     _lock: Option<files::Lock>,
 }
 
 /// The store that was opened, as what it is.
 enum Database {
     Sqlite(Arc<SqliteStore>),
-    Postgres { store: Arc<PostgresStore>, _alone: Alone },
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Database {
@@ -46,21 +51,13 @@ impl Database {
             return Ok(Self::Sqlite(Arc::new(store)));
         };
         let store = PostgresStore::open(url).await.map_err(|error| refuse(&error))?;
-        // Refreshes are single within one process, as with a file.
-        let alone = store.alone().await.map_err(|error| refuse(&error))?;
-        match alone {
-            Some(alone) => Ok(Self::Postgres { store: Arc::new(store), _alone: alone }),
-            None => Err(refuse(&format!(
-                "another valetkey is running on {}; several on one database are not in this version",
-                store.place()
-            ))),
-        }
+        Ok(Self::Postgres(Arc::new(store)))
     }
 
     fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
-            Self::Postgres { store, .. } => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
+            Self::Postgres(store) => Arc::new(Recall::new(Arc::clone(store) as Arc<dyn Store>)),
         }
     }
 
@@ -71,7 +68,7 @@ impl Database {
                     tracing::error!(%error, "closing the database failed");
                 }
             }
-            Self::Postgres { store, .. } => store.close(),
+            Self::Postgres(store) => store.close(),
         }
     }
 }
@@ -108,7 +105,8 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let database = Database::open(&settings.storage).await?;
     let store = database.store();
-    let keyring = open_keyring(&store, start.master_key, &clock).await?;
+    let keyring =
+        open_keyring(&store, start.master_key, settings.previous_master_key.as_ref(), &clock).await?;
     let mut allow = settings.upstreams.allow.clone();
     let mut ca_pem = settings.upstreams.ca_pem.clone();
     if let Some((address, certificate)) = &start.simulator {
@@ -137,7 +135,15 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         entropy: Arc::clone(&entropy),
         settings: engine_settings(settings, start.public_url.clone(), allow),
     });
-    engine.abandon_executions().await.map_err(|error| named(&error))?;
+    let joined = engine.join().await.map_err(|error| named(&error))?;
+    if let Some(frozen) = &joined.frozen {
+        tracing::warn!(
+            since = %frozen.since,
+            reason = frozen.reason,
+            "this database was restored or copied: credentials that rotate are used while they live and not renewed. \
+             Make sure that no other server works on the original, then run `valetkey store confirm`"
+        );
+    }
     if let Some((id, secret)) = &settings.bootstrap {
         engine.ensure_bootstrap_client(id, secret).await.map_err(|error| named(&error))?;
     }
@@ -146,8 +152,20 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
     if let Some(bytes) = settings.limits.max_body_bytes {
         options.max_body_bytes = bytes;
     }
-    let router = valetkey_server::router(engine.clone(), options);
-    Ok(Assembly { engine, router, database, _lock: start.lock })
+    let router = match settings.work.role {
+        Role::All | Role::Api => valetkey_server::router(engine.clone(), options),
+        Role::Worker => valetkey_server::health_router(engine.clone(), options),
+    };
+    let background = match settings.work.role {
+        Role::All | Role::Worker => Some(Background::start(&engine, settings.work.background.clone())),
+        Role::Api => None,
+    };
+    let stop = CancellationToken::new();
+    let keys = tokio::spawn({
+        let (engine, stop) = (engine.clone(), stop.clone());
+        async move { engine.keep_keys(stop).await }
+    });
+    Ok(Assembly { engine, router, background, database, keys: (keys, stop), _lock: start.lock })
 }
 
 fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>) -> EngineSettings {
@@ -159,6 +177,7 @@ fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>)
     engine.link_ttl = limits.link_ttl.unwrap_or(engine.link_ttl);
     engine.call_deadline = limits.call_deadline.unwrap_or(engine.call_deadline);
     engine.max_response_bytes = limits.max_response_bytes.unwrap_or(engine.max_response_bytes);
+    engine.refresh_deadline = settings.work.refresh_deadline.unwrap_or(engine.refresh_deadline);
     engine
 }
 
@@ -180,7 +199,7 @@ fn named(error: &valetkey_domain::Error) -> Failure {
     }
 }
 
-/// Makes sure that no other server works on the database: refreshes are single within one process.
+/// Makes sure that no other server works on the file: several share a PostgreSQL database, not a file.
 pub(crate) fn lock(database: &Path) -> Result<files::Lock, Failure> {
     let refuse =
         |error: std::io::Error| Failure::setting("database_url", format!("{}: {error}", database.display()));
@@ -203,9 +222,12 @@ pub(crate) fn lock(database: &Path) -> Result<files::Lock, Failure> {
 async fn open_keyring(
     store: &Arc<dyn Store>,
     master_key: &MasterKeySource,
+    previous: Option<&MasterKeySource>,
     clock: &Arc<dyn Clock>,
 ) -> Result<VaultKeeper, Failure> {
-    let key = master_key.key().map_err(|error| Failure::setting(master_key.setting(), error))?;
+    let key =
+        |source: &MasterKeySource| source.key().map_err(|error| Failure::setting(source.setting(), error));
+    let key = MasterKeys { current: key(master_key)?, previous: previous.map(key).transpose()? };
     let store = Arc::clone(store);
     VaultKeeper::start(store, key, Arc::clone(clock), SealLimits::default()).await.map_err(|error| {
         let setting = match &error {
@@ -242,6 +264,14 @@ fn open_connectors(further: Option<&Path>) -> Result<Connectors, Failure> {
 impl Assembly {
     /// Finishes what outlives its callers, then closes the database.
     pub(crate) async fn close(self) {
+        if let Some(background) = &self.background {
+            background.stop().await;
+        }
+        let (keys, stop) = self.keys;
+        stop.cancel();
+        if keys.await.is_err() {
+            tracing::error!("the work on the keyring ended badly");
+        }
         self.engine.drain().await;
         self.database.close().await;
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     AccountId, ConnectionId, EnvironmentId, Error, ErrorCode, Time,
     event::{EventKind, NewEvent},
+    refresh::Degraded,
 };
 
 /// Where an account stands.
@@ -133,8 +134,11 @@ pub struct Account {
     pub environment: EnvironmentId,
     /// The connection it is for.
     pub connection: ConnectionId,
-    /// The caller's own id for the end user; unique per connection.
+    /// The caller's own id for the end user.
     pub identifier: String,
+    /// Tells several accounts of one identifier on one connection apart (`work`, `private`); empty for the only or
+    /// first one. Connection, identifier and name together are unique.
+    pub name: String,
     /// The caller's own id of the user's organization, if given.
     pub organization_id: Option<String>,
     /// The caller's own further user id, if given.
@@ -154,6 +158,10 @@ pub struct Account {
     pub api_config: Value,
     /// When the access token stops working; `None` if unknown or never.
     pub token_expires_at: Option<Time>,
+    /// When the background renews the credential next; `None` if it does not.
+    pub refresh_at: Option<Time>,
+    /// Set while renewals fail in passing.
+    pub degraded: Option<Degraded>,
     /// When it was last used for a call. Approximate: written at most once a minute.
     pub last_used_at: Option<Time>,
     /// The generation of the stored credential; 0 while there is none.
@@ -166,6 +174,18 @@ pub struct Account {
     pub created_at: Time,
     /// When it was last changed.
     pub updated_at: Time,
+}
+
+/// The longest name of an account, in characters.
+pub const MAX_ACCOUNT_NAME: usize = 100;
+
+/// Whether `name` may tell an account apart from the others of its identifier: 1 to 100 of ASCII letters, digits, `_`,
+/// `-`, `.` and spaces, and no space at its ends.
+#[must_use]
+pub fn is_valid_account_name(name: &str) -> bool {
+    (1..=MAX_ACCOUNT_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' '))
+        && name.trim() == name
 }
 
 /// What a successful authorization brought.
@@ -224,6 +244,7 @@ impl Account {
             environment,
             connection,
             identifier,
+            name: String::new(),
             organization_id: None,
             user_id: None,
             auth_type,
@@ -234,6 +255,8 @@ impl Account {
             metadata: BTreeMap::new(),
             api_config: json!({}),
             token_expires_at: None,
+            refresh_at: None,
+            degraded: None,
             last_used_at: None,
             generation: 0,
             cause: None,
@@ -284,12 +307,18 @@ impl Account {
         self.scopes = grant.scopes;
         self.token_expires_at = grant.token_expires_at;
         if grant.provider_subject.is_some() {
+            // The name of somebody else must not stay on.
+            if self.provider_subject != grant.provider_subject {
+                self.label = None;
+            }
             self.provider_subject = grant.provider_subject;
         }
         if grant.label.is_some() {
             self.label = grant.label;
         }
         self.metadata.extend(grant.metadata);
+        self.degraded = None;
+        self.refresh_at = None;
         self.generation += 1;
     }
 
@@ -411,7 +440,8 @@ impl Account {
         )
     }
 
-    /// Disconnected here: the credential is erased in the same commit.
+    /// Disconnected here: the credential is erased in the same commit. Who was behind the grant is told in the event
+    /// and forgotten here: the next authorization may be anybody's.
     ///
     /// # Errors
     /// When it already is disconnected.
@@ -424,10 +454,15 @@ impl Account {
             AccountStatus::Revoked,
             AccountStatus::Error,
         ];
+        let data = json!({"label": self.label});
         if from.contains(&self.status) {
             self.scopes.clear();
             self.token_expires_at = None;
+            self.refresh_at = None;
+            self.degraded = None;
+            self.provider_subject = None;
+            self.label = None;
         }
-        self.step(&from, AccountStatus::Disconnected, EventKind::AccountDisconnected, None, json!({}), now)
+        self.step(&from, AccountStatus::Disconnected, EventKind::AccountDisconnected, None, data, now)
     }
 }

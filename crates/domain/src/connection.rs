@@ -30,6 +30,8 @@ pub struct Connection {
     pub overrides: Overrides,
     /// Values for the connector's URL templates, such as a tenant or a subdomain.
     pub variables: BTreeMap<String, String>,
+    /// What to do when a user authorizes again with another account at the provider.
+    pub identity_policy: IdentityPolicy,
     /// A disabled connection refuses links and calls.
     pub enabled: bool,
     /// Set while the provider refuses the connection's own configuration (a wrong client secret, say). It says
@@ -41,6 +43,34 @@ pub struct Connection {
     pub created_at: Time,
     /// When it was last changed.
     pub updated_at: Time,
+}
+
+/// What to do when a user authorizes an account again, but signs in to another account at the provider than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityPolicy {
+    /// Take the new grant and tell of the change in the history.
+    #[default]
+    Flag,
+    /// Refuse the new grant and keep the old one.
+    Refuse,
+}
+
+impl IdentityPolicy {
+    /// The name on the wire and in storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// Reads the name in storage.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Flag, Self::Refuse].into_iter().find(|policy| policy.as_str() == text)
+    }
 }
 
 /// The longest name that the compatible API accepts.

@@ -82,6 +82,16 @@ event_kinds! {
     AccountDisconnected = "account.disconnected",
     /// What became of the revocation at the provider.
     RevocationReceipt = "account.revocation_receipt",
+    /// An attempt to renew the credential ended without an outcome: the process died, stood still, or no answer came.
+    RefreshOutcomeUnknown = "credential.refresh_outcome_unknown",
+    /// The user authorized with another account at the provider than before.
+    IdentityChanged = "account.identity_changed",
+    /// The database was restored or copied: grants that rotate are not renewed until the operator confirms.
+    StoreFrozen = "vault.frozen",
+    /// The operator confirmed that this database goes on.
+    StoreThawed = "vault.thawed",
+    /// A term of the keyring was added, activated or retired, or secrets were sealed anew.
+    KeysChanged = "vault.keys_changed",
     /// A sealed record did not open: it was moved, altered or sealed under another key.
     SealRefused = "vault.seal_refused",
 }

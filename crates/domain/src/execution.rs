@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ApiClientId, ConnectionId, EnvironmentId, ErrorCode, ExecutionId, Time};
+use crate::{AccountId, ApiClientId, ConnectionId, EnvironmentId, ErrorCode, ExecutionId, InstanceId, Time};
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -105,6 +105,8 @@ pub struct Execution {
     pub error_code: Option<ErrorCode>,
     /// The error message as the caller got it, bounded.
     pub error_message: Option<String>,
+    /// The process that began it; if that is gone, nobody will end it.
+    pub instance: Option<InstanceId>,
     /// When it began.
     pub started_at: Time,
     /// How long it took, in microseconds.

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::{Clock, Entropy, entropy::random_bytes};
+use crate::{Clock, Entropy, Time, entropy::random_bytes};
 
 /// The text is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +16,11 @@ pub struct InvalidId {
 }
 
 fn fresh(prefix: &str, clock: &dyn Clock, entropy: &dyn Entropy) -> String {
-    let millis = u64::try_from(clock.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    let random = u128::from_be_bytes(random_bytes::<16>(entropy));
+    made_of(prefix, clock.now(), u128::from_be_bytes(random_bytes::<16>(entropy)))
+}
+
+fn made_of(prefix: &str, at: Time, random: u128) -> String {
+    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
     format!("{prefix}{}", Ulid::from_parts(millis, random).to_string().to_ascii_lowercase())
 }
 
@@ -41,6 +44,13 @@ macro_rules! ids {
             #[must_use]
             pub fn new(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
                 Self(fresh($prefix, clock, entropy))
+            }
+
+            /// No id made at `at` or later sorts before this one, and none made a millisecond earlier or more sorts
+            /// after it.
+            #[must_use]
+            pub fn first_of(at: Time) -> Self {
+                Self(made_of($prefix, at, 0))
             }
 
             /// The id as text.
@@ -103,6 +113,10 @@ ids! {
     ApiTokenId = "tok_";
     /// One request to this server, for logs and error messages.
     RequestId = "req_";
+    /// One attempt to renew a credential.
+    RefreshId = "rf_";
+    /// A grant that is still to be revoked at the provider.
+    RevocationId = "rv_";
 }
 
 /// The `client_id` of an API client. Operators may choose it (`bootstrap_client_id`), so any short text of letters,

@@ -19,6 +19,8 @@ pub mod id;
 pub mod keys;
 pub mod page;
 pub mod permission;
+pub mod refresh;
+pub mod revocation;
 pub mod sealed;
 pub mod store;
 
@@ -35,10 +37,12 @@ pub use event::Event;
 pub use execution::Execution;
 pub use id::{
     AccountId, ApiClientId, ApiTokenId, AuthRequestId, ConnectionId, EnvironmentId, EventId, ExecutionId,
-    RequestId,
+    RefreshId, RequestId, RevocationId,
 };
 pub use page::{Page, PageRequest};
 pub use permission::{Permission, Permissions};
+pub use refresh::{InstanceId, RefreshAttempt, RefreshOutcome, RefreshReason};
+pub use revocation::PendingRevocation;
 pub use sealed::SealedBlob;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use store::{Change, Changes, Store, StoreError};

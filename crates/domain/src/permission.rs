@@ -48,6 +48,9 @@ permissions! {
     ExecutionsRead = "agent_logs:read",
     /// List, create and revoke API clients and tokens.
     ApiClientsManage = "api_clients:manage",
+    /// Run the server itself: keys, backups, a restored database. Not part of the default set, and not bounded by an
+    /// environment.
+    ServerManage = "server:manage",
 }
 
 /// The text names no permission.
@@ -79,10 +82,11 @@ impl Permissions {
         Permission::ALL.iter().copied().collect()
     }
 
-    /// What a new API client gets unless told otherwise: everything but reading access tokens.
+    /// What a new API client gets unless told otherwise: everything but reading access tokens and running the server.
     #[must_use]
     pub fn standard() -> Self {
-        Permission::ALL.iter().copied().filter(|p| *p != Permission::CredentialsRead).collect()
+        let special = [Permission::CredentialsRead, Permission::ServerManage];
+        Permission::ALL.iter().copied().filter(|p| !special.contains(p)).collect()
     }
 
     /// Whether `permission` is in the set.

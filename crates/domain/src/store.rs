@@ -4,14 +4,19 @@
 //! A use case that must change an account and tell of it therefore hands both to one commit, and a backend is free
 //! to gather many commits into one durable write.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{
     Account, AccountId, AccountStatus, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest,
-    AuthRequestId, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, Page, PageRequest,
+    AuthRequestId, Connection, ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId,
+    InstanceId, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome, RevocationId,
     SealedBlob, Time,
+    event::EventKind,
     execution::ExecutionStatus,
     keys::{KeyTerm, SigningKey},
+    refresh::{Degraded, Frozen, Joined},
 };
 
 /// Why storage did not do it.
@@ -52,11 +57,31 @@ pub enum Change {
     UpdateConnection(Connection),
     /// Removes a connection; conflict `connection.accounts` while accounts exist.
     DeleteConnection(ConnectionId),
-    /// A new account; conflict `account.identifier` if connection and identifier are taken, `account.connection` if
-    /// its environment has no such connection.
+    /// A new account; conflict `account.identifier` if connection, identifier and name are taken, `account.connection`
+    /// if its environment has no such connection.
     InsertAccount(Account),
     /// A changed account. `last_used_at` never goes back: a use noted meanwhile is kept.
     UpdateAccount(Account),
+    /// Sets when the background renews an account next, without touching its version; no-op if the account is gone or
+    /// its credential is not of this generation.
+    ScheduleRefresh {
+        /// The account.
+        id: AccountId,
+        /// The generation of its credential.
+        generation: u64,
+        /// When; `None` for never.
+        at: Option<Time>,
+    },
+    /// Notes that renewals of an account fail in passing, without touching its version; no-op if the account is gone
+    /// or its credential is not of this generation.
+    DegradeAccount {
+        /// The account.
+        id: AccountId,
+        /// The generation of its credential.
+        generation: u64,
+        /// What is noted.
+        degraded: Degraded,
+    },
     /// Notes the use of an account without touching its version; no-op if the account is gone.
     TouchAccount {
         /// The account.
@@ -98,11 +123,57 @@ pub enum Change {
     InsertExecution(Execution),
     /// The end of an execution that was inserted as running; conflict `execution` if it is not running any more.
     FinishExecution(Execution),
-    /// Marks executions begun before `started_before` and still running as of unknown outcome.
+    /// Marks executions that an instance began and never ended as of unknown outcome.
     AbandonExecutions {
-        /// The instant this process started.
-        started_before: Time,
+        /// The instance, known to be gone; `None` means executions without one, from before there were instances.
+        instance: Option<InstanceId>,
     },
+    /// Opens an attempt to renew a credential, which is also its lease. Storage sets `lease_until`: its own clock plus
+    /// `lease`. Conflict `refresh` if the account has an open attempt or `fence` is not the one after the last,
+    /// `refresh.generation` if the account's current credential is of another generation than the attempt's,
+    /// `refresh.account` if there is no such account.
+    BeginRefresh {
+        /// The attempt, without outcome.
+        attempt: RefreshAttempt,
+        /// How long the lease lasts.
+        lease: Duration,
+    },
+    /// Ends an attempt that is open or of unknown outcome, and wakes who waits for it in any process; no-op if there
+    /// is none of this fence or another outcome is known already.
+    EndRefresh {
+        /// The account.
+        account: AccountId,
+        /// The fencing number.
+        fence: u64,
+        /// What became of it.
+        outcome: RefreshOutcome,
+        /// The code of a failure.
+        code: Option<ErrorCode>,
+        /// When.
+        at: Time,
+    },
+    /// Ends an open attempt as of unknown outcome because its lease ran out, by storage's clock, or its holder is
+    /// gone. Conflict `refresh` if neither is so or it is not open.
+    TakeOverRefresh {
+        /// The account.
+        account: AccountId,
+        /// The fencing number of the attempt that is taken over.
+        fence: u64,
+        /// When, by the caller's clock. SQLite has no clock of its own and judges the lease by this one.
+        at: Time,
+    },
+    /// Forgets an instance that is gone.
+    ForgetInstance(InstanceId),
+    /// A revocation to be tried again.
+    InsertRevocation(PendingRevocation),
+    /// Notes another failed try; conflict `revocation` if there is none of this id.
+    UpdateRevocation(PendingRevocation),
+    /// The revocation is over, with its sealed credential; no-op if it is gone.
+    DeleteRevocation(RevocationId),
+    /// Marks the database as a restored backup or a copy, unless it is marked already.
+    Freeze(Frozen),
+    /// The operator confirmed that this database is the only one that goes on.
+    Thaw,
     /// A new API client; conflict `api_client` if the id is taken.
     InsertApiClient(ApiClient),
     /// A changed API client (the last writer wins).
@@ -130,6 +201,31 @@ pub enum Change {
         from: u64,
         /// What it will hold.
         to: u64,
+    },
+    /// Puts a term's key, sealed anew under another master key, in the place of `from`; conflict `key_term` if
+    /// something else is stored.
+    RewrapKeyTerm {
+        /// The term.
+        term: u32,
+        /// What is stored.
+        from: SealedBlob,
+        /// What shall be.
+        to: SealedBlob,
+    },
+    /// Removes a term; conflict `key_term` if there is none of this number.
+    DeleteKeyTerm {
+        /// The term.
+        term: u32,
+    },
+    /// Puts a secret, sealed anew in another term, in the place of `from`; no-op if something else is stored by now.
+    /// Versions, generations and times stay.
+    Reseal {
+        /// Which secret.
+        place: SealedPlace,
+        /// What was read.
+        from: SealedBlob,
+        /// The same secret, sealed anew.
+        to: SealedBlob,
     },
     /// A new signing key.
     InsertSigningKey(SigningKey),
@@ -190,6 +286,8 @@ pub struct AccountFilter {
     pub connections: Vec<ConnectionId>,
     /// With exactly this identifier.
     pub identifier: Option<String>,
+    /// With exactly this name among the accounts of its identifier.
+    pub name: Option<String>,
     /// Of this organization.
     pub organization_id: Option<String>,
     /// Of this user.
@@ -198,6 +296,8 @@ pub struct AccountFilter {
     pub status: Option<AccountStatus>,
     /// Of a connection of this connector.
     pub connector: Option<String>,
+    /// Behind which the provider named exactly this account of its own.
+    pub provider_subject: Option<String>,
     /// Whose identifier, label, id, organization or user id contains this, whatever the case.
     pub query: Option<String>,
 }
@@ -209,6 +309,14 @@ pub struct EventFilter {
     pub account: Option<AccountId>,
     /// About this connection.
     pub connection: Option<ConnectionId>,
+    /// Of one of these kinds; empty means any.
+    pub kinds: Vec<EventKind>,
+    /// With this cause.
+    pub code: Option<ErrorCode>,
+    /// At or after this instant.
+    pub since: Option<Time>,
+    /// Before this instant.
+    pub until: Option<Time>,
 }
 
 /// Which executions.
@@ -235,6 +343,60 @@ pub struct StoredCredential {
     pub sealed: SealedBlob,
     /// When it was stored.
     pub created_at: Time,
+}
+
+/// Where a sealed secret is kept. Orders as storage walks through them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SealedPlace {
+    /// A credential of an account, by generation.
+    Credential(AccountId, u64),
+    /// The client secret of a connection.
+    ClientSecret(ConnectionId),
+    /// The PKCE verifier of an attempt.
+    CodeVerifier(AuthRequestId),
+    /// The private key of a signing key, by `kid`.
+    SigningKey(String),
+    /// The credential of a pending revocation.
+    Revocation(RevocationId),
+}
+
+/// A sealed secret with what its seal is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedRecord {
+    /// Where it is kept.
+    pub place: SealedPlace,
+    /// The environment of the record; signing keys belong to none.
+    pub environment: Option<EnvironmentId>,
+    /// Of a credential of a pending revocation: the account and generation that it is sealed for.
+    pub sealed_for: Option<(AccountId, u64)>,
+    /// The sealed secret.
+    pub sealed: SealedBlob,
+}
+
+/// What grows without end and is removed by age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prunable {
+    /// Events.
+    Events,
+    /// Executions that ended.
+    Executions,
+    /// Authorization attempts whose link has expired.
+    AuthRequests,
+    /// Refresh attempts that ended, but the last one of each account.
+    Refreshes,
+}
+
+/// How often a tool was used with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolUse {
+    /// The tool.
+    pub tool: String,
+    /// How many executions succeeded.
+    pub succeeded: u64,
+    /// How many there were.
+    pub executions: u64,
+    /// When the last one began.
+    pub last_at: Time,
 }
 
 /// Everything the engine asks of a database.
@@ -271,12 +433,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// An account by id.
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError>;
-    /// An account by connection and identifier.
-    async fn account_by_identifier(
+    /// The accounts of an identifier on a connection, by name: the unnamed one first. At most 100.
+    async fn accounts_of_identifier(
         &self,
         connection: &ConnectionId,
         identifier: &str,
-    ) -> Result<Option<Account>, StoreError>;
+    ) -> Result<Vec<Account>, StoreError>;
     /// Accounts of an environment, newest first.
     async fn accounts(
         &self,
@@ -287,6 +449,69 @@ pub trait Store: Send + Sync + 'static {
 
     /// The current credential of an account: the one with the highest generation.
     async fn credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError>;
+
+    /// The credential of an account before the current one, while it is kept.
+    async fn previous_credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError>;
+
+    /// Makes this process known as one that works on the database and gives it a number; the same one when asked
+    /// again. From here on storage can tell whether the process is still there. Recognizes a restored or copied
+    /// database and marks it as frozen.
+    async fn join(&self, at: Time) -> Result<Joined, StoreError>;
+    /// The mark of a restored or copied database, if there is one.
+    async fn frozen(&self) -> Result<Option<Frozen>, StoreError>;
+    /// Instances that are known to be gone: their process died or lost the database for good.
+    async fn gone_instances(&self) -> Result<Vec<InstanceId>, StoreError>;
+
+    /// The last attempt to renew an account's credential.
+    async fn last_refresh(&self, account: &AccountId) -> Result<Option<RefreshAttempt>, StoreError>;
+    /// The attempts of an account, newest first.
+    async fn refreshes(
+        &self,
+        account: &AccountId,
+        page: &PageRequest,
+    ) -> Result<Page<RefreshAttempt>, StoreError>;
+    /// Open attempts that may be taken over: their lease has run out, by storage's clock (SQLite: by `at`), or their
+    /// holder is gone. Oldest first.
+    async fn stale_refreshes(&self, at: Time, limit: u32) -> Result<Vec<RefreshAttempt>, StoreError>;
+    /// Takes `ACTIVE` accounts whose `refresh_at` has come, the longest due first, and puts it off to `hide_until`, so
+    /// that no other process takes them meanwhile.
+    async fn take_due_refreshes(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<AccountId>, StoreError>;
+    /// Waits until an attempt of `account` ends, in whatever process, and no longer than `at_most`. It may return
+    /// early or miss an end that came before the call: look again, with a short `at_most` as a floor.
+    async fn refresh_ended(&self, account: &AccountId, at_most: Duration);
+
+    /// Pending revocations of an environment, newest first.
+    async fn revocations(
+        &self,
+        env: &EnvironmentId,
+        account: Option<&AccountId>,
+        page: &PageRequest,
+    ) -> Result<Page<PendingRevocation>, StoreError>;
+    /// Takes pending revocations whose `next_at` has come and puts it off to `hide_until`.
+    async fn take_due_revocations(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<PendingRevocation>, StoreError>;
+
+    /// Removes up to `limit` records of a kind from before an instant and says how many.
+    async fn prune(&self, what: Prunable, before: Time, limit: u32) -> Result<u64, StoreError>;
+
+    /// The next sealed secrets after a place, in the order of places, for sealing them anew.
+    async fn sealed_records(
+        &self,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<SealedRecord>, StoreError>;
+
+    /// Which tools were used with an account since an instant, by name.
+    async fn tools_used(&self, account: &AccountId, since: Time) -> Result<Vec<ToolUse>, StoreError>;
 
     /// An authorization attempt by id.
     async fn auth_request(&self, id: &AuthRequestId) -> Result<Option<AuthRequest>, StoreError>;

@@ -19,7 +19,7 @@ pub(crate) struct Calls {
     /// Refreshes under way and their pauses.
     pub(crate) refreshes: Refreshes,
     told: moka::sync::Cache<String, ()>,
-    links: moka::sync::Cache<(AccountId, u64), String>,
+    links: moka::future::Cache<(AccountId, u64), String>,
 }
 
 impl Default for Calls {
@@ -27,7 +27,7 @@ impl Default for Calls {
         Self {
             refreshes: Refreshes::default(),
             told: moka::sync::Cache::builder().max_capacity(NEWS_REMEMBERED).time_to_live(NEWS_LASTS).build(),
-            links: moka::sync::Cache::builder()
+            links: moka::future::Cache::builder()
                 .max_capacity(LINKS_REMEMBERED)
                 .time_to_live(LINK_LASTS)
                 .build(),
@@ -41,13 +41,13 @@ impl Calls {
         self.told.entry_by_ref(news).or_insert(()).is_fresh()
     }
 
-    /// The link that was made for this account in this version lately.
-    pub(crate) fn link(&self, key: &(AccountId, u64)) -> Option<String> {
-        self.links.get(key)
-    }
-
-    /// Keeps a link for the next error.
-    pub(crate) fn keep_link(&self, key: (AccountId, u64), url: String) {
-        self.links.insert(key, url);
+    /// The link that was made for this account in this version lately, or else the one that `make` brings. Many failing
+    /// calls at the same time share one.
+    pub(crate) async fn link(
+        &self,
+        key: (AccountId, u64),
+        make: impl Future<Output = Option<String>>,
+    ) -> Option<String> {
+        self.links.optionally_get_with(key, make).await
     }
 }

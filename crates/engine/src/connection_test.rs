@@ -238,7 +238,8 @@ impl Engine {
             redirect_uri: &redirect_uri,
         };
         let scopes = oauth::requested_scopes(profile, &connection.scopes);
-        match oauth::client_credentials(&self.0.egress, &config, &scopes, self.now()).await {
+        let deadline = oauth::LIMITS.deadline;
+        match oauth::client_credentials(&self.0.egress, &config, &scopes, deadline, self.now()).await {
             Ok(_) => {
                 findings.good("token_endpoint", "The token endpoint answers.");
                 findings

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
+use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
     AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob, SecretString,
-    Store, StoreError, Time, event::NewEvent, sealed::SealContext,
+    Store, StoreError, Time, event::NewEvent, refresh::Joined, sealed::SealContext,
 };
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
@@ -20,6 +21,8 @@ use crate::{
     calls::Calls,
     clients::{SigningKeys, VERIFIED_TOKENS, Verified},
     events::EventIds,
+    keyring::VaultKeeper,
+    keys::Resealing,
 };
 
 /// Seals and opens secrets for storage.
@@ -29,6 +32,10 @@ pub trait Sealer: Send + Sync + 'static {
     async fn seal(&self, context: SealContext<'_>, clear: &[u8]) -> Result<SealedBlob, Error>;
     /// Opens what was sealed for exactly this place.
     async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error>;
+    /// The keyring that it seals with, for the use cases about keys.
+    fn keeper(&self) -> Option<&VaultKeeper> {
+        None
+    }
 }
 
 /// How many attempts with refused forms are remembered, and for how long.
@@ -75,6 +82,10 @@ pub struct EngineSettings {
     pub call_deadline: Duration,
     /// The largest answer of a provider that is read into memory, in bytes. Default: 8 MiB.
     pub max_response_bytes: usize,
+    /// How long a provider may take to answer a request for new tokens, unless its connector says otherwise. Callers do
+    /// not wait that long; the answer is worth it all the same, since it may be the only copy of a refresh token.
+    /// Default: 120 seconds.
+    pub refresh_deadline: Duration,
 }
 
 impl EngineSettings {
@@ -91,6 +102,7 @@ impl EngineSettings {
             access_token_ttl: Duration::from_secs(3600),
             call_deadline: Duration::from_secs(30),
             max_response_bytes: 8 << 20,
+            refresh_deadline: Duration::from_secs(120),
         }
     }
 }
@@ -108,12 +120,16 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: EngineSettings,
+    /// What the database said to this process, once it did.
+    pub(crate) joined: OnceCell<Joined>,
     /// Work that must be finished even if the caller hangs up: exchanges, refreshes, revocations.
     pub(crate) tasks: TaskTracker,
     /// Refreshes under way and the like.
     pub(crate) calls: Calls,
     pub(crate) event_ids: EventIds,
     pub(crate) signing_keys: SigningKeys,
+    /// The work of sealing anew after a rotation.
+    pub(crate) resealing: Resealing,
     /// How often the form of an attempt was refused.
     pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
@@ -133,10 +149,12 @@ impl Engine {
             clock,
             entropy,
             settings,
+            joined: OnceCell::new(),
             tasks: TaskTracker::new(),
             calls: Calls::default(),
             event_ids: EventIds::default(),
             signing_keys: SigningKeys::default(),
+            resealing: Resealing::default(),
             rejections: Cache::builder()
                 .max_capacity(REJECTED_ATTEMPTS)
                 .time_to_live(REJECTIONS_LAST)
@@ -149,6 +167,16 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> &EngineSettings {
         &self.0.settings
+    }
+
+    /// Makes this process known to the database: gives its number there, and whether the database was frozen at that
+    /// moment. Call it once at start; whoever needs the number before that asks for it here too.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    pub async fn join(&self) -> Result<Joined, Error> {
+        let join = || async { Ok::<_, Error>(self.0.store.join(self.now()).await?) };
+        self.0.joined.get_or_try_init(join).await.cloned()
     }
 
     /// Whether the database answers and accepts writes.

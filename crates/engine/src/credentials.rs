@@ -5,8 +5,8 @@
 
 use serde_json::json;
 use valetkey_domain::{
-    Account, AccountStatus, AuthType, Caller, Connection, Credential, Error, ErrorCode, Permission,
-    SealedBlob, SecretString,
+    Account, AccountStatus, AuthType, Caller, Connection, Credential, Error, ErrorCode, PendingRevocation,
+    Permission, SealedBlob, SecretString,
     credential::OAuthTokens,
     event::{EventKind, NewEvent},
     sealed::SealContext,
@@ -16,9 +16,9 @@ use valetkey_domain::{
 use crate::{AccountRef, AccountView, Engine};
 
 /// The field that an account's credential is sealed for.
-const CREDENTIAL: &str = "credential";
+pub(crate) const CREDENTIAL: &str = "credential";
 /// The field that a connection's client secret is sealed for.
-const CLIENT_SECRET: &str = "client_secret";
+pub(crate) const CLIENT_SECRET: &str = "client_secret";
 
 /// The OAuth client of a connection, in the clear for the length of one request.
 #[derive(Debug, Clone, Default)]
@@ -64,12 +64,13 @@ impl Engine {
         if !caller.permissions.allows(Permission::AccountsAccess) {
             caller.require(Permission::AccountsRead)?;
         }
+        let deadline = self.deadline(None);
         let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
         let may_read = caller.permissions.allows(Permission::CredentialsRead);
         if !may_read || !connection.enabled || account.status() != AccountStatus::Active {
             return Ok((self.account_view(account, &connection), None));
         }
-        match self.ready(&account, &connection).await {
+        match self.ready(&account, &connection, deadline).await {
             Ok(ready) => {
                 let credential = match ready.credential {
                     Credential::OAuth(tokens) => {
@@ -130,6 +131,48 @@ impl Engine {
                 Err(refused.account(&account.id))
             }
         }
+    }
+
+    /// Opens the credential that a pending revocation hands in.
+    ///
+    /// # Errors
+    /// `seal_refused`, with an event and an alarm.
+    pub(crate) async fn open_revocation(&self, pending: &PendingRevocation) -> Result<Credential, Error> {
+        let context = SealContext {
+            environment: pending.environment.as_str(),
+            record: pending.account.as_str(),
+            field: CREDENTIAL,
+            generation: pending.generation,
+        };
+        let opened = self.0.keyring.open(context, &pending.sealed).await.and_then(|bytes| {
+            Credential::from_bytes(&bytes)
+                .map_err(|reason| Error::new(ErrorCode::SealRefused).because(reason))
+        });
+        if let Err(refused) = &opened
+            && refused.code() == ErrorCode::SealRefused
+        {
+            let event = NewEvent {
+                environment: pending.environment.clone(),
+                account: Some(pending.account.clone()),
+                connection: Some(pending.connection.clone()),
+                kind: EventKind::SealRefused,
+                actor: "system".into(),
+                code: None,
+                data: json!({}),
+            };
+            self.raise_alarm(event, CREDENTIAL, pending.generation, refused).await;
+        }
+        opened
+    }
+
+    /// Seals tokens that never became the credential of `account` and wait to be revoked: for generation 0, which no
+    /// credential has, so that they can be put in the place of none (S29).
+    pub(crate) async fn seal_stray(
+        &self,
+        account: &Account,
+        credential: &Credential,
+    ) -> Result<SealedBlob, Error> {
+        self.0.keyring.seal(credential_context(account, 0), &credential.to_bytes()).await
     }
 
     /// Reads and opens the current credential of `account`, with its row. An account that needs none has none stored.

@@ -39,6 +39,8 @@ pub(crate) struct Run {
     last_used_at: Option<Time>,
     announced: bool,
     sent: bool,
+    /// The generation of the credential that the provider accepted.
+    proved: Option<u64>,
 }
 
 fn bounded(text: &str, limit: usize) -> String {
@@ -59,6 +61,11 @@ impl Run {
     pub(crate) fn leaves_for(&mut self, method: &http::Method, path: &str) {
         self.execution.upstream_request = Some(bounded(&format!("{method} {path}"), MAX_REQUEST));
         self.sent = true;
+    }
+
+    /// Notes that the provider accepted the credential of this generation.
+    pub(crate) fn proved(&mut self, generation: u64) {
+        self.proved = Some(generation);
     }
 
     /// Notes that the provider answered.
@@ -94,6 +101,7 @@ impl Engine {
             status: ExecutionStatus::Running,
             error_code: None,
             error_message: None,
+            instance: self.0.joined.get().map(|joined| joined.instance),
             started_at: self.now(),
             duration_us: None,
         };
@@ -103,6 +111,7 @@ impl Engine {
             last_used_at: account.last_used_at,
             announced: false,
             sent: false,
+            proved: None,
         }
     }
 
@@ -138,7 +147,13 @@ impl Engine {
             Change::InsertExecution(execution.clone())
         };
         let touch = touch.then(|| Change::TouchAccount { id: execution.account.clone(), at: now });
-        self.commit_after_call(Changes::from(record).and_maybe(touch)).await
+        // What came before this generation was kept until now, in case the new one were not good.
+        let proved = run.proved.filter(|generation| {
+            *generation > 1 && self.0.calls.refreshes.first_proof(&execution.account, *generation)
+        });
+        let drop =
+            proved.map(|keep| Change::DropPreviousCredentials { account: execution.account.clone(), keep });
+        self.commit_after_call(Changes::from(record).and_maybe(touch).and_maybe(drop)).await
     }
 
     /// Writes what has happened already: worth more than one attempt, since a failure would tell the caller that a
@@ -190,12 +205,14 @@ impl Engine {
         Ok(self.0.store.executions(&caller.environment, filter, page).await?)
     }
 
-    /// Marks the executions that an earlier process left running as of unknown outcome. Call it once at start, before
-    /// the first request is taken on.
+    /// Marks the executions that processes left running which are gone as of unknown outcome.
     ///
     /// # Errors
     /// `storage_unavailable`.
     pub async fn abandon_executions(&self) -> Result<(), Error> {
-        self.commit(Change::AbandonExecutions { started_before: self.now() }).await
+        let gone = self.0.store.gone_instances().await?;
+        let changes = gone.into_iter().map(Some).chain([None]);
+        let changes = changes.map(|instance| Change::AbandonExecutions { instance }).collect();
+        self.commit(Changes(changes)).await
     }
 }

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod authorize;
+mod background;
 mod calls;
 mod clients;
 mod connection_test;
@@ -16,11 +17,15 @@ mod credentials;
 mod events;
 mod execute;
 mod executions;
+mod identity;
 pub mod keyring;
+mod keys;
 mod links;
 mod proxy;
 mod refresh;
 mod revoke;
+mod scopes;
+mod store_state;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -28,13 +33,18 @@ pub use authorize::{
     CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, ScopeLine,
     StartOutcome, SubmitOutcome, VerifiedUser,
 };
+pub use background::{Background, BackgroundSettings, JobStatus};
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use execute::{ExecuteTool, ToolOutcome};
+pub use keys::{KeysStatus, ResealProgress, SecretKind, TermView};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
+pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
+pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
+pub use store_state::StoreStatus;
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,

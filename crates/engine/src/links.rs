@@ -13,6 +13,9 @@ use crate::{
     AccountRef, AccountView, Engine,
     accounts::{created_event, given, optional_id},
     clients::{random_text, sha256},
+    connections::check,
+    execute::resolve::{ambiguous, pick},
+    scopes,
 };
 
 /// The longest `state` of a caller, in characters; as the compatible API has it.
@@ -29,6 +32,8 @@ pub struct LinkOptions {
     pub user_verify_url: Option<String>,
     /// Fewer scopes than the connection asks for; empty means all of them.
     pub scopes: Vec<String>,
+    /// A step up: these scopes on top of those that the connection asks for and those that the account has.
+    pub add_scopes: Vec<String>,
 }
 
 /// A link, shown once.
@@ -49,6 +54,8 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) caller_state: Option<String>,
     pub(crate) user_verify_url: Option<String>,
     pub(crate) expires_at: Time,
+    /// When the link was made, which the repetition of an attempt keeps.
+    pub(crate) created_at: Time,
     /// The browser it belongs to from the beginning, if it repeats an attempt of that browser.
     pub(crate) browser_hash: Option<[u8; 32]>,
 }
@@ -58,8 +65,8 @@ impl Engine {
     /// given and it does not exist. An `ACTIVE` account goes on working until the new grant has arrived.
     ///
     /// # Errors
-    /// `account_not_found`, `connection_not_found`, `connection_disabled`, `connection_not_configured`,
-    /// `shared_credentials_unavailable`, `invalid_argument`.
+    /// `account_not_found`, `ambiguous_account`, `connection_not_found`, `connection_disabled`,
+    /// `connection_not_configured`, `shared_credentials_unavailable`, `invalid_argument`.
     pub async fn authorization_link(
         &self,
         caller: &Caller,
@@ -84,7 +91,7 @@ impl Engine {
         options: LinkOptions,
     ) -> Result<Link, Error> {
         let (account, connection, created) = self.linked_account(caller, wanted).await?;
-        let scopes = self.scopes_of_link(&connection, options.scopes).await?;
+        let scopes = self.scopes_of_link(&connection, &account, options.scopes, options.add_scopes).await?;
         let expires_at = self.now() + self.0.settings.link_ttl;
         let (attempt, url) = self.new_attempt(NewAttempt {
             account: &account,
@@ -92,6 +99,7 @@ impl Engine {
             caller_state: options.state,
             user_verify_url: options.user_verify_url,
             expires_at,
+            created_at: self.now(),
             browser_hash: None,
         })?;
         let event = NewEvent::of_account(&account, EventKind::LinkCreated).by(caller.actor()).data(json!({
@@ -120,11 +128,13 @@ impl Engine {
         };
         let connection = self.resolve_connection(&caller.environment, name).await?;
         self.require_enabled(&connection)?;
-        if self.0.store.account_by_identifier(&connection.id, identifier).await?.is_some() {
+        let account_name = given(&wanted.name);
+        let there = self.0.store.accounts_of_identifier(&connection.id, identifier).await?;
+        if pick(there, account_name).map_err(|there| ambiguous(&there, &connection))?.is_some() {
             let (account, connection) = self.resolve_account(&caller.environment, wanted, None).await?;
             return Ok((account, connection, Changes::new()));
         }
-        let mut account = self.blank_account(&connection, identifier)?;
+        let mut account = self.blank_account(&connection, identifier, account_name)?;
         account.organization_id = given(&wanted.organization_id).map(str::to_owned);
         account.user_id = given(&wanted.user_id).map(str::to_owned);
         optional_id("organization_id", account.organization_id.as_deref())?;
@@ -135,38 +145,61 @@ impl Engine {
         Ok((account, connection, changes))
     }
 
-    /// The scopes that a link asks for. Only what the connection may ask for (S09).
+    /// The scopes that a link asks for. Only what the connection may ask for (S09); a step up adds to that what the
+    /// account has already and what the connector knows.
     async fn scopes_of_link(
         &self,
         connection: &Connection,
+        account: &Account,
         fewer: Vec<String>,
+        more: Vec<String>,
     ) -> Result<Vec<String>, Error> {
         let connector = self.connector_of(connection)?;
+        let none = fewer.is_empty() && more.is_empty();
+        let field = if fewer.is_empty() { "add_scopes" } else { "scopes" };
         let Some(profile) = connector.auth.oauth() else {
-            return match fewer.is_empty() {
+            return match none {
                 true => Ok(Vec::new()),
-                false => Err(Error::invalid("scopes", "do not apply: the connector has no OAuth")),
+                false => Err(Error::invalid(field, "do not apply: the connector has no OAuth")),
             };
         };
         // Found out now, by whoever can mend it, and not by the user who opens the link.
         self.oauth_client(connection).await?;
-        if fewer.is_empty() {
-            return Ok(requested_scopes(profile, &connection.scopes));
+        let configured = requested_scopes(profile, &connection.scopes);
+        if none {
+            return Ok(configured);
         }
         if matches!(connector.auth, Auth::ClientCredentials(_)) {
-            return Err(Error::invalid(
-                "scopes",
-                "are those of the connection; they cannot be chosen per link",
-            ));
+            return Err(Error::invalid(field, "are those of the connection; they cannot be chosen per link"));
         }
-        let configured = requested_scopes(profile, &connection.scopes);
+        if !fewer.is_empty() && !more.is_empty() {
+            return Err(Error::invalid("add_scopes", "cannot be given together with scopes"));
+        }
         for (index, scope) in fewer.iter().enumerate() {
             if !configured.contains(scope) {
                 let message = "is not among the scopes of the connection; add it there first";
                 return Err(Error::invalid(format!("scopes[{index}]"), message));
             }
         }
-        Ok(requested_scopes(profile, &fewer))
+        if !fewer.is_empty() {
+            return Ok(requested_scopes(profile, &fewer));
+        }
+        let more = check::scopes_of("add_scopes", profile, more)?;
+        for (index, scope) in more.iter().enumerate() {
+            if !configured.contains(scope) && !scopes::is_known(connector, scope) {
+                let message = "is neither a scope of the connection nor one that the connector knows; \
+                               add it to the connection first";
+                return Err(Error::invalid(format!("add_scopes[{index}]"), message));
+            }
+        }
+        // What the user has granted already stays granted: a new grant takes the place of the old one.
+        let mut union = configured;
+        for scope in account.scopes.iter().chain(&more) {
+            if !scopes::holds(profile, &union, scope) {
+                union.push(scope.clone());
+            }
+        }
+        Ok(requested_scopes(profile, &union))
     }
 
     /// A new attempt and the address of its page, not stored yet. Of the token in the address only the hash is kept.
@@ -189,7 +222,7 @@ impl Engine {
             failure: None,
             generation: 0,
             version: 1,
-            created_at: self.now(),
+            created_at: new.created_at,
             expires_at: new.expires_at,
             redirected_at: None,
         };
@@ -212,7 +245,7 @@ fn checked_options(options: LinkOptions) -> Result<LinkOptions, Error> {
     if let Some(url) = &user_verify_url {
         check_verify_url(url)?;
     }
-    Ok(LinkOptions { state, user_verify_url, scopes: options.scopes })
+    Ok(LinkOptions { state, user_verify_url, ..options })
 }
 
 /// Where a user may be sent for verification. The URL is kept as text and used as it is: a spelling that browsers

@@ -161,7 +161,7 @@ impl Engine {
             return Err(error);
         }
         let connector = self.connector_of(&connection)?;
-        let ready = deadline.hold(self.ready(&account, &connection)).await?;
+        let ready = self.ready(&account, &connection, deadline).await?;
         let leg = Leg {
             connector,
             connection: &connection,
@@ -190,8 +190,7 @@ impl Engine {
                     return Ok(response);
                 }
                 let refused = refusal_of(response).await;
-                self.note_refused(&renewed, &refused).await;
-                Err(refused)
+                Err(self.refused_again(&renewed, &connection, refused).await)
             }
         }
     }
@@ -213,6 +212,9 @@ impl Engine {
         run.leaves_for(request.method(), request.uri().path());
         let response = self.0.egress.stream(request, limits).await.map_err(Error::from)?;
         run.answered(response.status());
+        if response.status().as_u16() < 400 {
+            run.proved(ready.generation);
+        }
         Ok(proxy::clean_response(response, &secrets_of(&ready.credential)))
     }
 }

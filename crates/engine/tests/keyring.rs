@@ -84,7 +84,7 @@ async fn keyring_with_another_master_key_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn keyring_with_one_foreign_term_is_refused() {
     let store = memory();
-    let limits = SealLimits { per_term: 1, block: 1 };
+    let limits = SealLimits { per_term: 1, block: 1, ..SealLimits::default() };
     let keeper = start(&store, key(), limits).await.unwrap();
     keeper.seal(&PLACE, b"x").await.unwrap();
     let mut foreign = store.key_terms().await.unwrap()[0].clone();
@@ -97,7 +97,10 @@ async fn keyring_with_one_foreign_term_is_refused() {
 
 #[tokio::test]
 async fn keyring_with_senseless_limits_is_refused() {
-    for limits in [SealLimits { per_term: 10, block: 0 }, SealLimits { per_term: 10, block: 11 }] {
+    for limits in [
+        SealLimits { per_term: 10, block: 0, ..SealLimits::default() },
+        SealLimits { per_term: 10, block: 11, ..SealLimits::default() },
+    ] {
         assert_eq!(start(&memory(), key(), limits).await.unwrap_err(), KeyringError::Limits);
     }
 }
@@ -106,7 +109,7 @@ async fn keyring_with_senseless_limits_is_refused() {
 #[tokio::test]
 async fn keyring_at_its_limit_goes_on_with_the_next_term() {
     let store = memory();
-    let limits = SealLimits { per_term: 10, block: 4 };
+    let limits = SealLimits { per_term: 10, block: 4, ..SealLimits::default() };
     let mut sealed = Vec::new();
     // Three lives of the process: each forgets what it had reserved.
     for life in 0..3 {
@@ -142,7 +145,7 @@ async fn keyrings_of_two_processes_share_one_bound() {
     const TASKS: usize = 16;
     const EACH: usize = 30;
     let folder = tempfile::tempdir().unwrap();
-    let limits = SealLimits { per_term: 100, block: 8 };
+    let limits = SealLimits { per_term: 100, block: 8, ..SealLimits::default() };
     let mut keepers = Vec::new();
     for _ in 0..2 {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder.path().join("valetkey.db")).unwrap());
@@ -179,7 +182,8 @@ async fn keyrings_of_two_processes_share_one_bound() {
 async fn keyring_without_storage_seals_nothing() {
     let opened = Arc::new(SqliteStore::in_memory().unwrap());
     let store: Arc<dyn Store> = opened.clone();
-    let keeper = start(&store, key(), SealLimits { per_term: 100, block: 2 }).await.unwrap();
+    let keeper =
+        start(&store, key(), SealLimits { per_term: 100, block: 2, ..SealLimits::default() }).await.unwrap();
     for _ in 0..2 {
         keeper.seal(&PLACE, b"x").await.unwrap();
     }
@@ -242,6 +246,7 @@ async fn secrets_stored_are_in_no_file_in_the_clear() {
         scopes: Vec::new(),
         overrides: valetkey_domain::connection::Overrides::default(),
         variables: BTreeMap::new(),
+        identity_policy: valetkey_domain::connection::IdentityPolicy::default(),
         enabled: true,
         fault: None,
         version: 1,

@@ -23,4 +23,4 @@ pub use listener::{Drained, ListenerSettings, TlsError, serve, server_config};
 pub use options::ServerOptions;
 #[doc(hidden)]
 pub use pages::fuzz_callback_query;
-pub use routes::{description as openapi, router};
+pub use routes::{description as openapi, health_router, router};

@@ -58,6 +58,7 @@ fn account(headers: &HeaderMap) -> Result<AccountRef, Error> {
         id: named(headers, "connected_account_id")?,
         connection_name: named(headers, "connection_name")?,
         identifier: named(headers, "identifier")?,
+        name: named(headers, "account_name")?,
         organization_id: named(headers, "organization_id")?,
         user_id: named(headers, "user_id")?,
     })

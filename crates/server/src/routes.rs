@@ -26,6 +26,13 @@ pub fn router(engine: Engine, options: ServerOptions) -> Router {
     front::before(Router::new().fallback(choose).with_state(doors), &options)
 }
 
+/// Health alone, for a process that answers no callers.
+pub fn health_router(engine: Engine, options: ServerOptions) -> Router {
+    let app = App::new(engine, options.clone(), document(&options));
+    let health = Router::new().route("/healthz", get(health::healthz)).route("/readyz", get(health::readyz));
+    front::before(front::route_errors(health.with_state(app)), &options)
+}
+
 /// What answers without a token (S40): everything that is not here needs one.
 fn public() -> Router<App> {
     Router::new()

@@ -14,6 +14,7 @@ mod postgres;
 mod recall;
 mod sqlite;
 mod values;
+mod waiters;
 
 pub use postgres::{Alone, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use recall::{LIFE as RECALL_LIFE, Recall};

@@ -18,10 +18,14 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, Page, PageRequest,
-    Store, StoreError,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page,
+    PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
     keys::{KeyTerm, SigningKey},
-    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, StoredCredential},
+    refresh::{Frozen, Joined},
+    store::{
+        AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
+        StoredCredential, ToolUse,
+    },
 };
 
 /// How long a record is remembered at most: the longest that another process goes on with what was changed here.
@@ -106,6 +110,7 @@ fn touches(change: &Change) -> bool {
             | Change::UpdateApiClient(_)
             | Change::InsertApiToken(_)
             | Change::UpdateApiToken(_)
+            | Change::Reseal { place: SealedPlace::ClientSecret(_), .. }
     )
 }
 
@@ -155,12 +160,12 @@ impl Store for Recall {
         self.store.account(id).await
     }
 
-    async fn account_by_identifier(
+    async fn accounts_of_identifier(
         &self,
         connection: &ConnectionId,
         identifier: &str,
-    ) -> Result<Option<Account>, StoreError> {
-        self.store.account_by_identifier(connection, identifier).await
+    ) -> Result<Vec<Account>, StoreError> {
+        self.store.accounts_of_identifier(connection, identifier).await
     }
 
     async fn accounts(
@@ -174,6 +179,85 @@ impl Store for Recall {
 
     async fn credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
         self.store.credential(account).await
+    }
+
+    async fn previous_credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
+        self.store.previous_credential(account).await
+    }
+
+    async fn join(&self, at: Time) -> Result<Joined, StoreError> {
+        self.store.join(at).await
+    }
+
+    async fn frozen(&self) -> Result<Option<Frozen>, StoreError> {
+        self.store.frozen().await
+    }
+
+    async fn gone_instances(&self) -> Result<Vec<InstanceId>, StoreError> {
+        self.store.gone_instances().await
+    }
+
+    async fn last_refresh(&self, account: &AccountId) -> Result<Option<RefreshAttempt>, StoreError> {
+        self.store.last_refresh(account).await
+    }
+
+    async fn refreshes(
+        &self,
+        account: &AccountId,
+        page: &PageRequest,
+    ) -> Result<Page<RefreshAttempt>, StoreError> {
+        self.store.refreshes(account, page).await
+    }
+
+    async fn stale_refreshes(&self, at: Time, limit: u32) -> Result<Vec<RefreshAttempt>, StoreError> {
+        self.store.stale_refreshes(at, limit).await
+    }
+
+    async fn take_due_refreshes(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        self.store.take_due_refreshes(at, hide_until, limit).await
+    }
+
+    async fn refresh_ended(&self, account: &AccountId, at_most: Duration) {
+        self.store.refresh_ended(account, at_most).await;
+    }
+
+    async fn revocations(
+        &self,
+        env: &EnvironmentId,
+        account: Option<&AccountId>,
+        page: &PageRequest,
+    ) -> Result<Page<PendingRevocation>, StoreError> {
+        self.store.revocations(env, account, page).await
+    }
+
+    async fn take_due_revocations(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<PendingRevocation>, StoreError> {
+        self.store.take_due_revocations(at, hide_until, limit).await
+    }
+
+    async fn prune(&self, what: Prunable, before: Time, limit: u32) -> Result<u64, StoreError> {
+        self.store.prune(what, before, limit).await
+    }
+
+    async fn sealed_records(
+        &self,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<SealedRecord>, StoreError> {
+        self.store.sealed_records(after, limit).await
+    }
+
+    async fn tools_used(&self, account: &AccountId, since: Time) -> Result<Vec<ToolUse>, StoreError> {
+        self.store.tools_used(account, since).await
     }
 
     async fn auth_request(&self, id: &AuthRequestId) -> Result<Option<AuthRequest>, StoreError> {

@@ -2,7 +2,7 @@
 //! conflicts.
 
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use valetkey_domain::{Account, StoreError, Time};
 
 /// What a violated constraint of a table means.
@@ -32,6 +32,19 @@ pub(crate) fn from_micros(micros: i64) -> Option<Time> {
 pub(crate) fn micros(time: Time) -> i64 {
     i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX)
 }
+
+/// A little earlier, for bounds by id: an id and the time of its record are not taken from the clock at once, and
+/// clocks are set back.
+pub(crate) fn earlier(time: Time) -> Time {
+    time.saturating_sub(ID_SLACK)
+}
+
+/// A little later, for bounds by id.
+pub(crate) fn later(time: Time) -> Time {
+    time.saturating_add(ID_SLACK)
+}
+
+const ID_SLACK: Duration = Duration::minutes(1);
 
 pub(crate) fn optional_micros(time: Option<Time>) -> Option<i64> {
     time.map(micros)

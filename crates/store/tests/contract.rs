@@ -42,3 +42,18 @@ mod recalled {
 
     valetkey_testkit::store_contract_tests!(empty_store);
 }
+
+/// What remembers says the same as what it stands before, also of what it hands through.
+#[test]
+fn random_operations_agree_with_and_without_memory() {
+    use std::sync::Arc;
+
+    use valetkey_domain::Store;
+    use valetkey_store::{Recall, SqliteStore};
+
+    valetkey_testkit::store_contract::random_operations_agree_in_both_stores(|| async {
+        let plain: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
+        let recalled: Arc<dyn Store> = Arc::new(Recall::new(Arc::new(SqliteStore::in_memory().unwrap())));
+        (plain, recalled, ())
+    });
+}

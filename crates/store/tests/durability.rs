@@ -79,7 +79,7 @@ async fn commits_acknowledged_before_a_kill_are_all_there() {
             let account = store.account(id).await.unwrap();
             let account = account.unwrap_or_else(|| panic!("{id} is gone after round {round}"));
             assert!(store.credential(id).await.unwrap().is_some(), "{id} has lost its credential");
-            let filter = EventFilter { account: Some(id.clone()), connection: None };
+            let filter = EventFilter { account: Some(id.clone()), ..EventFilter::default() };
             let events = store.events(&account.environment, &filter, &PageRequest::default()).await.unwrap();
             assert_eq!(events.total, 1);
         }

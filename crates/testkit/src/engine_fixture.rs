@@ -151,6 +151,8 @@ pub struct EngineFixture {
     pub caller: Caller,
     /// The provider behind every connection of the fixture.
     pub provider: FakeProvider,
+    settings: EngineSettings,
+    master: SecretString,
     dir: TempDir,
 }
 
@@ -168,29 +170,45 @@ impl EngineFixture {
     /// # Panics
     /// When anything of it cannot be made.
     pub async fn with(change: impl FnOnce(&mut EngineSettings)) -> Self {
+        Self::with_seals(SealLimits::default(), change).await
+    }
+
+    /// An engine with other settings and other limits of its keyring.
+    ///
+    /// # Panics
+    /// When anything of it cannot be made.
+    pub async fn with_seals(seals: SealLimits, change: impl FnOnce(&mut EngineSettings)) -> Self {
         let dir = TempDir::new().unwrap();
         let store = Arc::new(SqliteStore::open(dir.path().join("valetkey.db")).unwrap());
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(SeededEntropy::new(42));
-        let master = MasterKey::generate().unwrap();
-        let keeper = VaultKeeper::start(store.clone(), master, clock.clone(), SealLimits::default());
-        let files = CONNECTORS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let egress = EgressSettings { allow_private: true, ..EgressSettings::default() };
+        let master = MasterKey::generate().unwrap().to_text();
         let mut settings = EngineSettings::new(Url::parse(PUBLIC_URL).unwrap());
         settings.allow_private_upstreams = true;
         change(&mut settings);
-        let engine = Engine::new(EngineParts {
-            store: store.clone(),
-            keyring: Arc::new(keeper.await.unwrap()),
-            connectors: Arc::new(Connectors::from_files(files).unwrap()),
-            egress: Egress::new(egress).unwrap(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            settings,
-        });
+        let provider = FakeProvider::start().await;
+        let engine = engine(store.clone(), &master, seals, &clock, &entropy, &settings).await;
         let environment = engine.default_environment().await.unwrap();
         let caller = engine.operator(environment).unwrap();
-        Self { engine, store, clock, entropy, caller, provider: FakeProvider::start().await, dir }
+        Self { engine, store, clock, entropy, caller, provider, settings, master, dir }
+    }
+
+    /// Another engine on the same database, with a keyring of its own: what a second process would be, or the same one
+    /// after a restart.
+    ///
+    /// # Panics
+    /// When anything of it cannot be made.
+    pub async fn another(&self, seals: SealLimits) -> Engine {
+        engine(self.store.clone(), &self.master, seals, &self.clock, &self.entropy, &self.settings).await
+    }
+
+    /// The keyring of a process that starts now.
+    ///
+    /// # Panics
+    /// When the terms do not open.
+    pub async fn keyring(&self, seals: SealLimits) -> VaultKeeper {
+        let master = MasterKey::from_text(self.master.expose_secret()).unwrap();
+        VaultKeeper::start(self.store.clone(), master, self.clock.clone(), seals).await.unwrap()
     }
 
     /// The folder that holds everything the engine writes.
@@ -294,7 +312,7 @@ impl EngineFixture {
     /// # Panics
     /// When storage refuses.
     pub async fn events(&self, account: &AccountView) -> Vec<Event> {
-        let filter = EventFilter { account: Some(account.account.id.clone()), connection: None };
+        let filter = EventFilter { account: Some(account.account.id.clone()), ..EventFilter::default() };
         let page = PageRequest { size: 100, cursor: None };
         let mut events = self.engine.list_events(&self.caller, &filter, &page).await.unwrap().items;
         events.reverse();
@@ -323,6 +341,29 @@ impl EngineFixture {
     pub fn token_of(url: &Url) -> String {
         url.path().strip_prefix("/connect/").unwrap().to_owned()
     }
+}
+
+async fn engine(
+    store: Arc<SqliteStore>,
+    master: &SecretString,
+    seals: SealLimits,
+    clock: &Arc<ManualClock>,
+    entropy: &Arc<SeededEntropy>,
+    settings: &EngineSettings,
+) -> Engine {
+    let master = MasterKey::from_text(master.expose_secret()).unwrap();
+    let keeper = VaultKeeper::start(store.clone(), master, clock.clone(), seals).await.unwrap();
+    let files = CONNECTORS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let egress = EgressSettings { allow_private: true, ..EgressSettings::default() };
+    Engine::new(EngineParts {
+        store,
+        keyring: Arc::new(keeper),
+        connectors: Arc::new(Connectors::from_files(files).unwrap()),
+        egress: Egress::new(egress).unwrap(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        settings: settings.clone(),
+    })
 }
 
 /// An end user's browser: it keeps our cookie.

@@ -122,7 +122,8 @@ async fn log_at_trace_level_holds_no_secret() {
         .unwrap();
     let tokens = OAuthTokens { ..reply.tokens };
     assert_eq!(tokens.access_token.expose_secret(), "at-canary-new-000");
-    let failure = oauth::refresh(&egress, &acme.config(), &tokens, &[], now).await.unwrap_err();
+    let failure =
+        oauth::refresh(&egress, &acme.config(), &tokens, &[], oauth::LIMITS.deadline, now).await.unwrap_err();
     let credential = Credential::OAuth(tokens);
     oauth::identity(&egress, &acme.target(), &credential).await.unwrap();
     let request = http::Request::post(format!("https://localhost:{port}/api/x"))

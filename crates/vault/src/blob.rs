@@ -156,7 +156,10 @@ pub(crate) fn seal(
 }
 
 /// The term that a blob says it was sealed in.
-pub(crate) fn term_of(blob: &SealedBlob) -> Result<u32, OpenError> {
+///
+/// # Errors
+/// When the bytes are no sealed value.
+pub fn term_of(blob: &SealedBlob) -> Result<u32, OpenError> {
     let bytes = blob.0.as_slice();
     if bytes.len() < VALUE_AT + TAG || bytes[0] != FORMAT {
         return Err(OpenError::Malformed);

@@ -107,6 +107,20 @@ impl Keyring {
         terms.active == Some(term)
     }
 
+    /// Forgets a term that was retired; the active one stays. What is sealed in it does not open from now on.
+    pub fn remove(&self, term: u32) {
+        let mut terms = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if terms.active != Some(term) {
+            terms.keys.remove(&term);
+        }
+    }
+
+    /// The numbers of the terms.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u32> {
+        self.terms().keys.keys().copied().collect()
+    }
+
     /// The active term.
     #[must_use]
     pub fn active(&self) -> Option<u32> {

@@ -6,8 +6,10 @@
 //! 2. **term keys**, numbered from 1; the newest one is active and wraps data keys, the older ones only open;
 //! 3. a fresh **data key** per sealed value, used for exactly one encryption.
 //!
-//! So a rotation adds a term and rewrites no record, and the number of encryptions under any long-lived key is the
+//! So a new term needs no record to be rewritten at once, and the number of encryptions under any long-lived key is the
 //! number of seals of one term, which the caller bounds (NIST SP 800-38D §8.3).
+//!
+//! Beside them stand archives (backups, exports), each under a key of its own that is derived from the master key.
 //!
 //! What a value belongs to — environment, record, field, generation — goes into the associated data of both inner
 //! layers, with the format and the term. A blob that was moved to another place does not open there.
@@ -16,12 +18,13 @@
 //! [`valetkey_domain::Entropy`]: a seeded source that slipped into production would repeat nonces, and nothing here
 //! needs to be reproducible.
 
+pub mod archive;
 mod blob;
 mod keyring;
 mod master;
 mod random;
 
-pub use blob::{OpenError, fuzz_open};
+pub use blob::{OpenError, fuzz_open, term_of};
 pub use keyring::{Keyring, SealError, TermKey};
 pub use master::{MasterKey, MasterKeyError};
 pub use random::SystemEntropy;

@@ -103,6 +103,11 @@ impl MasterKey {
         base64::engine::general_purpose::STANDARD.encode(self.bytes.as_slice()).into()
     }
 
+    /// The key itself, to derive others from.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
     /// Wraps the key of a term for storage.
     ///
     /// # Errors

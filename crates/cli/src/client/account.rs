@@ -1,14 +1,14 @@
 //! `valetkey account …`
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{
     PageArgs, Session,
-    connection::events,
+    history::{EventFilter, events},
     input::{filled, object},
     show,
-    view::{details, table},
+    view::{clean, details, table},
 };
 use crate::failure::{Exit, Failure};
 
@@ -44,16 +44,43 @@ pub(crate) enum Command {
     Disconnect {
         #[command(flatten)]
         account: Pick,
+        /// What shall become of other accounts that the revocation would end too
+        #[arg(long)]
+        siblings: Option<Siblings>,
+        /// Only say what it would do at the provider
+        #[arg(long, conflicts_with = "siblings")]
+        dry_run: bool,
     },
     /// Disconnect an account and delete it
     Delete {
         #[command(flatten)]
         account: Pick,
+        /// What shall become of other accounts that the revocation would end too
+        #[arg(long)]
+        siblings: Option<Siblings>,
+    },
+    /// Show the scopes of an account: asked for, granted, needed by tools, really used
+    Scopes {
+        #[command(flatten)]
+        account: Pick,
+        /// Look at the use of tools since this instant, such as 2026-01-01T00:00:00Z; 90 days back without it
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+    },
+    /// List grants of ended accounts that could not be revoked yet and are tried again
+    Revocations {
+        /// Of this account: ca_…
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// Show the history of an account, newest first
     Events {
         #[command(flatten)]
         account: Pick,
+        #[command(flatten)]
+        filter: EventFilter,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -71,6 +98,9 @@ pub(crate) struct Pick {
     /// The connection's name or id; needed if the user has accounts on several
     #[arg(long, value_name = "NAME", requires = "identifier")]
     connection: Option<String>,
+    /// Which of several accounts of the user on the connection
+    #[arg(long, value_name = "NAME", requires = "identifier")]
+    account_name: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +111,9 @@ pub(crate) struct Create {
     /// Your own id of the end user
     #[arg(long)]
     identifier: String,
+    /// A name that tells it apart from other accounts of the user on the connection
+    #[arg(long, value_name = "NAME")]
+    account_name: Option<String>,
     #[command(flatten)]
     kept: Kept,
 }
@@ -138,6 +171,9 @@ pub(crate) struct List {
     /// With exactly this identifier
     #[arg(long)]
     identifier: Option<String>,
+    /// With exactly this name among the accounts of its identifier
+    #[arg(long, value_name = "NAME")]
+    account_name: Option<String>,
     /// Of this connection
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
@@ -173,14 +209,37 @@ pub(crate) struct Link {
     /// Ask for fewer scopes than the connection does. Repeatable
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// Ask for this scope on top of what the connection asks for and the account has. Repeatable
+    #[arg(long = "add-scope", value_name = "SCOPE", conflicts_with = "scopes")]
+    add_scopes: Vec<String>,
 }
 
-const COLUMNS: [&str; 6] = ["identifier", "connection_name", "status", "label", "last_used_at", "id"];
-const FIELDS: [&str; 16] = [
+/// What shall become of other accounts that a revocation would end too.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Siblings {
+    /// End them as well
+    Revoke,
+    /// Leave the grant alive at the provider
+    Keep,
+}
+
+impl Siblings {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+const COLUMNS: [&str; 7] =
+    ["identifier", "account_name", "connection_name", "status", "label", "last_used_at", "id"];
+const FIELDS: [&str; 17] = [
     "id",
     "status",
     "cause",
     "identifier",
+    "account_name",
     "connection_name",
     "connector",
     "auth_type",
@@ -195,8 +254,36 @@ const FIELDS: [&str; 16] = [
     "updated_at",
 ];
 
+const REVOCATIONS: [&str; 8] =
+    ["identifier", "connection_name", "attempts", "last_code", "next_at", "give_up_at", "account_id", "id"];
+
 fn one(account: &Value) -> String {
     details(account, &FIELDS)
+}
+
+/// What ending an account would do.
+fn preview(answer: &Value) -> String {
+    let mut text = details(answer, &["account_id", "label", "offered", "reach"]);
+    for warning in answer["warnings"].as_array().into_iter().flatten() {
+        text += &format!("! {}\n", clean(warning.as_str().unwrap_or_default()));
+    }
+    if answer["siblings"].as_array().is_some_and(|siblings| !siblings.is_empty()) {
+        text += "\nEnds too, unless --siblings keep:\n";
+        text += &table(&json!({"items": answer["siblings"]}), &COLUMNS);
+    }
+    text
+}
+
+/// The scopes of an account, and below them its tools.
+fn scopes(answer: &Value) -> String {
+    let sides =
+        ["account_id", "label", "asked", "granted", "missing", "not_asked", "used", "unused", "since"];
+    let text = details(answer, &sides);
+    if answer["tools"].as_array().is_none_or(Vec::is_empty) {
+        return text;
+    }
+    let columns = ["name", "missing", "executions", "succeeded", "last_used_at"];
+    format!("{text}\n{}", table(&json!({"items": answer["tools"]}), &columns))
 }
 
 pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
@@ -205,6 +292,9 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
             let mut body = create.kept.body()?;
             body["connection_name"] = json!(create.connection);
             body["identifier"] = json!(create.identifier);
+            if let Some(name) = create.account_name {
+                body["account_name"] = json!(name);
+            }
             show(session, &session.post(&["accounts"], &body).await?, one)
         }
         Command::Get { account } => {
@@ -232,18 +322,37 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
             let id = account.id(session).await?;
             show(session, &session.post(&["accounts", &id, "refresh"], &json!({})).await?, one)
         }
-        Command::Disconnect { account } => {
+        Command::Disconnect { account, dry_run: true, .. } => {
             let id = account.id(session).await?;
-            show(session, &session.post(&["accounts", &id, "disconnect"], &json!({})).await?, one)
+            show(session, &session.get(&["accounts", &id, "disconnect-preview"], &[]).await?, preview)
         }
-        Command::Delete { account } => {
+        Command::Disconnect { account, siblings, .. } => {
             let id = account.id(session).await?;
-            let answer = session.delete(&["accounts", &id]).await?;
+            let body = filled(json!({"siblings": siblings.map(Siblings::as_str)}));
+            show(session, &session.post(&["accounts", &id, "disconnect"], &body).await?, |answer| {
+                one(answer)
+                    + &details(answer, &["revocation.outcome", "revocation.detail", "revocation.retry_at"])
+            })
+        }
+        Command::Delete { account, siblings } => {
+            let id = account.id(session).await?;
+            let query = [("siblings", siblings.map(|siblings| siblings.as_str().to_owned()))];
+            let answer = session.delete_with(&["accounts", &id], &query).await?;
             show(session, &answer, |_| format!("The account {id} is deleted.\n"))
         }
-        Command::Events { account, page } => {
+        Command::Scopes { account, since } => {
             let id = account.id(session).await?;
-            show(session, &session.get(&["accounts", &id, "events"], &page.query()).await?, events)
+            show(session, &session.get(&["accounts", &id, "scopes"], &[("since", since)]).await?, scopes)
+        }
+        Command::Revocations { account, page } => {
+            let [size, token] = page.query();
+            let answer = session.get(&["revocations"], &[("account_id", account), size, token]).await?;
+            show(session, &answer, |answer| table(answer, &REVOCATIONS))
+        }
+        Command::Events { account, filter, page } => {
+            let id = account.id(session).await?;
+            let query = filter.query(page);
+            show(session, &session.get(&["accounts", &id, "events"], &query).await?, events)
         }
     }
 }
@@ -252,6 +361,7 @@ async fn listed(list: List, session: &Session) -> Result<Value, Failure> {
     let [size, token] = list.page.query();
     let query = [
         ("identifier", list.identifier),
+        ("account_name", list.account_name),
         ("connection_name", list.connection),
         ("connector", list.connector),
         ("status", list.status),
@@ -269,10 +379,14 @@ async fn linked(link: Link, session: &Session) -> Result<Value, Failure> {
         "state": link.state,
         "user_verify_url": link.user_verify_url,
         "scopes": (!link.scopes.is_empty()).then_some(link.scopes),
+        "add_scopes": (!link.add_scopes.is_empty()).then_some(link.add_scopes),
     }));
     if let (Some(connection), Some(identifier)) = (&link.account.connection, &link.account.identifier) {
         body["connection_name"] = json!(connection);
         body["identifier"] = json!(identifier);
+        if let Some(name) = &link.account.account_name {
+            body["account_name"] = json!(name);
+        }
         return session.post(&["authorization-links"], &body).await;
     }
     let id = link.account.id(session).await?;
@@ -285,17 +399,27 @@ impl Pick {
         if let Some(id) = &self.account {
             return Ok(id.clone());
         }
-        let query = [("identifier", self.identifier.clone()), ("connection_name", self.connection.clone())];
+        let query = [
+            ("identifier", self.identifier.clone()),
+            ("connection_name", self.connection.clone()),
+            ("account_name", self.account_name.clone()),
+        ];
         let found = session.get(&["accounts"], &query).await?;
-        let rows = found["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut rows: Vec<&Value> = found["items"].as_array().into_iter().flatten().collect();
+        // As the server does it: the unnamed one of several on one connection.
+        let unnamed: Vec<_> = rows.iter().copied().filter(|row| row["account_name"].is_null()).collect();
+        let one_connection = rows.iter().all(|row| row["connection_id"] == rows[0]["connection_id"]);
+        if one_connection && unnamed.len() == 1 {
+            rows = unnamed;
+        }
         let identifier = self.identifier.as_deref().unwrap_or_default();
-        match rows {
+        match rows.as_slice() {
             [account] => Ok(account["id"].as_str().unwrap_or_default().to_owned()),
             [] => Err(Failure::new(Exit::Refused, format!("There is no account of {identifier}."))),
             _ => Err(Failure::new(
                 Exit::Refused,
                 format!(
-                    "{identifier} has several accounts; name one by --connection or its id:\n{}",
+                    "{identifier} has several accounts; name one by --connection, --account-name or its id:\n{}",
                     table(&found, &COLUMNS)
                 ),
             )),

@@ -1,10 +1,11 @@
 //! `valetkey connection …`
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{
     PageArgs, Session,
+    history::{EventFilter, events},
     input::{ClientSecret, filled, pair, pairs},
     show,
     view::{details, table},
@@ -48,8 +49,35 @@ pub(crate) enum Command {
         /// Its name or id
         connection: String,
         #[command(flatten)]
+        filter: EventFilter,
+        #[command(flatten)]
         page: PageArgs,
     },
+    /// List the accounts of a connection that lack scopes which it asks for
+    ScopeGaps {
+        /// Its name or id
+        connection: String,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+}
+
+/// What to do when a user authorizes again with another account at the provider than before.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IdentityPolicy {
+    /// Take the new grant and tell of it in the history
+    Flag,
+    /// Refuse the new grant and keep the old one
+    Refuse,
+}
+
+impl IdentityPolicy {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Refuse => "refuse",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +103,9 @@ pub(crate) struct Create {
     /// A value for the connector's URL templates. Repeatable
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     variables: Vec<(String, String)>,
+    /// What to do when a user authorizes again with another account at the provider
+    #[arg(long)]
+    identity_policy: Option<IdentityPolicy>,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +137,9 @@ pub(crate) struct Update {
     /// A value for the connector's URL templates. Repeatable
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     variables: Vec<(String, String)>,
+    /// What to do when a user authorizes again with another account at the provider
+    #[arg(long)]
+    identity_policy: Option<IdentityPolicy>,
     /// Let it be used, or not
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
@@ -145,7 +179,16 @@ impl Overrides {
 }
 
 const COLUMNS: [&str; 7] = ["name", "connector", "auth_type", "enabled", "fault.code", "id", "redirect_uri"];
-const FIELDS: [&str; 19] = [
+const GAPS: [&str; 7] = [
+    "account.identifier",
+    "account.account_name",
+    "account.label",
+    "account.status",
+    "missing",
+    "tools",
+    "account.id",
+];
+const FIELDS: [&str; 20] = [
     "id",
     "name",
     "connector",
@@ -162,6 +205,7 @@ const FIELDS: [&str; 19] = [
     "overrides.userinfo_url",
     "overrides.api_base_url",
     "variables",
+    "identity_policy",
     "enabled",
     "fault.message",
     "created_at",
@@ -190,16 +234,15 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
             show(session, &answer, |_| format!("The connection {connection} is deleted.\n"))
         }
         Command::Test { connection } => test(&connection, session).await,
-        Command::Events { connection, page } => {
-            let answer = session.get(&["connections", &connection, "events"], &page.query()).await?;
+        Command::Events { connection, filter, page } => {
+            let answer = session.get(&["connections", &connection, "events"], &filter.query(page)).await?;
             show(session, &answer, events)
         }
+        Command::ScopeGaps { connection, page } => {
+            let answer = session.get(&["connections", &connection, "scope-gaps"], &page.query()).await?;
+            show(session, &answer, |answer| table(answer, &GAPS))
+        }
     }
-}
-
-/// A history as a table.
-pub(super) fn events(answer: &Value) -> String {
-    table(answer, &["at", "kind", "actor", "code", "data"])
 }
 
 fn body(create: Create) -> Result<Value, Failure> {
@@ -213,6 +256,7 @@ fn body(create: Create) -> Result<Value, Failure> {
         "scopes": create.scopes,
         "overrides": overrides,
         "variables": pairs(create.variables),
+        "identity_policy": create.identity_policy.map(IdentityPolicy::as_str),
     })))
 }
 
@@ -240,6 +284,7 @@ async fn change(update: Update, session: &Session) -> Result<Value, Failure> {
         "scopes": scopes,
         "overrides": touches_urls.then_some(overrides),
         "variables": touches_variables.then_some(variables),
+        "identity_policy": update.identity_policy.map(IdentityPolicy::as_str),
         "enabled": update.enabled,
     }));
     if body == json!({}) {

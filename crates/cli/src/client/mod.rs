@@ -6,8 +6,11 @@ mod connection;
 mod connector;
 mod error;
 mod execution;
+mod history;
 mod input;
+mod keys;
 mod session;
+mod store;
 mod target;
 mod token;
 mod tool;
@@ -62,6 +65,10 @@ pub(crate) enum Noun {
     Token(On<token::Command>),
     /// Executions: the records of tool and proxied calls
     Execution(On<execution::Command>),
+    /// The keyring that everything stored is sealed with
+    Keys(On<keys::Command>),
+    /// The database: whether it was restored or copied
+    Store(On<store::Command>),
 }
 
 pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
@@ -73,6 +80,8 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Client(on) => api_client::run(on.command, &Session::open(&on.common)?).await,
         Noun::Token(on) => token::run(on.command, &Session::open(&on.common)?).await,
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
     }
 }
 

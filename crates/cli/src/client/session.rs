@@ -52,13 +52,7 @@ impl Session {
         path: &[&str],
         query: &[(&str, Option<String>)],
     ) -> Result<Value, Failure> {
-        let query: Vec<_> =
-            query.iter().filter_map(|(name, value)| value.as_ref().map(|v| (*name, v))).collect();
-        let mut url = self.address(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        self.send(self.http.get(url)).await
+        self.send(self.http.get(self.asked(path, query)?)).await
     }
 
     pub(super) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
@@ -70,7 +64,26 @@ impl Session {
     }
 
     pub(super) async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
-        self.send(self.http.request(Method::DELETE, self.address(path)?)).await
+        self.delete_with(path, &[]).await
+    }
+
+    pub(super) async fn delete_with(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Value, Failure> {
+        self.send(self.http.request(Method::DELETE, self.asked(path, query)?)).await
+    }
+
+    /// An address below `/v1/connect` with the parameters that have a value.
+    fn asked(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
+        let query: Vec<_> =
+            query.iter().filter_map(|(name, value)| value.as_ref().map(|v| (*name, v))).collect();
+        let mut url = self.address(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
     }
 
     /// An address below `/v1/connect`. Each part is escaped, so that a name with a slash stays one part.

@@ -49,8 +49,11 @@ pub(crate) struct Run {
     /// The connection's name, if the user has accounts on several that fit
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
+    /// Which of several accounts of the user on the connection
+    #[arg(long, value_name = "NAME")]
+    account_name: Option<String>,
     /// The account's id, instead of --identifier
-    #[arg(long, value_name = "ID", conflicts_with_all = ["identifier", "connection"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["identifier", "connection", "account_name"])]
     account: Option<String>,
     /// The input as a JSON object, @FILE, or - for stdin
     #[arg(long, value_name = "JSON")]
@@ -111,6 +114,7 @@ async fn execute(call: Run, session: &Session) -> Result<(), Failure> {
         "connected_account_id": call.account,
         "identifier": call.identifier,
         "connection_name": call.connection,
+        "account_name": call.account_name,
         "tool_input": input,
         "agent_run_id": call.agent_run_id,
     }));

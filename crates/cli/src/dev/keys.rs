@@ -2,7 +2,9 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use valetkey_domain::{ApiClientId, Caller, ExposeSecret, SecretString, SystemClock, entropy::random_bytes};
+use valetkey_domain::{
+    ApiClientId, Caller, ExposeSecret, Permission, SecretString, SystemClock, entropy::random_bytes,
+};
 use valetkey_engine::{Engine, NewApiToken};
 use valetkey_vault::{MasterKey, SystemEntropy};
 
@@ -12,7 +14,8 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    settings::{MasterKeySource, Settings},
+    master_key::{InFile, MasterKeySource},
+    settings::Settings,
 };
 
 const MASTER_KEY: &str = "master.key";
@@ -43,11 +46,8 @@ pub(super) fn master_key(settings: &Settings, folder: &Folder) -> Result<MasterK
         let key = MasterKey::generate().map_err(|error| Failure::setting("master_key", error))?;
         folder.write(MASTER_KEY, format!("{}\n", key.to_text().expose_secret()).as_bytes())?;
     }
-    let source = MasterKeySource::from_file(path.clone()).map_err(|error| broken(&path, error))?;
-    source
-        .key()
-        .map_err(|error| Failure::setting("master_key_file", format!("{}: {error}", path.display())))?;
-    Ok(source)
+    MasterKeySource::fetch(&InFile { setting: "master_key_file", path: path.clone() })
+        .map_err(|error| Failure::setting("master_key_file", format!("{}: {error}", path.display())))
 }
 
 /// How the developer's programs get in.
@@ -81,7 +81,7 @@ pub(super) async fn access(settings: &Settings, folder: &Folder, engine: &Engine
     let caller = engine.operator(client.environment).map_err(refused)?;
     let token = kept.filter(|kept| kept.client_id == client_id).map(|kept| kept.api_token);
     let api_token = match token {
-        Some(token) if engine.authenticate(token.expose_secret()).await.is_ok() => token,
+        Some(token) if is_current(engine, &token).await => token,
         _ => {
             let client = Some(client_id.clone());
             let new = NewApiToken { name: "valetkey dev".to_owned(), client, ..NewApiToken::default() };
@@ -96,6 +96,12 @@ pub(super) async fn access(settings: &Settings, folder: &Folder, engine: &Engine
         }
     };
     Ok(Access { client_id, client_secret, api_token, caller })
+}
+
+/// Whether a token of an earlier start still works, for all that one made now would be for.
+async fn is_current(engine: &Engine, token: &SecretString) -> bool {
+    let caller = engine.authenticate(token.expose_secret()).await;
+    caller.is_ok_and(|caller| caller.permissions.allows(Permission::ServerManage))
 }
 
 fn refused(error: valetkey_domain::Error) -> Failure {

@@ -1,65 +1,28 @@
 //! The master key and the bootstrap API client.
 
-use std::path::PathBuf;
-
 use valetkey_domain::{ApiClientId, ExposeSecret, SecretString};
-use valetkey_vault::MasterKey;
 
 use super::{Mode, read::Reader};
-
-/// Where the master key came from; checked to be usable.
-#[derive(Clone)]
-pub(crate) struct MasterKeySource {
-    /// The text of the key.
-    text: SecretString,
-    /// The file it was in.
-    pub(crate) file: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for MasterKeySource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MasterKeySource").field("file", &self.file).finish_non_exhaustive()
-    }
-}
-
-impl MasterKeySource {
-    /// The setting to name when the key turns out to be the wrong one.
-    pub(crate) fn setting(&self) -> &'static str {
-        if self.file.is_some() { "master_key_file" } else { "master_key" }
-    }
-
-    /// The key.
-    ///
-    /// # Errors
-    /// When the text stands for no usable key.
-    pub(crate) fn key(&self) -> Result<MasterKey, valetkey_vault::MasterKeyError> {
-        MasterKey::from_text(self.text.expose_secret())
-    }
-
-    pub(crate) fn from_file(path: PathBuf) -> std::io::Result<Self> {
-        Ok(Self { text: std::fs::read_to_string(&path)?.into(), file: Some(path) })
-    }
-}
+use crate::master_key::{InFile, InSettings, KeyCommand, MasterKeyProvider, MasterKeySource};
 
 /// S33: without a key of its own the server does not start.
 pub(super) fn master_key(reader: &mut Reader) -> Option<MasterKeySource> {
-    let inline = reader.secret("master_key");
-    let file = reader.path("master_key_file");
-    if reader.is_set("master_key") && reader.is_set("master_key_file") {
-        reader.refuse("master_key_file", "is set beside master_key: set only one of them");
+    let names = ["master_key", "master_key_file", "master_key_command"];
+    let set: Vec<_> = names.into_iter().filter(|name| reader.is_set(name)).collect();
+    if let [first, second, ..] = set[..] {
+        reader.refuse(second, format!("is set beside {first}: set only one of them"));
         return None;
     }
-    let source = match (inline, file) {
-        (Some(text), _) => MasterKeySource { text, file: None },
-        (None, Some(path)) => match MasterKeySource::from_file(path.clone()) {
-            Ok(source) => source,
-            Err(error) => {
-                reader.refuse("master_key_file", format!("{} cannot be read: {error}", path.display()));
-                return None;
-            }
-        },
-        (None, None) => {
-            if reader.mode == Mode::Serve && !reader.is_set("master_key") {
+    let command = reader.words("master_key_command");
+    let provider: Box<dyn MasterKeyProvider> = match in_settings_or_file(
+        reader,
+        "master_key",
+        "master_key_file",
+    ) {
+        Some(provider) => provider,
+        None if command.is_some() => Box::new(KeyCommand::new(command?)),
+        None => {
+            if reader.mode != Mode::Dev && set.is_empty() {
                 reader.refuse(
                     "master_key",
                     "is missing. Make one with `openssl rand -base64 32`, keep a copy of it elsewhere, and set it \
@@ -69,11 +32,34 @@ pub(super) fn master_key(reader: &mut Reader) -> Option<MasterKeySource> {
             return None;
         }
     };
-    if let Err(error) = source.key() {
-        reader.refuse(source.setting(), error);
+    fetched(reader, &*provider)
+}
+
+/// The key before the present one, while it is being replaced.
+pub(super) fn previous_master_key(reader: &mut Reader) -> Option<MasterKeySource> {
+    let (inline, file) = ("previous_master_key", "previous_master_key_file");
+    if reader.is_set(inline) && reader.is_set(file) {
+        reader.refuse(file, format!("is set beside {inline}: set only one of them"));
         return None;
     }
-    Some(source)
+    let provider = in_settings_or_file(reader, inline, file)?;
+    fetched(reader, &*provider)
+}
+
+fn in_settings_or_file(
+    reader: &mut Reader,
+    inline: &'static str,
+    file: &'static str,
+) -> Option<Box<dyn MasterKeyProvider>> {
+    if let Some(text) = reader.secret(inline) {
+        return Some(Box::new(InSettings { setting: inline, text }));
+    }
+    let path = reader.path(file)?;
+    Some(Box::new(InFile { setting: file, path }))
+}
+
+fn fetched(reader: &mut Reader, provider: &dyn MasterKeyProvider) -> Option<MasterKeySource> {
+    MasterKeySource::fetch(provider).map_err(|problem| reader.refuse(provider.setting(), problem)).ok()
 }
 
 pub(super) fn bootstrap(reader: &mut Reader) -> Option<(String, SecretString)> {

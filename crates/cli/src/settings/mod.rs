@@ -1,6 +1,7 @@
 //! Settings: defaults, then the configuration file, then `VALETKEY_…` variables, then flags. Unknown names are
 //! refused; everything that is wrong is told at once.
 
+mod background;
 mod keys;
 mod limits;
 mod logging;
@@ -16,7 +17,7 @@ use std::ffi::OsString;
 
 use valetkey_domain::SecretString;
 
-pub(crate) use keys::MasterKeySource;
+pub(crate) use background::{Role, Work};
 pub(crate) use limits::Limits;
 pub(crate) use logging::{LogFormat, Logging};
 pub(crate) use network::Network;
@@ -26,6 +27,7 @@ pub(crate) use source::Flags;
 pub(crate) use storage::Storage;
 pub(crate) use upstreams::Upstreams;
 
+use crate::master_key::MasterKeySource;
 use read::Reader;
 
 /// Which defaults and which rules hold.
@@ -35,6 +37,8 @@ pub(crate) enum Mode {
     Serve,
     /// `valetkey dev`: what is missing is made.
     Dev,
+    /// A command beside the server that works on the same database: the server's own address does not matter.
+    Beside,
 }
 
 /// Everything that can be set, read and checked.
@@ -43,9 +47,11 @@ pub(crate) struct Settings {
     pub(crate) network: Network,
     pub(crate) storage: Storage,
     pub(crate) master_key: Option<MasterKeySource>,
+    pub(crate) previous_master_key: Option<MasterKeySource>,
     pub(crate) bootstrap: Option<(String, SecretString)>,
     pub(crate) upstreams: Upstreams,
     pub(crate) limits: Limits,
+    pub(crate) work: Work,
     pub(crate) logging: Logging,
     pub(crate) app_name: Option<String>,
 }
@@ -66,13 +72,26 @@ impl Settings {
         let network = Network::read(&mut reader);
         let storage = Storage::read(&mut reader);
         let master_key = keys::master_key(&mut reader);
+        let previous_master_key = keys::previous_master_key(&mut reader);
         let bootstrap = keys::bootstrap(&mut reader);
         let upstreams = Upstreams::read(&mut reader);
         let app_name = app_name(&mut reader);
         let limits = Limits::read(&mut reader);
+        let work = Work::read(&mut reader);
         let logging = Logging::read(&mut reader);
         if reader.problems.is_empty() {
-            Ok(Self { network, storage, master_key, bootstrap, upstreams, limits, logging, app_name })
+            Ok(Self {
+                network,
+                storage,
+                master_key,
+                previous_master_key,
+                bootstrap,
+                upstreams,
+                limits,
+                work,
+                logging,
+                app_name,
+            })
         } else {
             Err(reader.problems)
         }

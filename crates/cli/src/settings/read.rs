@@ -124,6 +124,25 @@ impl Reader {
         }
     }
 
+    /// A command: a TOML array, or a text whose words are parted by white space. Quotes, single or double, keep a word
+    /// together; there is no other syntax.
+    pub(crate) fn words(&mut self, setting: &str) -> Option<Vec<String>> {
+        if let Some(Value::Array(_, items)) = self.value(setting) {
+            let words: Vec<_> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+            if words.is_empty() || words.len() != items.len() {
+                self.refuse(setting, "must be a list of texts: a program and its arguments");
+                return None;
+            }
+            return Some(words);
+        }
+        let text = self.text(setting)?;
+        let words = split(&text);
+        if words.is_none() {
+            self.refuse(setting, "has a quote without its end");
+        }
+        words
+    }
+
     /// A whole number within bounds.
     pub(crate) fn number(&mut self, setting: &str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
         let what = format!("a whole number from {} to {}", range.start(), range.end());
@@ -188,5 +207,36 @@ impl Reader {
             }
         }
         values
+    }
+}
+
+/// The words of a command line; `None` if a quote has no end.
+fn split(text: &str) -> Option<Vec<String>> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn command_line_is_split_into_words() {
+        let words = |text| split(text).unwrap_or_default();
+        assert_eq!(words("pass show  valetkey/key"), ["pass", "show", "valetkey/key"]);
+        assert_eq!(words("kms 'two words' \"it's\" a'b c'd ''"), ["kms", "two words", "it's", "ab cd", ""]);
+        assert_eq!(split("kms 'open"), None);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Storage {
 impl Storage {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = match reader.mode {
-            Mode::Serve => "valetkey-data",
+            Mode::Serve | Mode::Beside => "valetkey-data",
             Mode::Dev => ".valetkey",
         };
         let data_dir = reader.path("data_dir").unwrap_or_else(|| default.into());

@@ -105,6 +105,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "DATA_DIR/master.key",
     ),
     setting(
+        "master_key_command",
+        "COMMAND",
+        "none",
+        "A command that prints the master key, such as the client of a key management service. Run once at start, without a shell.",
+    ),
+    secret(setting(
+        "previous_master_key",
+        "KEY",
+        "none",
+        "The master key until now, while it is being replaced: the first start with both wraps the keyring under the new one.",
+    )),
+    setting("previous_master_key_file", "FILE", "none", "A file that holds the master key until now."),
+    setting(
         "bootstrap_client_id",
         "ID",
         "none",
@@ -142,6 +155,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("app_name", "NAME", "none", "Who asks, as end users read it on the hosted pages."),
     setting("link_ttl_s", "SECONDS", "86400", "How long an authorization link works."),
     setting("call_deadline_s", "SECONDS", "30", "The deadline of one call to a provider."),
+    setting(
+        "refresh_deadline_s",
+        "SECONDS",
+        "120",
+        "How long a provider may take to answer a renewal. Callers do not wait that long; the answer is kept for them.",
+    ),
+    setting(
+        "refreshes_per_provider",
+        "COUNT",
+        "50",
+        "How many credentials of one provider the background renews at the same time.",
+    ),
+    setting(
+        "role",
+        "all|api|worker",
+        "all",
+        "What this process does: everything, only requests, or only the background work. Several may share one PostgreSQL database.",
+    ),
+    setting("keep_events_days", "DAYS", "90", "How long the history of accounts and connections is kept."),
+    setting("keep_executions_days", "DAYS", "30", "How long executions are kept."),
     setting("max_body_bytes", "BYTES", "4194304", "The largest request body, but for proxied calls."),
     setting("max_response_bytes", "BYTES", "8388608", "The largest answer of a provider to a tool call."),
     dev(

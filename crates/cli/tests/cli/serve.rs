@@ -166,22 +166,49 @@ async fn serve_with_a_certificate_speaks_tls() {
     server.stop("-INT");
 }
 
-/// One server at a time, as on a file; the next one finds everything there.
-#[test]
-fn serve_on_postgresql_is_alone_and_starts_again() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let database = runtime.block_on(valetkey_testkit::postgres::Database::create());
+/// Several servers share one database: what one of them writes, the other one reads. Stopped and started again, they find
+/// everything there.
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_twice_on_one_postgresql_database_works_together() {
+    let database = valetkey_testkit::postgres::Database::create().await;
     let url = database.url();
     let (one, two) = (folder(), folder());
-    let variables = [("MASTER_KEY", KEY), ("DATABASE_URL", url.as_str())];
-    let (server, _) = started(one.path(), &variables);
-    let more = [("MASTER_KEY", KEY), ("DATABASE_URL", url.as_str()), ("LISTEN", "127.0.0.1:0")];
-    refused(two.path(), &more).refused(2, &["database_url:", "another valetkey is running"]);
-    server.stop("-TERM");
+    let secret = "bootstrap-secret-0123456789";
+    let variables = [
+        ("MASTER_KEY", KEY),
+        ("DATABASE_URL", url.as_str()),
+        ("BOOTSTRAP_CLIENT_ID", "ops"),
+        ("BOOTSTRAP_CLIENT_SECRET", secret),
+    ];
+    let (first, first_url) = started(one.path(), &variables);
+    let (second, second_url) = started(two.path(), &[&variables[..], &[("ROLE", "api")]].concat());
+    let command = |url: &str, arguments: &[&str]| {
+        let mut command = valetkey(one.path());
+        command.args(arguments).env("VALETKEY_URL", url);
+        run(command.env("VALETKEY_CLIENT_ID", "ops").env("VALETKEY_CLIENT_SECRET", secret), "")
+    };
+    command(&first_url, &["connection", "create", "news", "--connector", "hackernews", "--json"]).json();
+    let seen = command(&second_url, &["connection", "list", "--json"]).json();
+    assert!(seen.to_string().contains("\"news\""), "{seen}");
+    assert!(!first.output("stderr").contains(url.split('@').next().unwrap()), "the password is in the log");
+    first.stop("-TERM");
+    second.stop("-TERM");
     // S34: it is sealed with the first key.
     let other = [("MASTER_KEY", OTHER_KEY), ("DATABASE_URL", url.as_str()), ("LISTEN", "127.0.0.1:0")];
     refused(two.path(), &other).refused(2, &["master_key:", "not the key"]);
-    let (server, _) = started(two.path(), &variables);
-    assert!(!server.output("stderr").contains(url.split('@').next().unwrap()));
+    let (again, again_url) = started(two.path(), &variables);
+    assert!(command(&again_url, &["connection", "get", "news", "--json"]).json().is_object());
+    again.stop("-TERM");
+}
+
+/// A worker answers health checks and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_as_a_worker_answers_health_only() {
+    let folder = folder();
+    let (server, url) = started(folder.path(), &[("MASTER_KEY", KEY), ("ROLE", "worker")]);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/v1/connect/connections", 404)] {
+        assert_eq!(http.get(format!("{url}{path}")).send().await.unwrap().status(), status, "{path}");
+    }
     server.stop("-TERM");
 }

@@ -147,8 +147,8 @@ catalogue! {
         [(Authorize, "Create the account and send its user an authorization link.")];
     AccountAlreadyExists = "account_already_exists", 409, AlreadyExists, Developer, Never,
         "This identifier already has an account on this connection.",
-        "Identifier and connection name one account.",
-        [(FixRequest, "Use or update the existing account.")];
+        "Connection, identifier and account name are unique together.",
+        [(FixRequest, "Use or update the existing account, or give another account_name.")];
     AccountPending = "account_pending", 409, FailedPrecondition, EndUser, Never,
         "The user has not authorized this account yet.",
         "An authorization link was never completed.",
@@ -193,6 +193,34 @@ catalogue! {
         "The provider refused to renew the credential.",
         "The refresh token is expired, revoked or already used.",
         [(Reauthorize, "Send the user a new authorization link.")];
+    RefreshTooEarly = "refresh_too_early", 429, ResourceExhausted, Nobody, Later,
+        "The credential was renewed a moment ago.",
+        "The provider allows a renewal only so often, or has asked for a pause; the access token still works.",
+        [(Wait, "Wait as long as retry_after_ms says; calls go on working meanwhile.")];
+    RefreshOutcomeLost = "refresh_outcome_lost", 409, FailedPrecondition, EndUser, Never,
+        "The answer to a renewal was lost, and the grant with it.",
+        "The connection broke or the server stopped after the provider had spent the refresh token and before its answer was stored. Nobody took access away.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    RenewalsPaused = "renewals_paused", 503, Unavailable, Nobody, Safe,
+        "The provider is failing; its credentials are not renewed for a moment.",
+        "Several renewals in a row failed at this provider. One is tried at a time until it answers again.",
+        [(Wait, "Wait as long as retry_after_ms says; look at the provider's status page.")];
+    GrantFrozen = "grant_frozen", 409, FailedPrecondition, Operator, Never,
+        "This grant is frozen: the database was restored or copied.",
+        "Its refresh token works once and may have been spent elsewhere since; using it again could end the grant.",
+        [(ConfigureServer, "Make sure that no other server works on a copy of this database, then confirm with `valetkey store confirm`.")];
+    RevocationReachesSiblings = "revocation_reaches_siblings", 409, FailedPrecondition, Developer, Never,
+        "Revoking this grant would end other connected accounts too.",
+        "The provider revokes every grant that this user gave this OAuth client.",
+        [(FixRequest, "Repeat with siblings=\"revoke\" to end them as well, or with siblings=\"keep\" to forget the credential here and leave the grant at the provider.")];
+    ProviderIdentityChanged = "provider_identity_changed", 409, FailedPrecondition, EndUser, Never,
+        "The user signed in to another account at the provider than before.",
+        "The connection keeps an account to the identity of its first authorization.",
+        [(Reauthorize, "Sign in to the account that was connected before; to connect another one, disconnect first or use a named account.")];
+    AmbiguousAccount = "ambiguous_account", 409, FailedPrecondition, Developer, Never,
+        "More than one account fits.",
+        "This identifier has several named accounts on the connection and none without a name.",
+        [(FixRequest, "Name the account in account_name, or give its id.")];
     CredentialRejected = "credential_rejected", 400, FailedPrecondition, EndUser, Never,
         "The provider does not accept the credential that was entered.",
         "A test call with it was refused.",
@@ -209,6 +237,10 @@ catalogue! {
     LinkUsed = "link_used", 410, FailedPrecondition, EndUser, Never,
         "This authorization link has been used already.",
         "Every link works once.",
+        [(Authorize, "Ask the app that sent the link for a new one.")];
+    LinkWithdrawn = "link_withdrawn", 410, FailedPrecondition, EndUser, Never,
+        "This authorization link has been withdrawn.",
+        "The account was disconnected after the link was made.",
         [(Authorize, "Ask the app that sent the link for a new one.")];
     LinkOtherBrowser = "link_other_browser", 403, PermissionDenied, EndUser, Never,
         "This link was opened in another browser.",
@@ -376,7 +408,19 @@ catalogue! {
         "There is no such API token.",
         "No API token of this environment has this id.",
         [(FixRequest, "List them with `valetkey token list`.")];
+    RevocationNotFound = "revocation_not_found", 404, NotFound, Developer, Never,
+        "There is no such pending revocation.",
+        "It is over, or no revocation of this environment has this id.",
+        [(FixRequest, "List them with `valetkey account revocations`.")];
     // The server itself.
+    KeyTermNotFound = "key_term_not_found", 404, NotFound, Operator, Never,
+        "The keyring has no such term.",
+        "It was retired, or never existed.",
+        [(FixRequest, "List the terms with `valetkey keys status`.")];
+    KeyTermInUse = "key_term_in_use", 409, FailedPrecondition, Operator, Never,
+        "This term of the keyring is still needed.",
+        "It is the active one, or secrets are still sealed in it.",
+        [(ConfigureServer, "Run `valetkey keys rotate`, wait until `valetkey keys status` shows no secret in the term, then retire it.")];
     SealRefused = "seal_refused", 500, Internal, Operator, Never,
         "A stored secret does not open.",
         "The record was moved or altered, or was sealed under another key.",

@@ -1,7 +1,10 @@
 //! What an account may hold: every rule names the field that breaks it.
 
 use serde_json::Value;
-use valetkey_domain::{Error, ExposeSecret, SecretString};
+use valetkey_domain::{
+    Error, ExposeSecret, SecretString,
+    account::{MAX_ACCOUNT_NAME, is_valid_account_name},
+};
 
 /// The longest identifier, organization id and user id, in characters.
 const MAX_ID: usize = 200;
@@ -13,6 +16,19 @@ const MAX_TOKEN: usize = 16 << 10;
 /// The caller's own id of a user.
 pub(crate) fn identifier(identifier: &str) -> Result<(), Error> {
     short_text("identifier", identifier)
+}
+
+/// The name of one of several accounts of an identifier.
+pub(crate) fn account_name(name: &str) -> Result<(), Error> {
+    if is_valid_account_name(name) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "account_name",
+        format!(
+            "must have 1 to {MAX_ACCOUNT_NAME} of letters, digits, \"_\", \"-\", \".\" and spaces, and no space at its ends"
+        ),
+    ))
 }
 
 /// An optional id of the caller's own.

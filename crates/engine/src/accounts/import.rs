@@ -90,7 +90,8 @@ impl Engine {
                     redirect_uri: &redirect_uri,
                 };
                 let scopes = &connection.scopes;
-                match oauth::client_credentials(&self.0.egress, &config, scopes, self.now()).await {
+                let deadline = oauth::LIMITS.deadline;
+                match oauth::client_credentials(&self.0.egress, &config, scopes, deadline, self.now()).await {
                     Ok(reply) => {
                         self.accepted_client(connection).await?;
                         Ok(Some(Obtained::from_reply(reply, requested, Source::ClientCredentials)))

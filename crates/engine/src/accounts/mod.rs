@@ -37,6 +37,9 @@ pub struct AccountRef {
     pub connection_name: Option<String>,
     /// The caller's own id of the end user.
     pub identifier: Option<String>,
+    /// The name of one of several accounts of the identifier on the connection. Without it the unnamed account is
+    /// meant, else the only one.
+    pub name: Option<String>,
     /// The caller's own id of the user's organization.
     pub organization_id: Option<String>,
     /// The caller's own further user id.
@@ -58,6 +61,13 @@ impl AccountRef {
             identifier: Some(identifier.into()),
             ..Self::default()
         }
+    }
+
+    /// The account of this name among those of the identifier.
+    #[must_use]
+    pub fn account_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// By identifier alone.
@@ -94,6 +104,8 @@ pub struct NewAccount {
     pub connection_name: String,
     /// The caller's own id of the end user.
     pub identifier: String,
+    /// A name that tells the account apart from others of the identifier on the connection; `None` for the first.
+    pub name: Option<String>,
     /// The caller's own id of the user's organization.
     pub organization_id: Option<String>,
     /// The caller's own further user id.
@@ -113,6 +125,7 @@ impl NewAccount {
         Self {
             connection_name: connection_name.into(),
             identifier: identifier.into(),
+            name: None,
             organization_id: None,
             user_id: None,
             api_config: None,

@@ -6,7 +6,7 @@ use valetkey_domain::{
     event::{EventKind, NewEvent},
 };
 
-use super::{AccountRef, AccountUpdate, AccountView, NewAccount, check};
+use super::{AccountRef, AccountUpdate, AccountView, NewAccount, check, given};
 use crate::Engine;
 
 /// A change that meets another one is repeated on the newer state this often.
@@ -23,7 +23,7 @@ impl Engine {
         caller.require(Permission::AccountsWrite)?;
         let connection = self.resolve_connection(&caller.environment, &new.connection_name).await?;
         self.require_enabled(&connection)?;
-        let mut account = self.blank_account(&connection, &new.identifier)?;
+        let mut account = self.blank_account(&connection, &new.identifier, given(&new.name))?;
         check::optional_id("organization_id", new.organization_id.as_deref())?;
         check::optional_id("user_id", new.user_id.as_deref())?;
         account.organization_id = new.organization_id;
@@ -33,7 +33,8 @@ impl Engine {
             account.api_config = config;
         }
         // Before the provider is asked anything.
-        if let Some(there) = self.0.store.account_by_identifier(&connection.id, &account.identifier).await? {
+        let others = self.0.store.accounts_of_identifier(&connection.id, &account.identifier).await?;
+        if let Some(there) = others.iter().find(|other| other.name == account.name) {
             return Err(Error::new(ErrorCode::AccountAlreadyExists).account(&there.id));
         }
         let obtained = match new.credential {
@@ -112,21 +113,29 @@ impl Engine {
         Err(Error::new(ErrorCode::Conflict).account(&before.id))
     }
 
-    /// An account for `identifier` that is not stored yet.
+    /// An account for `identifier` that is not stored yet; without a name it is the unnamed one.
     ///
     /// # Errors
-    /// `invalid_argument` for the identifier.
-    pub(crate) fn blank_account(&self, connection: &Connection, identifier: &str) -> Result<Account, Error> {
+    /// `invalid_argument` for the identifier or the name.
+    pub(crate) fn blank_account(
+        &self,
+        connection: &Connection,
+        identifier: &str,
+        name: Option<&str>,
+    ) -> Result<Account, Error> {
         check::identifier(identifier)?;
+        name.map_or(Ok(()), check::account_name)?;
         let connector = self.connector_of(connection)?;
-        Ok(Account::pending(
+        let mut account = Account::pending(
             AccountId::new(&*self.0.clock, &*self.0.entropy),
             connection.environment.clone(),
             connection.id.clone(),
             identifier.to_owned(),
             connector.auth.auth_type(),
             self.now(),
-        ))
+        );
+        account.name = name.unwrap_or_default().to_owned();
+        Ok(account)
     }
 
     /// The account as it stands now.
@@ -140,8 +149,11 @@ impl Engine {
 
 /// The event of a new account.
 pub(crate) fn created_event(account: &Account) -> NewEvent {
-    NewEvent::of_account(account, EventKind::AccountCreated)
-        .data(json!({ "identifier": account.identifier, "auth_type": account.auth_type.as_str() }))
+    NewEvent::of_account(account, EventKind::AccountCreated).data(json!({
+        "identifier": account.identifier,
+        "account_name": account.name,
+        "auth_type": account.auth_type.as_str(),
+    }))
 }
 
 /// Applies the plain fields of `update`; gives the names of those that are different now.

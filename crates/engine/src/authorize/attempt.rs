@@ -3,7 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 use valetkey_domain::{
-    Account, AuthPhase, AuthRequest, Connection, Error, ErrorCode, ExposeSecret, SecretString,
+    Account, AuthPhase, AuthRequest, Connection, Error, ErrorCode, ExposeSecret, PageRequest, SecretString,
+    event::EventKind, store::EventFilter,
 };
 
 use crate::{
@@ -100,8 +101,8 @@ impl Engine {
     /// Whether this browser may go on with the attempt by its link.
     ///
     /// # Errors
-    /// `link_used`, `link_other_browser`, `link_expired`, `connection_disabled`.
-    pub(super) fn require_usable(&self, scene: &Scene, browser: Option<[u8; 32]>) -> Result<(), Error> {
+    /// `link_used`, `link_other_browser`, `link_expired`, `link_withdrawn`, `connection_disabled`.
+    pub(super) async fn require_usable(&self, scene: &Scene, browser: Option<[u8; 32]>) -> Result<(), Error> {
         let attempt = &scene.attempt;
         let ours = is_bound_to(attempt, browser);
         let usable = match attempt.phase {
@@ -123,7 +124,25 @@ impl Engine {
         if attempt.expires_at <= self.now() {
             return Err(Error::new(ErrorCode::LinkExpired));
         }
+        if self.is_withdrawn(scene).await? {
+            return Err(Error::new(ErrorCode::LinkWithdrawn));
+        }
         self.require_enabled(&scene.connection)
+    }
+
+    /// Whether the account was disconnected after the link was made: a link that is still out there must not connect it
+    /// again behind the back of whoever ended it. The history knows; an account may have been connected again since.
+    pub(super) async fn is_withdrawn(&self, scene: &Scene) -> Result<bool, Error> {
+        let made = scene.attempt.created_at;
+        let filter = EventFilter {
+            account: Some(scene.account.id.clone()),
+            kinds: vec![EventKind::AccountDisconnected],
+            since: Some(made),
+            ..EventFilter::default()
+        };
+        let page = PageRequest { size: 1, cursor: None };
+        let found = self.0.store.events(&scene.account.environment, &filter, &page).await?;
+        Ok(found.items.iter().any(|event| event.at > made))
     }
 
     /// Whether no exchange of this attempt can still be under way.
@@ -143,6 +162,7 @@ impl Engine {
             caller_state: attempt.caller_state.clone(),
             user_verify_url: attempt.user_verify_url.clone(),
             expires_at: attempt.expires_at,
+            created_at: attempt.created_at,
             browser_hash: attempt.browser_hash,
         })
     }

@@ -160,6 +160,9 @@ impl Engine {
         if let Err(disabled) = self.require_enabled(&scene.connection) {
             return self.end(scene, Ending::of(&disabled)).await;
         }
+        if self.is_withdrawn(&scene).await? {
+            return self.end(scene, Ending::new(ErrorCode::LinkWithdrawn, json!({}))).await;
+        }
         if params.is_repeated("error") || params.one("error").is_some() {
             let ending = refusal(params, names);
             return self.end(scene, ending).await;

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use valetkey_domain::{
-    AuthPhase, Change, Error, ErrorCode, SecretString,
-    error::ProviderEvidence,
-    event::{EventKind, NewEvent},
-};
+use valetkey_domain::{AuthPhase, Change, Error, ErrorCode, SecretString, error::ProviderEvidence};
 use valetkey_upstream::oauth::{self, FailureClass, TokenFailure, requested_scopes};
 
 use super::{
@@ -88,9 +84,7 @@ impl Engine {
         let credential = obtained.credential.clone();
         match self.finish(scene, obtained).await {
             Err(error) if error.code() == ErrorCode::AccountNotFound => {
-                let receipt = self.revoke_at_provider(&account, &connection, &credential).await;
-                let event = NewEvent::of_account(&account, EventKind::RevocationReceipt).data(receipt);
-                self.commit(self.event(event)).await?;
+                self.revoke_at_provider(&account, &connection, &credential).await;
                 Err(error)
             }
             done => done,

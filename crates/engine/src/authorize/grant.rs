@@ -6,12 +6,14 @@ use valetkey_domain::{
     account::Grant,
     event::{EventKind, NewEvent},
 };
-use valetkey_upstream::{
-    connector::OAuthProfile,
-    oauth::{TokenFailure, TokenReply},
-};
+use valetkey_upstream::oauth::{TokenFailure, TokenReply};
 
-use crate::Engine;
+use crate::{
+    Engine,
+    identity::{Identity, changed_event},
+    refresh::schedule,
+    scopes,
+};
 
 /// Where a grant came from; written into the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,23 +96,32 @@ impl Engine {
     ) -> Result<StoredGrant, Error> {
         let Obtained { grant, credential, requested, source, auth_request } = obtained;
         let now = self.now();
-        let (had_grant, subject_before, scopes_before) =
-            (account.generation > 0, account.provider_subject.clone(), account.scopes.clone());
+        let (had_grant, scopes_before) = (account.generation > 0, account.scopes.clone());
+        let identity = Identity::of(&account, &grant);
+        let changed = (identity == Identity::Other).then(|| changed_event(&account, &grant).by(actor));
         let transition = match await_verification {
             true => account.await_verification(grant, now)?,
             false => account.activate(grant, now)?,
         };
-        let (account, mut event) = (transition.account, transition.event.by(actor));
-        let subject_changed =
-            had_grant && subject_before.is_some() && subject_before != account.provider_subject;
+        let (mut account, mut event) = (transition.account, transition.event.by(actor));
+        // What a caller brings along may be anybody's: the name of before must not stay on it.
+        if source == Source::Imported && identity == Identity::Unknown {
+            account.provider_subject = None;
+            account.label = None;
+            event.data["label"] = Value::Null;
+        }
         if let Value::Object(fields) = &mut event.data {
             fields.insert("source".into(), json!(source.as_str()));
             if let Some(id) = &auth_request {
                 fields.insert("auth_request_id".into(), json!(id.as_str()));
             }
-            if subject_changed {
+            if changed.is_some() {
                 fields.insert("provider_account_changed".into(), json!(true));
             }
+        }
+        let connector = self.connector_of(connection)?;
+        if let Credential::OAuth(tokens) = &credential {
+            account.refresh_at = schedule::refresh_at(connector, tokens, &account, now, now);
         }
         let sealed = self.seal_credential(&account, &credential).await?;
         let put = Change::PutCredential {
@@ -122,11 +133,11 @@ impl Engine {
         // The grant of before is replaced for good: nothing may bring it back.
         let drop = Change::DropPreviousCredentials { account: account.id.clone(), keep: account.generation };
         let mut changes = vec![put, drop, self.event(event)];
+        changes.extend(changed.map(|event| self.event(event)));
 
         // S09: what was granted counts, not what was asked for; a difference is told.
-        let connector = self.connector_of(connection)?;
         let missing_scopes =
-            connector.auth.oauth().map_or_else(Vec::new, |p| missing(p, &requested, &account.scopes));
+            connector.auth.oauth().map_or_else(Vec::new, |p| scopes::missing(p, &requested, &account.scopes));
         let others_than_before = had_grant && !same_set(&scopes_before, &account.scopes);
         if !missing_scopes.is_empty() || others_than_before {
             let event = NewEvent::of_account(&account, EventKind::ScopesChanged).by(actor).data(json!({
@@ -176,24 +187,6 @@ pub(crate) fn evidence_of(failure: &TokenFailure) -> Value {
 /// events only: it may be the doing of one link.
 fn is_about_the_connection(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient)
-}
-
-/// Requested scopes that were not granted. Those that the connector always adds for its own sake are no loss to a user:
-/// providers often leave them out of their reply.
-fn missing(profile: &OAuthProfile, requested: &[String], granted: &[String]) -> Vec<String> {
-    let bare = |scope: &str| {
-        let prefixes = profile.scopes.prefixes.iter();
-        let longest = prefixes.filter(|p| scope.starts_with(p.as_str())).map(String::len).max();
-        scope[longest.unwrap_or(0)..].to_ascii_lowercase()
-    };
-    let granted: Vec<_> = granted.iter().map(|scope| bare(scope)).collect();
-    requested
-        .iter()
-        .filter(|scope| !profile.scopes.always.contains(scope) && !granted.contains(&bare(scope)))
-        // A permission to stay connected shows in a refresh token, not in the list.
-        .filter(|scope| *scope != "offline_access")
-        .cloned()
-        .collect()
 }
 
 fn same_set(a: &[String], b: &[String]) -> bool {

@@ -25,3 +25,4 @@ pub use submit::SubmitOutcome;
 pub use verify::VerifiedUser;
 
 pub(crate) use grant::{Obtained, Source};
+pub(crate) use start::PKCE_VERIFIER;

@@ -1,6 +1,6 @@
 //! Looking at a link.
 
-use valetkey_domain::{AccountStatus, Error, ExposeSecret, SecretString, Time};
+use valetkey_domain::{AccountStatus, Error, ExposeSecret, SecretString, Time, connection::IdentityPolicy};
 use valetkey_upstream::connector::{Auth, Field};
 
 use super::attempt::{Scene, browser_hash, form_token, well_formed};
@@ -17,6 +17,10 @@ pub struct LinkPage {
     pub connection_name: String,
     /// For whom the link was made: the app's own id of the user.
     pub identifier: String,
+    /// Which of the user's accounts on the connection, if it has a name.
+    pub account_name: Option<String>,
+    /// Whether only the account at the provider that was connected before is accepted.
+    pub pinned: bool,
     /// Whether the account works already: the link repeats its authorization.
     pub connected: bool,
     /// The account at the provider that is connected now, if its name is known.
@@ -80,7 +84,7 @@ impl Engine {
     /// `link_invalid`, `link_expired`, `link_used`, `link_other_browser`, `connection_disabled`.
     pub async fn open_link(&self, token: &str, browser: Option<&SecretString>) -> Result<LinkPage, Error> {
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, browser_hash(browser))?;
+        self.require_usable(&scene, browser_hash(browser)).await?;
         self.link_page(&scene, token, browser)
     }
 
@@ -110,6 +114,9 @@ impl Engine {
             connector: connector.slug.clone(),
             connection_name: scene.connection.name.clone(),
             identifier: scene.account.identifier.clone(),
+            account_name: Some(scene.account.name.clone()).filter(|name| !name.is_empty()),
+            pinned: scene.connection.identity_policy == IdentityPolicy::Refuse
+                && scene.account.provider_subject.is_some(),
             label: scene.account.label.clone().filter(|_| connected),
             connected,
             scopes: scopes.collect(),

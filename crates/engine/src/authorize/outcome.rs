@@ -3,17 +3,20 @@
 use serde_json::{Value, json};
 use url::Url;
 use valetkey_domain::{
-    Account, AccountStatus, AuthPhase, Change, Changes, Error, ErrorCode, Time,
+    Account, AccountStatus, AuthPhase, Change, Changes, Credential, Error, ErrorCode, Time,
     event::{EventKind, NewEvent},
 };
 use valetkey_upstream::oauth::TokenFailure;
 
 use super::{
     attempt::Scene,
-    grant::{Obtained, evidence_of},
+    grant::{Obtained, Source, evidence_of},
     start::END_USER,
 };
-use crate::Engine;
+use crate::{
+    Engine,
+    identity::{self, Identity},
+};
 
 /// A commit that meets another change of the account is repeated on the newer state this often.
 const ATTEMPTS: usize = 5;
@@ -54,12 +57,14 @@ pub struct FailurePage {
     pub retry_url: Option<Url>,
     /// Whether the account still works with the credential of before.
     pub still_connected: bool,
+    /// The account at the provider that is still connected, if its name is known.
+    pub label: Option<String>,
 }
 
 impl FailurePage {
     /// The page of a failure about which nothing else is known.
     pub(super) fn bare(error: Error) -> Self {
-        Self { error, connector_name: None, retry_url: None, still_connected: false }
+        Self { error, connector_name: None, retry_url: None, still_connected: false, label: None }
     }
 }
 
@@ -193,8 +198,10 @@ impl Engine {
             if let Value::Object(fields) = &mut event.data {
                 fields.insert("auth_request_id".into(), json!(attempt.id.as_str()));
             }
-            let may_repeat =
-                scene.connection.enabled && now < attempt.expires_at && attempt.browser_hash.is_some();
+            let may_repeat = scene.connection.enabled
+                && now < attempt.expires_at
+                && attempt.browser_hash.is_some()
+                && ending.code != ErrorCode::LinkWithdrawn;
             let (next, retry_url) = match may_repeat {
                 true => self.repeated(&scene).map(|(next, url)| (Some(next), Some(url)))?,
                 false => (None, None),
@@ -204,7 +211,16 @@ impl Engine {
                 .and(self.event(event))
                 .and_maybe(next.map(Change::InsertAuthRequest));
             match self.commit(changes).await {
-                Ok(()) => return Ok(self.failed(&scene, ending.error(), retry_url)),
+                Ok(()) => {
+                    let mut outcome = self.failed(&scene, ending.error(), retry_url);
+                    // An attempt that ends is this browser's own: it may see whose account goes on working.
+                    if let CallbackOutcome::Failed(page) = &mut outcome
+                        && page.still_connected
+                    {
+                        page.label.clone_from(&scene.account.label);
+                    }
+                    return Ok(outcome);
+                }
                 Err(error) if error.code() == ErrorCode::Conflict => scene = self.scene_again(scene).await?,
                 Err(error) => return Err(error),
             }
@@ -220,6 +236,9 @@ impl Engine {
     ) -> Result<CallbackOutcome, Error> {
         let verify = scene.attempt.user_verify_url.is_some();
         for _ in 0..ATTEMPTS {
+            if let Some(ending) = self.not_let_in(&scene, &obtained).await? {
+                return self.end(scene, ending).await;
+            }
             let mut account = scene.account.clone();
             account.version += 1;
             let mut obtained = obtained.clone();
@@ -249,6 +268,31 @@ impl Engine {
         Err(Error::new(ErrorCode::Conflict))
     }
 
+    /// Why a grant must not become the account's, if so. Its tokens have been given back by then.
+    async fn not_let_in(&self, scene: &Scene, obtained: &Obtained) -> Result<Option<Ending>, Error> {
+        let Obtained { grant, credential, source, .. } = obtained;
+        let code = if self.is_withdrawn(scene).await? {
+            ErrorCode::LinkWithdrawn
+        } else {
+            let identity = Identity::of(&scene.account, grant);
+            if *source != Source::Authorization || identity.is_accepted(scene.connection.identity_policy) {
+                return Ok(None);
+            }
+            match identity {
+                // It may well be the right user; only, nobody knows.
+                Identity::Unknown => ErrorCode::ExchangeFailed,
+                _ => ErrorCode::ProviderIdentityChanged,
+            }
+        };
+        let mut evidence = identity::evidence(&scene.account, grant);
+        if matches!(credential, Credential::OAuth(_)) {
+            let given_back =
+                self.give_stray_back(&scene.account, &scene.connection, grant, credential).await?;
+            evidence["given_back"] = json!(given_back);
+        }
+        Ok(Some(Ending::new(code, evidence)))
+    }
+
     /// The scene after a lost race over the account. The attempt itself must be as it was.
     async fn scene_again(&self, scene: Scene) -> Result<Scene, Error> {
         // An account takes its attempts with it when it is deleted.
@@ -262,11 +306,13 @@ impl Engine {
 
     /// The page of a failure on a known attempt.
     pub(super) fn failed(&self, scene: &Scene, error: Error, retry_url: Option<Url>) -> CallbackOutcome {
+        let still_connected = scene.account.status() == AccountStatus::Active;
         CallbackOutcome::Failed(Box::new(FailurePage {
             error,
             connector_name: self.connector_name(scene),
             retry_url,
-            still_connected: scene.account.status() == AccountStatus::Active,
+            still_connected,
+            label: None,
         }))
     }
 

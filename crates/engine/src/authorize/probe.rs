@@ -1,5 +1,7 @@
 //! Trying a credential out.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use valetkey_domain::{Account, Connection, Credential, Error, ErrorCode};
 use valetkey_upstream::tool::{self, Mask};
@@ -28,11 +30,21 @@ impl Engine {
         account: &Account,
         credential: &Credential,
     ) -> Result<(), Error> {
+        self.try_call(connection, &account.metadata, credential).await
+    }
+
+    /// The same with what is known of an account that may be gone.
+    pub(crate) async fn try_call(
+        &self,
+        connection: &Connection,
+        metadata: &BTreeMap<String, String>,
+        credential: &Credential,
+    ) -> Result<(), Error> {
         let connector = self.connector_of(connection)?;
         let Some(tool) = connector.probe.as_deref().and_then(|name| connector.tool(name)) else {
             return Ok(());
         };
-        let target = target(connector, connection, &account.metadata);
+        let target = target(connector, connection, metadata);
         let mut request = tool::render(&target, tool, &json!({}))?;
         tool::attach_credential(&target, Some(tool), credential, &mut request)?;
         let answer = self.0.egress.send(request, self.call_limits()).await?;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The field that a code verifier is sealed for.
-const PKCE_VERIFIER: &str = "pkce_verifier";
+pub(crate) const PKCE_VERIFIER: &str = "pkce_verifier";
 /// Who acts when an end user does.
 pub(super) const END_USER: &str = "end_user";
 
@@ -52,7 +52,7 @@ impl Engine {
     ) -> Result<StartOutcome, Error> {
         let browser = check_form(token, browser, form_token)?;
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, Some(browser))?;
+        self.require_usable(&scene, Some(browser)).await?;
         let connector = self.connector_of(&scene.connection)?.clone();
         match &connector.auth {
             Auth::OAuth(profile) => self.redirect(&scene, browser, profile).await.map(StartOutcome::Redirect),

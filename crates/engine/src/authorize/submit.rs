@@ -50,7 +50,7 @@ impl Engine {
     ) -> Result<SubmitOutcome, Error> {
         let hash = check_form(token, browser, form_token)?;
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, Some(hash))?;
+        self.require_usable(&scene, Some(hash)).await?;
         let connector = self.connector_of(&scene.connection)?.clone();
         let Some(form) = connector.auth.form() else {
             return Err(Error::new(ErrorCode::InvalidRequest).message("This link has no form to fill in."));

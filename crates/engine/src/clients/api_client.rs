@@ -66,8 +66,9 @@ impl Engine {
     }
 
     /// Makes sure that an API client with this id and secret exists in the default environment: created with the
-    /// standard permissions if missing, its hash replaced if the secret is another one. A client that was disabled
-    /// stays disabled.
+    /// standard permissions and the one to run the server if missing, its hash replaced if the secret is another one.
+    /// Whoever can set it is the operator, so it may run the server even if it was made before there was such a
+    /// permission. A client that was disabled stays disabled.
     ///
     /// # Errors
     /// `invalid_argument` for an unfit id or a secret shorter than 16 characters.
@@ -85,7 +86,7 @@ impl Engine {
                 environment: self.default_environment().await?,
                 name: "bootstrap".to_owned(),
                 secret_hash,
-                permissions: Permissions::standard(),
+                permissions: with_server(&Permissions::standard()),
                 created_at: self.now(),
                 disabled_at: None,
             };
@@ -96,12 +97,16 @@ impl Engine {
         if client.disabled_at.is_some() {
             tracing::warn!(client_id = %client.id, "the bootstrap API client is disabled and stays so");
         }
-        if same_hash(&client.secret_hash, &secret_hash) {
+        let same_secret = same_hash(&client.secret_hash, &secret_hash);
+        if same_secret && client.permissions.allows(Permission::ServerManage) {
             return Ok(client);
         }
-        let client = ApiClient { secret_hash, ..client };
+        let permissions = with_server(&client.permissions);
+        let client = ApiClient { secret_hash, permissions, ..client };
         self.commit(Change::UpdateApiClient(client.clone())).await?;
-        tracing::info!(client_id = %client.id, "the secret of the bootstrap API client was replaced");
+        if !same_secret {
+            tracing::info!(client_id = %client.id, "the secret of the bootstrap API client was replaced");
+        }
         Ok(client)
     }
 
@@ -189,6 +194,11 @@ pub(super) fn covered(have: &Permissions, wanted: &Permissions, whose: &str) -> 
     }
     Err(Error::new(ErrorCode::PermissionDenied)
         .field("permissions", format!("{whose} does not have {}", beyond.join(", "))))
+}
+
+/// The set with the permission to run the server.
+fn with_server(permissions: &Permissions) -> Permissions {
+    permissions.iter().chain([Permission::ServerManage]).collect()
 }
 
 /// What is in both sets.

@@ -14,4 +14,4 @@ pub use api_token::{CreatedApiToken, NewApiToken};
 pub(crate) use access_token::Verified;
 pub(crate) use authenticate::VERIFIED_TOKENS;
 pub(crate) use secret::{random_text, same_hash, sha256};
-pub(crate) use signing::SigningKeys;
+pub(crate) use signing::{PRIVATE_KEY, SigningKeys};

@@ -129,8 +129,11 @@ impl Engine {
     }
 }
 
+/// The field that a signing key is sealed for.
+pub(crate) const PRIVATE_KEY: &str = "private_key";
+
 fn seal_context(kid: &str) -> SealContext<'_> {
-    SealContext { environment: "", record: kid, field: "private_key", generation: 0 }
+    SealContext { environment: "", record: kid, field: PRIVATE_KEY, generation: 0 }
 }
 
 /// A new RSA key of 2048 bits as PKCS#8 DER.

@@ -98,10 +98,19 @@ fn surrounded(field: &str, text: &str) -> Result<(), Error> {
     }
 }
 
-/// Checks scopes and drops repetitions, keeping the order.
+/// Checks the scopes in the field `scopes` and drops repetitions, keeping the order.
 pub(crate) fn scopes(profile: &OAuthProfile, scopes: Vec<String>) -> Result<Vec<String>, Error> {
+    scopes_of("scopes", profile, scopes)
+}
+
+/// Checks the scopes in a field and drops repetitions, keeping the order.
+pub(crate) fn scopes_of(
+    field: &str,
+    profile: &OAuthProfile,
+    scopes: Vec<String>,
+) -> Result<Vec<String>, Error> {
     if scopes.len() > MAX_SCOPES {
-        return Err(Error::invalid("scopes", format!("may name at most {MAX_SCOPES}")));
+        return Err(Error::invalid(field, format!("may name at most {MAX_SCOPES}")));
     }
     let separator = profile.scopes.separator.as_str();
     let mut kept: Vec<String> = Vec::with_capacity(scopes.len());
@@ -111,13 +120,13 @@ pub(crate) fn scopes(profile: &OAuthProfile, scopes: Vec<String>) -> Result<Vec<
         if scope.is_empty() || scope.len() > MAX_SCOPE || !token {
             let message =
                 "must be one scope: visible ASCII characters without spaces, quotes and backslashes";
-            return Err(Error::invalid(format!("scopes[{index}]"), message));
+            return Err(Error::invalid(format!("{field}[{index}]"), message));
         }
         if scope.contains(separator) {
             let message = format!(
                 "holds \"{separator}\", which separates scopes at this provider; list each on its own"
             );
-            return Err(Error::invalid(format!("scopes[{index}]"), message));
+            return Err(Error::invalid(format!("{field}[{index}]"), message));
         }
         if !kept.contains(&scope) {
             kept.push(scope);

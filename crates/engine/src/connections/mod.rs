@@ -9,7 +9,7 @@ use serde_json::json;
 use valetkey_domain::{
     AuthType, Caller, Change, Changes, Connection, ConnectionId, Error, ErrorCode, Page, PageRequest,
     Permission, SecretString,
-    connection::{ConnectionFault, Overrides},
+    connection::{ConnectionFault, IdentityPolicy, Overrides},
     event::{EventKind, NewEvent},
     store::ConnectionFilter,
 };
@@ -50,6 +50,8 @@ pub struct NewConnection {
     pub overrides: Overrides,
     /// Values for the connector's URL templates.
     pub variables: BTreeMap<String, String>,
+    /// What to do when a user authorizes again with another account at the provider.
+    pub identity_policy: IdentityPolicy,
     /// Whether it is enabled; `None` means yes.
     pub enabled: Option<bool>,
 }
@@ -71,6 +73,8 @@ pub struct ConnectionUpdate {
     pub overrides: Option<Overrides>,
     /// Other template values; replaces all of them.
     pub variables: Option<BTreeMap<String, String>>,
+    /// What to do when a user authorizes again with another account at the provider.
+    pub identity_policy: Option<IdentityPolicy>,
     /// Whether it is enabled.
     pub enabled: Option<bool>,
 }

@@ -40,6 +40,7 @@ impl Engine {
             scopes: Vec::new(),
             overrides: new.overrides,
             variables: new.variables,
+            identity_policy: new.identity_policy,
             enabled: new.enabled.unwrap_or(true),
             fault: None,
             version: 1,
@@ -62,6 +63,7 @@ impl Engine {
                 "connector": connection.connector,
                 "use_shared_credentials": connection.use_shared_credentials,
                 "scopes": connection.scopes,
+                "identity_policy": connection.identity_policy.as_str(),
             }));
         let changes = Changes::new().and(Change::InsertConnection(connection.clone())).and(self.event(event));
         self.commit(changes).await.map_err(|error| taken(error, &connection.name))?;
@@ -148,12 +150,15 @@ impl Engine {
             after.variables = variables;
         }
         connector.check_variables(&after.variables)?;
+        if let Some(policy) = update.identity_policy {
+            after.identity_policy = policy;
+        }
         if let Some(enabled) = update.enabled {
             after.enabled = enabled;
         }
         let secret_changed = self.set_client_secret(connector, &mut after, update.client_secret).await?;
         let fields = differences(before, &after, secret_changed);
-        if fields.iter().any(|field| !matches!(*field, "name" | "enabled")) {
+        if fields.iter().any(|field| !matches!(*field, "name" | "identity_policy" | "enabled")) {
             after.fault = None;
         }
         Ok((after, fields))
@@ -208,6 +213,7 @@ fn differences(before: &Connection, after: &Connection, secret_changed: bool) ->
         ("scopes", before.scopes != after.scopes),
         ("overrides", before.overrides != after.overrides),
         ("variables", before.variables != after.variables),
+        ("identity_policy", before.identity_policy != after.identity_policy),
         ("enabled", before.enabled != after.enabled),
     ]
     .into_iter()

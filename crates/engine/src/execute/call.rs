@@ -8,6 +8,7 @@ use valetkey_domain::{
     Connection, Credential, Error, ErrorCode,
     catalogue::RemedyAction,
     event::{EventKind, NewEvent},
+    refresh::RefreshReason,
 };
 use valetkey_upstream::http::CallLimits;
 
@@ -15,6 +16,9 @@ use crate::{
     Engine,
     refresh::{Ready, Why},
 };
+
+/// The longest wait for a new credential while the old one still works.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Until when a call must be answered: refresh, call and retry together.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +40,11 @@ impl Deadline {
             return Err(too_late());
         }
         Ok(CallLimits { deadline: limits.deadline.min(remaining), ..limits })
+    }
+
+    /// How long to wait for what would be good to have and is not needed. It leaves most of the time to the call itself.
+    pub(crate) fn patience(&self) -> Duration {
+        (self.remaining() / 2).min(LONGEST_PATIENCE)
     }
 
     /// Waits for `work` no longer than the deadline. Refreshes go on without us.
@@ -92,51 +101,69 @@ impl Engine {
         refused: &Error,
     ) -> Result<Renewal, Error> {
         let account = &ready.account;
-        let why = Why::Refused { generation: account.generation };
-        let futile = self.0.calls.refreshes.is_futile(&account.id, account.generation, self.now());
-        let outcome = match &ready.credential {
-            Credential::OAuth(_) if futile => None,
-            Credential::OAuth(_) => Some(self.renew(account, connection, &why).await),
-            Credential::Static(_) => Some(Err(Error::new(ErrorCode::RefreshNotPossible))),
-            Credential::None => None,
+        let why = Why::replace(RefreshReason::Refused, ready.generation);
+        let failed = match &ready.credential {
+            Credential::OAuth(_) => match self.renew(account, connection, &why).await {
+                Ok(renewed) => return Ok(Renewal::Renewed(Box::new(renewed))),
+                Err(error) if error.code().is_account_status() => return Err(error),
+                Err(error) => error,
+            },
+            Credential::Static(_) => Error::new(ErrorCode::RefreshNotPossible),
+            Credential::None => Error::new(ErrorCode::UpstreamUnauthorized),
         };
-        let failed = match outcome {
-            Some(Ok(renewed)) => return Ok(Renewal::Renewed(Box::new(renewed))),
-            Some(Err(error)) if error.code().is_account_status() => return Err(error),
-            Some(Err(error)) => Some(error),
-            None => None,
-        };
-        if let Some(error) = &failed
-            && error.code() == ErrorCode::RefreshNotPossible
+        // A renewal that helped nothing, or none to be had: what else is known about the grant?
+        if matches!(failed.code(), ErrorCode::RefreshNotPossible | ErrorCode::UpstreamUnauthorized)
             && let Some(over) = self.confirm_refusal(ready, connection, refused).await?
         {
             return Err(over);
         }
         self.note_refused(ready, refused).await;
         let refused = refused.clone();
-        let Some(error) = failed else { return Ok(Renewal::Futile(refused)) };
-        tracing::debug!(%error, account = %account.id, "a refused credential could not be renewed");
-        Ok(Renewal::Futile(if error.code() == ErrorCode::RefreshNotPossible {
-            refused.cause("The provider answered 401, and this kind of credential cannot be renewed.").remedy(
-                RemedyAction::Reauthorize,
-                "Send the user a new authorization link to enter or grant the credential again.",
-            )
-        } else {
-            let cause = format!(
-                "The provider answered 401, and the credential could not be renewed: {}",
-                error.details().message
-            );
-            let refused = refused.cause(cause);
-            match error.details().retry_after_ms {
-                Some(wait) => refused.retry_after_ms(wait),
-                None => refused,
+        tracing::debug!(error = %failed, account = %account.id, "a refused credential could not be renewed");
+        Ok(Renewal::Futile(match failed.code() {
+            ErrorCode::UpstreamUnauthorized => refused,
+            ErrorCode::RefreshNotPossible => refused
+                .cause("The provider answered 401, and this kind of credential cannot be renewed.")
+                .remedy(
+                    RemedyAction::Reauthorize,
+                    "Send the user a new authorization link to enter or grant the credential again.",
+                ),
+            _ => {
+                let cause = format!(
+                    "The provider answered 401, and the credential could not be renewed: {}",
+                    failed.details().message
+                );
+                let refused = refused.cause(cause);
+                match failed.details().retry_after_ms {
+                    Some(wait) => refused.retry_after_ms(wait),
+                    None => refused,
+                }
             }
         }))
     }
 
-    /// A grant without a refresh token has its access token alone. If that is refused in a call *and* in the connector's
-    /// cheapest read, the grant is over: there is nothing else to ask. Asked at most once per generation and a few
-    /// minutes.
+    /// The API refused even the credential that a forced refresh brought: gives the error for the caller. With evidence
+    /// the account is `REVOKED`.
+    pub(crate) async fn refused_again(
+        &self,
+        ready: &Ready,
+        connection: &Connection,
+        refused: Error,
+    ) -> Error {
+        match self.confirm_refusal(ready, connection, &refused).await {
+            Ok(Some(over)) => return over,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, account = %ready.account.id, "a refused credential could not be looked into");
+            }
+        }
+        self.note_refused(ready, &refused).await;
+        refused
+    }
+
+    /// A call was refused, and renewing does not help or is not possible. One refusal may be about the call; if the
+    /// provider does not stand by the access token elsewhere either, the grant is over. Asked at most once per generation
+    /// and a few minutes.
     async fn confirm_refusal(
         &self,
         ready: &Ready,
@@ -144,39 +171,37 @@ impl Engine {
         refused: &Error,
     ) -> Result<Option<Error>, Error> {
         let account = &ready.account;
-        let is_grant = matches!(ready.credential, Credential::OAuth(_));
-        let probed = self.connector_of(connection)?.probe.is_some();
-        if !is_grant
-            || !probed
-            || !self.0.calls.is_news(&format!("confirm:{}:{}", account.id, account.generation))
+        if !matches!(ready.credential, Credential::OAuth(_))
+            || !self.0.calls.is_news(&format!("confirm:{}:{}", account.id, ready.generation))
         {
             return Ok(None);
         }
-        match self.try_out(connection, account, &ready.credential).await {
-            Err(again) if again.code() == ErrorCode::UpstreamUnauthorized => {
-                let evidence = json!({
-                    "call": refused.details().provider,
-                    "probe": again.details().provider,
-                    "refresh_token": "none",
-                    "generation": account.generation,
-                });
-                self.grant_was_taken_away(account, connection, evidence).await.map(Some)
-            }
-            _ => Ok(None),
-        }
+        let found = self.finding(&account.metadata, connection, &ready.credential).await;
+        let Some(found) = found.filter(|found| !found.works) else { return Ok(None) };
+        let refresh_token = match &ready.credential {
+            Credential::OAuth(tokens) if tokens.refresh_token.is_some() => "renewed in vain",
+            _ => "none",
+        };
+        let mut evidence = json!({
+            "call": refused.details().provider,
+            "refresh_token": refresh_token,
+            "generation": ready.generation,
+        });
+        evidence[found.source] = found.said;
+        self.grant_was_taken_away(account, connection, ready.generation, evidence).await.map(Some)
     }
 
     /// Keeps the evidence of a refused credential that could not be replaced. Once per generation and a few minutes:
     /// an agent that goes on calling is no news.
     pub(crate) async fn note_refused(&self, ready: &Ready, refused: &Error) {
         let account = &ready.account;
-        if !self.0.calls.is_news(&format!("refused:{}:{}", account.id, account.generation)) {
+        if !self.0.calls.is_news(&format!("refused:{}:{}", account.id, ready.generation)) {
             return;
         }
         let event =
             NewEvent::of_account(account, EventKind::CredentialRefused).code(refused.code()).data(json!({
                 "evidence": refused.details().provider,
-                "generation": account.generation,
+                "generation": ready.generation,
             }));
         if let Err(error) = self.commit(self.event(event)).await {
             tracing::warn!(%error, account = %account.id, "a refused credential could not be noted");

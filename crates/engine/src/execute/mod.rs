@@ -3,7 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod refusal;
-mod resolve;
+pub(crate) mod resolve;
 
 use std::{sync::Arc, time::Duration};
 
@@ -180,7 +180,7 @@ impl Engine {
         }
         tool.validate(input)?;
         require_scopes(prepared, account)?;
-        let ready = deadline.hold(self.ready(account, connection)).await?;
+        let ready = self.ready(account, connection, *deadline).await?;
         // A refresh may have brought fewer scopes than there were.
         require_scopes(prepared, &ready.account)?;
         let refused = match self.call_once(prepared, &ready, run).await {
@@ -192,8 +192,7 @@ impl Engine {
             Renewal::Renewed(_) if !may_repeat(tool) => Err(not_repeated(refused)),
             Renewal::Renewed(renewed) => match self.call_once(prepared, &renewed, run).await {
                 Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => {
-                    self.note_refused(&renewed, &error).await;
-                    Err(error)
+                    Err(self.refused_again(&renewed, connection, error).await)
                 }
                 done => done.map(|data| (renewed.account, data)),
             },
@@ -217,6 +216,7 @@ impl Engine {
         run.answered(response.status);
         match tool::shape(tool, &response) {
             Ok(mut data) => {
+                run.proved(ready.generation);
                 mask.value(&mut data);
                 Ok(data)
             }

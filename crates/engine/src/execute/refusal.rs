@@ -2,6 +2,7 @@
 
 use valetkey_domain::{Account, Caller, Connection, Error, Permission, Remedy, catalogue::RemedyAction};
 
+use super::resolve::described;
 use crate::{AccountRef, Engine, LinkOptions};
 
 fn asks_for_a_link(remedy: &Remedy) -> bool {
@@ -13,9 +14,9 @@ pub(crate) fn refusal(account: &Account, connection: &Connection) -> Option<Erro
     let code = account.status().refusal()?;
     let error = Error::new(code)
         .message(format!(
-            "{} It is the account of \"{}\" on the connection \"{}\".",
+            "{} It is the account of {} on the connection \"{}\".",
             code.entry().meaning,
-            account.identifier,
+            described(account),
             connection.name
         ))
         .account(&account.id)
@@ -51,20 +52,16 @@ impl Engine {
     async fn link_for(&self, caller: &Caller, account: &Account) -> Option<String> {
         // A link is good for the state of the account it was made in: a later grant or failure gets a new one.
         let key = (account.id.clone(), account.version);
-        if let Some(url) = self.0.calls.link(&key) {
-            return Some(url);
-        }
-        let wanted = AccountRef::id(account.id.as_str());
-        match self.authorization_link(caller, &wanted, LinkOptions::default()).await {
-            Ok(link) => {
-                let url = link.url.to_string();
-                self.0.calls.keep_link(key, url.clone());
-                Some(url)
+        let make = async {
+            let wanted = AccountRef::id(account.id.as_str());
+            match self.authorization_link(caller, &wanted, LinkOptions::default()).await {
+                Ok(link) => Some(link.url.to_string()),
+                Err(error) => {
+                    tracing::debug!(%error, account = %account.id, "no authorization link for a remedy");
+                    None
+                }
             }
-            Err(error) => {
-                tracing::debug!(%error, account = %account.id, "no authorization link for a remedy");
-                None
-            }
-        }
+        };
+        self.0.calls.link(key, Box::pin(make)).await
     }
 }

@@ -1,15 +1,18 @@
 //! Whose account a call is for.
 
+use std::collections::BTreeMap;
+
 use valetkey_domain::{
     Account, AccountId, Connection, ConnectionId, EnvironmentId, Error, ErrorCode, PageRequest,
     catalogue::RemedyAction,
+    page::MAX_PAGE_SIZE,
     store::{AccountFilter, ConnectionFilter},
 };
 
 use crate::{AccountRef, AccountView, Engine};
 
 /// How many candidates an error lists.
-const LISTED: u32 = 10;
+const LISTED: usize = 10;
 
 /// A text that was given and is not empty: the official SDKs send empty fields for absent ones.
 fn given(field: Option<&String>) -> Option<&str> {
@@ -18,6 +21,50 @@ fn given(field: Option<&String>) -> Option<&str> {
 
 fn agrees(asked: Option<&String>, actual: Option<&str>) -> bool {
     given(asked).is_none_or(|asked| actual == Some(asked))
+}
+
+/// The account that a call means which names no account or this one: the one of that name; else the unnamed one; else
+/// the only one. `Err` gives the candidates back if nobody can tell.
+pub(crate) fn pick(accounts: Vec<Account>, name: Option<&str>) -> Result<Option<Account>, Vec<Account>> {
+    let named = |wanted: &str| accounts.iter().position(|account| account.name == wanted);
+    let at = match name {
+        Some(name) => named(name),
+        None => named("").or((accounts.len() == 1).then_some(0)),
+    };
+    match at {
+        Some(at) => Ok(accounts.into_iter().nth(at)),
+        None if name.is_some() || accounts.is_empty() => Ok(None),
+        None => Err(accounts),
+    }
+}
+
+/// An account as an error names it: with its label, which says more to people than an id.
+pub(crate) fn described(account: &Account) -> String {
+    let label = account.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+    match account.name.as_str() {
+        "" => format!("\"{}\"{label}", account.identifier),
+        name => format!("\"{}\", account \"{name}\"{label}", account.identifier),
+    }
+}
+
+/// `ambiguous_account` with the names to choose from.
+pub(crate) fn ambiguous(accounts: &[Account], connection: &Connection) -> Error {
+    let identifier = accounts.first().map(|account| account.identifier.as_str()).unwrap_or_default();
+    let names: Vec<_> = accounts
+        .iter()
+        .map(|account| {
+            let label = account.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+            format!("\"{}\"{label}", account.name)
+        })
+        .collect();
+    Error::new(ErrorCode::AmbiguousAccount)
+        .message(format!(
+            "\"{identifier}\" has {} accounts on the connection \"{}\": {}.",
+            accounts.len(),
+            connection.name,
+            names.join(", ")
+        ))
+        .connection(&connection.id)
 }
 
 fn no_such_account() -> Error {
@@ -29,7 +76,8 @@ impl Engine {
     /// alone finds the account on the connections of that connector.
     ///
     /// # Errors
-    /// `account_not_found`, `connection_not_found`, `ambiguous_connection`, `invalid_argument` if nothing is named.
+    /// `account_not_found`, `connection_not_found`, `ambiguous_connection`, `ambiguous_account`, `invalid_argument` if
+    /// nothing is named.
     pub(crate) async fn resolve_account(
         &self,
         environment: &EnvironmentId,
@@ -45,6 +93,7 @@ impl Engine {
         };
         // What is given beside the id must agree with it. Another user's account is no account.
         let fits = agrees(wanted.identifier.as_ref(), Some(&account.identifier))
+            && agrees(wanted.name.as_ref(), Some(&account.name))
             && agrees(wanted.organization_id.as_ref(), account.organization_id.as_deref())
             && agrees(wanted.user_id.as_ref(), account.user_id.as_deref())
             && given(wanted.connection_name.as_ref())
@@ -96,10 +145,13 @@ impl Engine {
     ) -> Result<(Account, Connection), Error> {
         let connection = self.resolve_connection(environment, name).await?;
         let account = match given(wanted.identifier.as_ref()) {
-            Some(identifier) => self.0.store.account_by_identifier(&connection.id, identifier).await?,
+            Some(identifier) => {
+                let found = self.0.store.accounts_of_identifier(&connection.id, identifier).await?;
+                pick(found, given(wanted.name.as_ref())).map_err(|found| ambiguous(&found, &connection))?
+            }
             None => {
                 let filter = AccountFilter { connections: vec![connection.id.clone()], ..filter_of(wanted)? };
-                self.only_account(environment, &filter).await?
+                self.only_account(environment, &filter, wanted).await?
             }
         };
         match account {
@@ -121,7 +173,7 @@ impl Engine {
         connector: Option<&str>,
     ) -> Result<(Account, Connection), Error> {
         let filter = AccountFilter { connector: connector.map(str::to_owned), ..filter_of(wanted)? };
-        match self.only_account(environment, &filter).await? {
+        match self.only_account(environment, &filter, wanted).await? {
             Some(account) => {
                 let connection = self.connection_of(&account).await?;
                 Ok((account, connection))
@@ -130,19 +182,49 @@ impl Engine {
         }
     }
 
-    /// The one account that fits, if any; several are an error that lists their connections.
+    /// The one account that fits, if any; several are an error that lists them.
     async fn only_account(
         &self,
         environment: &EnvironmentId,
         filter: &AccountFilter,
+        wanted: &AccountRef,
     ) -> Result<Option<Account>, Error> {
-        let page = PageRequest { size: LISTED, cursor: None };
-        let mut found = self.0.store.accounts(environment, filter, &page).await?;
-        if found.total <= 1 {
-            return Ok(found.items.pop());
+        let page = PageRequest { size: MAX_PAGE_SIZE, cursor: None };
+        let found = self.0.store.accounts(environment, filter, &page).await?;
+        let beyond = found.total.saturating_sub(found.items.len() as u64);
+        // Each user on each connection first, as if that connection had been named.
+        let mut groups: BTreeMap<(ConnectionId, String), Vec<Account>> = BTreeMap::new();
+        for account in found.items {
+            let whose = (account.connection.clone(), account.identifier.clone());
+            groups.entry(whose).or_default().push(account);
         }
-        let mut names = Vec::with_capacity(found.items.len());
-        for account in &found.items {
+        let only_group = groups.len() == 1 && beyond == 0;
+        let mut fitting = Vec::new();
+        for accounts in groups.into_values() {
+            match pick(accounts, given(wanted.name.as_ref())) {
+                Ok(picked) => fitting.extend(picked),
+                Err(accounts) if only_group => {
+                    let connection = match accounts.first() {
+                        Some(account) => self.connection_of(account).await?,
+                        None => return Ok(None),
+                    };
+                    return Err(ambiguous(&accounts, &connection));
+                }
+                Err(accounts) => fitting.extend(accounts),
+            }
+        }
+        if fitting.len() <= 1 && beyond == 0 {
+            return Ok(fitting.pop());
+        }
+        Err(self.ambiguous_connection(fitting, beyond).await?)
+    }
+
+    async fn ambiguous_connection(&self, mut fitting: Vec<Account>, beyond: u64) -> Result<Error, Error> {
+        let total = fitting.len() as u64 + beyond;
+        fitting.sort_by(|a, b| b.id.cmp(&a.id));
+        fitting.truncate(LISTED);
+        let mut names = Vec::with_capacity(fitting.len());
+        for account in &fitting {
             let connection = self.connection_of(account).await?;
             let name = format!("\"{}\" ({})", connection.name, account.status().as_str());
             if !names.contains(&name) {
@@ -150,12 +232,11 @@ impl Engine {
             }
         }
         names.sort();
-        let more = found.total.saturating_sub(found.items.len() as u64);
+        let more = total.saturating_sub(fitting.len() as u64);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        Err(Error::new(ErrorCode::AmbiguousConnection)
+        Ok(Error::new(ErrorCode::AmbiguousConnection)
             .message(format!(
-                "{} connected accounts fit, on the connections {}{more}.",
-                found.total,
+                "{total} connected accounts fit, on the connections {}{more}.",
                 names.join(", ")
             ))
             .remedy(
@@ -172,7 +253,7 @@ impl Engine {
     ) -> Result<Error, Error> {
         let Some(connector) = connector else { return Ok(no_such_account()) };
         let filter = ConnectionFilter { connector: Some(connector.to_owned()), query: None };
-        let page = PageRequest { size: LISTED, cursor: None };
+        let page = PageRequest { size: 10, cursor: None };
         let found = self.0.store.connections(environment, &filter, &page).await?;
         let names: Vec<_> = found.items.iter().map(|c| format!("\"{}\"", c.name)).collect();
         if names.is_empty() {

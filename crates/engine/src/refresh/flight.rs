@@ -1,8 +1,7 @@
-//! One refresh at a time per account within this process, and how long to leave a failing one alone.
+//! One renewal at a time per account within this process: everybody who needs it joins the flight that is under way.
 //!
-//! A flight runs in a task of its own: a caller that hangs up does not cancel it, and shutdown waits for it. A lease
-//! that also keeps other processes out has its place at the beginning and the end of a flight, in
-//! [`Refreshes::join`]; nothing around it would change.
+//! A flight runs in a task of its own: a caller that hangs up does not cancel it, and shutdown waits for it. Other
+//! processes are kept out by the lease that a flight takes; see [`super::claim`].
 
 use std::{
     collections::{HashMap, hash_map},
@@ -11,24 +10,18 @@ use std::{
     time::Duration as StdDuration,
 };
 
-use time::Duration;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use valetkey_domain::{Account, AccountId, Connection, Credential, Error, Time};
+use valetkey_domain::{Account, AccountId, ConnectionId, Credential, Error, RefreshId, Time};
 
-/// How many accounts are remembered as failing or as just forced. The least used are forgotten first; the cost is one
-/// more request to their provider.
+use super::breaker::Breakers;
+
+/// How many accounts are remembered for each purpose. The least used are forgotten first; the cost is one more read or
+/// write.
 const REMEMBERED: u64 = 50_000;
 const REMEMBERED_FOR: StdDuration = StdDuration::from_secs(2 * 3600);
-/// The first pause after a failed refresh; it doubles with every further failure.
-const FIRST_PAUSE: Duration = Duration::seconds(1);
-/// The longest pause of our own choice.
-const LONGEST_OWN_PAUSE: Duration = Duration::minutes(1);
-/// The longest pause at all, whatever the provider asks for.
-const LONGEST_PAUSE: Duration = Duration::hours(1);
-/// A token that a forced refresh brought and that is refused again within this time is not renewed once more: another
-/// one would fare no better.
-const FORCE_AGAIN_AFTER: Duration = Duration::minutes(1);
+/// A grant of which nobody could prove that it has not moved is not asked about again for so long.
+const UNPROVED_FOR: StdDuration = StdDuration::from_secs(60);
 
 /// An account with the credential to use for it now.
 #[derive(Debug, Clone)]
@@ -37,6 +30,8 @@ pub(crate) struct Ready {
     pub(crate) account: Account,
     /// The credential.
     pub(crate) credential: Credential,
+    /// The generation of the credential; 0 where none is stored.
+    pub(crate) generation: u64,
 }
 
 /// What a flight ended with, for everybody who waited.
@@ -44,53 +39,44 @@ pub(crate) type Landing = Result<Ready, Error>;
 
 type Flights = Arc<Mutex<HashMap<AccountId, watch::Receiver<Option<Landing>>>>>;
 
-/// Why a failing refresh is left alone for a while.
-#[derive(Debug, Clone)]
-pub(crate) struct Pause {
-    /// Until when.
-    pub(crate) until: Time,
-    /// Whether the provider asked for it.
-    pub(crate) asked_for: bool,
-    /// What the refresh failed with.
-    pub(crate) error: Error,
-    failures: u32,
-}
-
-/// The refreshes of this process.
+/// The renewals of this process, and what it remembers of them. None of it is needed after a restart.
 #[derive(Debug)]
 pub(crate) struct Refreshes {
     flights: Flights,
-    pauses: moka::sync::Cache<String, Pause>,
-    forced: moka::sync::Cache<AccountId, (u64, Time)>,
+    /// Circuit breakers, by provider.
+    pub(super) breakers: Breakers,
+    /// Attempts that may or may not have been written, because the database broke off: nothing was sent for them.
+    pub(super) doubtful: moka::sync::Cache<AccountId, RefreshId>,
+    /// When a connection that the provider refuses was tried last.
+    pub(super) fault_probes: moka::sync::Cache<ConnectionId, Time>,
+    /// Frozen grants of which nobody could prove lately that they have not moved.
+    pub(super) unproved: moka::sync::Cache<AccountId, u64>,
+    proved: moka::sync::Cache<AccountId, u64>,
 }
 
 impl Default for Refreshes {
     fn default() -> Self {
-        fn remembered<K, V>() -> moka::sync::Cache<K, V>
+        fn remembered<K, V>(lasts: StdDuration) -> moka::sync::Cache<K, V>
         where
             K: std::hash::Hash + Eq + Send + Sync + 'static,
             V: Clone + Send + Sync + 'static,
         {
-            moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build()
+            moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(lasts).build()
         }
-        Self { flights: Flights::default(), pauses: remembered(), forced: remembered() }
+        Self {
+            flights: Flights::default(),
+            breakers: Breakers::default(),
+            doubtful: remembered(REMEMBERED_FOR),
+            fault_probes: remembered(REMEMBERED_FOR),
+            unproved: remembered(UNPROVED_FOR),
+            proved: moka::sync::Cache::new(REMEMBERED),
+        }
     }
 }
 
 fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<AccountId, watch::Receiver<Option<Landing>>>> {
     // The map is only ever inserted into and removed from: a panic elsewhere leaves it whole.
     flights.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whose pause: one account's.
-pub(crate) fn of_account(account: &AccountId) -> String {
-    account.to_string()
-}
-
-/// Whose pause: that of all accounts of a connection, as long as the connection stays as it is. Changing it is what
-/// ends the pause.
-pub(crate) fn of_connection(connection: &Connection) -> String {
-    format!("{}@{}", connection.id, connection.version)
 }
 
 /// Takes the flight off the board even if its task panics or is dropped at the end of the runtime.
@@ -149,48 +135,20 @@ impl Refreshes {
         }
     }
 
-    /// The pause that still holds for `whose` at `now`.
-    pub(crate) fn pause(&self, whose: &str, now: Time) -> Option<Pause> {
-        self.pauses.get(whose).filter(|pause| now < pause.until)
-    }
-
-    /// Notes a failure and how long the provider asks us to wait. The pause of our own doubles from one second to a
-    /// minute.
-    pub(crate) fn failed(&self, whose: String, error: &Error, retry_after: Option<StdDuration>, now: Time) {
-        let failures = self.pauses.get(&whose).map_or(0, |pause| pause.failures).saturating_add(1);
-        let own = (FIRST_PAUSE * 2_i32.pow(failures.min(7) - 1)).min(LONGEST_OWN_PAUSE);
-        let asked = retry_after.map(|d| Duration::try_from(d).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE));
-        let pause = Pause {
-            until: now + asked.map_or(own, |asked| asked.max(own)),
-            asked_for: asked.is_some(),
-            error: error.clone(),
-            failures,
-        };
-        self.pauses.insert(whose, pause);
-    }
-
-    /// Forgets earlier failures.
-    pub(crate) fn succeeded(&self, whose: &str) {
-        self.pauses.invalidate(whose);
-    }
-
-    /// Notes that a forced refresh brought `generation`.
-    pub(crate) fn was_forced(&self, account: &AccountId, generation: u64, now: Time) {
-        self.forced.insert(account.clone(), (generation, now));
-    }
-
-    /// Whether `generation` came from a forced refresh just now, so that forcing another one is futile.
-    pub(crate) fn is_futile(&self, account: &AccountId, generation: u64, now: Time) -> bool {
-        self.forced
-            .get(account)
-            .is_some_and(|(forced, at)| forced == generation && now - at < FORCE_AGAIN_AFTER)
+    /// Whether a credential of this generation was not seen to work before, by this process; notes that it works.
+    pub(crate) fn first_proof(&self, account: &AccountId, generation: u64) -> bool {
+        if self.proved.get(account) == Some(generation) {
+            return false;
+        }
+        self.proved.insert(account.clone(), generation);
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
     use valetkey_domain::{
-        Clock, ConnectionId, EnvironmentId, ErrorCode, ManualClock,
+        Clock, EnvironmentId, ErrorCode, ManualClock,
         account::{Account, AuthType},
     };
 
@@ -215,6 +173,7 @@ mod tests {
                 now,
             ),
             credential: Credential::None,
+            generation: 0,
         }
     }
 
@@ -281,34 +240,11 @@ mod tests {
     }
 
     #[test]
-    fn pause_doubles_honours_the_provider_and_is_bounded() {
+    fn proof_of_a_generation_is_first_once() {
         let refreshes = Refreshes::default();
-        let (id, now) = (of_account(&account('1')), ManualClock::default().now());
-        let error = Error::new(ErrorCode::UpstreamError);
-        let lengths: Vec<i64> = (0..9)
-            .map(|_| {
-                refreshes.failed(id.clone(), &error, None, now);
-                (refreshes.pause(&id, now).unwrap().until - now).whole_seconds()
-            })
-            .collect();
-        assert_eq!(lengths, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        refreshes.failed(id.clone(), &error, Some(StdDuration::from_secs(120)), now);
-        let pause = refreshes.pause(&id, now).unwrap();
-        assert_eq!(((pause.until - now).whole_seconds(), pause.asked_for), (120, true));
-        refreshes.failed(id.clone(), &error, Some(StdDuration::MAX), now);
-        assert_eq!((refreshes.pause(&id, now).unwrap().until - now).whole_seconds(), 3600);
-        assert!(refreshes.pause(&id, now + Duration::hours(1)).is_none());
-        refreshes.succeeded(&id);
-        assert!(refreshes.pause(&id, now).is_none());
-    }
-
-    #[test]
-    fn force_soon_after_force_of_same_generation_is_futile() {
-        let refreshes = Refreshes::default();
-        let (id, now) = (account('1'), ManualClock::default().now());
-        refreshes.was_forced(&id, 2, now);
-        assert!(refreshes.is_futile(&id, 2, now));
-        assert!(!refreshes.is_futile(&id, 3, now));
-        assert!(!refreshes.is_futile(&id, 2, now + Duration::minutes(1)));
+        assert!(refreshes.first_proof(&account('1'), 2));
+        assert!(!refreshes.first_proof(&account('1'), 2));
+        assert!(refreshes.first_proof(&account('1'), 3));
+        assert!(refreshes.first_proof(&account('2'), 3));
     }
 }

@@ -18,23 +18,28 @@ const MOST: usize = 1000;
 /// A user's accounts and the connections there are.
 pub(super) struct Standing {
     connections: Vec<Connection>,
-    accounts: HashMap<ConnectionId, Account>,
+    accounts: HashMap<ConnectionId, Vec<Account>>,
 }
 
 impl Standing {
-    /// How `tool` of the connector `slug` stands with each connection of it.
+    /// How `tool` of the connector `slug` stands with each connection of it; once for each account that the user has
+    /// there.
     pub(super) fn of(&self, slug: &str, tool: &Tool) -> Vec<ConnectionReadiness> {
         let connections = self.connections.iter().filter(|c| c.connector == slug && c.enabled);
-        connections
-            .map(|connection| {
-                let account = self.accounts.get(&connection.id);
-                ConnectionReadiness {
-                    connection_name: connection.name.clone(),
-                    account: account.map(|account| account.id.clone()),
-                    state: account.map_or(Readiness::NeedsConnection, |account| state(account, tool)),
-                }
-            })
-            .collect()
+        let mut rows = Vec::new();
+        for connection in connections {
+            let row = |account: Option<&Account>| ConnectionReadiness {
+                connection_name: connection.name.clone(),
+                account: account.map(|account| account.id.clone()),
+                account_name: account.map(|account| account.name.clone()).unwrap_or_default(),
+                state: account.map_or(Readiness::NeedsConnection, |account| state(account, tool)),
+            };
+            match self.accounts.get(&connection.id) {
+                Some(accounts) => rows.extend(accounts.iter().map(|account| row(Some(account)))),
+                None => rows.push(row(None)),
+            }
+        }
+        rows
     }
 }
 
@@ -56,8 +61,12 @@ impl Engine {
         let filter = AccountFilter { identifier: Some(identifier.to_owned()), ..AccountFilter::default() };
         let accounts = self.all_accounts(caller, &filter).await?;
         let connections = self.all_connections(caller).await?;
-        let accounts = accounts.into_iter().map(|account| (account.connection.clone(), account)).collect();
-        Ok(Standing { connections, accounts })
+        let mut of: HashMap<ConnectionId, Vec<Account>> = HashMap::new();
+        for account in accounts {
+            of.entry(account.connection.clone()).or_default().push(account);
+        }
+        of.values_mut().for_each(|accounts| accounts.sort_by(|a, b| a.name.cmp(&b.name)));
+        Ok(Standing { connections, accounts: of })
     }
 
     /// The accounts that fit, each with its connection, by connection name.

@@ -101,6 +101,8 @@ pub struct ConnectionReadiness {
     pub connection_name: String,
     /// The user's account on it, if there is one.
     pub account: Option<AccountId>,
+    /// What tells that account apart from others of the user on the connection; empty for the unnamed one.
+    pub account_name: String,
     /// Whether the tool can be used through it.
     pub state: Readiness,
 }

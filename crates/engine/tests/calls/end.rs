@@ -34,7 +34,7 @@ async fn disconnect_with_a_failing_provider_erases_here_all_the_same() {
     world.engine.disconnect_account(&world.caller, &wanted).await.unwrap();
     assert_eq!(world.again(&account).await.status(), AccountStatus::Disconnected);
     assert_eq!(world.store.credential(&account.id).await.unwrap(), None);
-    assert_eq!(world.events_of(EventKind::RevocationReceipt).await[0].event.data["outcome"], "failed");
+    assert_eq!(world.events_of(EventKind::RevocationReceipt).await[0].event.data["outcome"], "failed_will_retry");
 }
 
 #[tokio::test]

@@ -4,8 +4,12 @@
 
 mod end;
 mod execute;
+mod frozen;
+mod ledger;
+mod outage;
 mod provider;
 mod proxy;
+mod recovery;
 mod refresh;
 mod test_connection;
 mod tools;

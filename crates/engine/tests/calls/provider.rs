@@ -1,8 +1,11 @@
 //! A provider whose answers are scripted, and that notes every request.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{Router, body::Bytes, extract::State, http::Request};
@@ -57,6 +60,58 @@ struct Tokens {
     accepted: Option<String>,
 }
 
+/// A grant whose refresh tokens work once.
+#[derive(Debug, Clone)]
+struct Rotating {
+    current: String,
+    spent: Vec<String>,
+    dead: bool,
+}
+
+/// What became of refresh tokens, as the provider saw it.
+#[derive(Debug, Default)]
+struct Rotation {
+    on: bool,
+    /// Whether the refresh token before the current one still works.
+    grace: bool,
+    grants: Vec<Rotating>,
+    accepted: u32,
+    reuses: u32,
+    /// Answers to lose on their way: done, but never told.
+    losing: u32,
+}
+
+impl Rotation {
+    /// The next refresh token of the grant of `token`; `None` if it is refused. The first one of a grant is believed.
+    fn rotate(&mut self, token: &str, next: &str) -> Option<()> {
+        let known = |grant: &&mut Rotating| grant.current == token || grant.spent.iter().any(|t| t == token);
+        let Some(grant) = self.grants.iter_mut().find(known) else {
+            self.grants.push(Rotating { current: next.into(), spent: vec![token.into()], dead: false });
+            self.accepted += 1;
+            return Some(());
+        };
+        let is_last = grant.spent.last().is_some_and(|last| last == token);
+        if grant.dead || (grant.current != token && !(self.grace && is_last)) {
+            self.reuses += u32::from(!grant.dead);
+            grant.dead = true;
+            return None;
+        }
+        if grant.current == token {
+            grant.spent.push(token.into());
+        }
+        grant.current = next.into();
+        self.accepted += 1;
+        Some(())
+    }
+}
+
+/// Which token requests are answered.
+#[derive(Debug, Clone, Default)]
+struct Gate {
+    held: bool,
+    released: BTreeSet<u64>,
+}
+
 /// The provider.
 #[derive(Clone)]
 pub(crate) struct Provider(Arc<Inner>);
@@ -67,8 +122,10 @@ struct Inner {
     tokens: Mutex<Tokens>,
     token_script: Mutex<Option<Script>>,
     api_script: Mutex<Option<Script>>,
-    /// Token requests are answered only while this is open.
-    token_gate: watch::Sender<bool>,
+    rotation: Mutex<Rotation>,
+    /// Counts the token requests.
+    tickets: AtomicU64,
+    token_gate: watch::Sender<Gate>,
     api_gate: watch::Sender<bool>,
 }
 
@@ -82,7 +139,9 @@ impl Provider {
             tokens: Mutex::default(),
             token_script: Mutex::new(None),
             api_script: Mutex::new(None),
-            token_gate: watch::Sender::new(true),
+            rotation: Mutex::default(),
+            tickets: AtomicU64::new(0),
+            token_gate: watch::Sender::new(Gate::default()),
             api_gate: watch::Sender::new(true),
         }));
         let router = Router::new().fallback(answer).with_state(provider.clone());
@@ -116,7 +175,38 @@ impl Provider {
     }
 
     pub(crate) fn hold_tokens(&self, held: bool) {
-        self.0.token_gate.send_replace(!held);
+        self.0.token_gate.send_replace(Gate { held, ..Gate::default() });
+    }
+
+    /// Lets one held token request go on: the one that came as number `ticket`, counted from 0.
+    pub(crate) fn release_token(&self, ticket: u64) {
+        self.0.token_gate.send_modify(|gate| {
+            gate.released.insert(ticket);
+        });
+    }
+
+    /// From now on refresh tokens work once. With `grace` the one before the current one still works; any other reuse
+    /// ends the grant.
+    pub(crate) fn rotates(&self, grace: bool) {
+        let mut rotation = self.0.rotation.lock().unwrap();
+        rotation.on = true;
+        rotation.grace = grace;
+    }
+
+    /// Spends a refresh token as a renewal would whose answer nobody got.
+    pub(crate) fn spend(&self, token: &str) {
+        self.0.rotation.lock().unwrap().rotate(token, "canary-rt-lost").unwrap();
+    }
+
+    /// Does what is asked the next `count` times, but loses its answer on the way.
+    pub(crate) fn lose_answers(&self, count: u32) {
+        self.0.rotation.lock().unwrap().losing = count;
+    }
+
+    /// How many renewals it accepted, and how often a spent token was used again.
+    pub(crate) fn renewals(&self) -> (u32, u32) {
+        let rotation = self.0.rotation.lock().unwrap();
+        (rotation.accepted, rotation.reuses)
     }
 
     pub(crate) fn hold_api(&self, held: bool) {
@@ -133,6 +223,25 @@ impl Provider {
         let mut seen = self.0.seen.subscribe();
         let arrived = seen.wait_for(|seen| seen.iter().filter(|s| s.path.starts_with(path)).count() >= count);
         tokio::time::timeout(std::time::Duration::from_secs(10), arrived).await.unwrap().unwrap();
+    }
+
+    /// Answers a token request by the rules.
+    fn token_answer(&self, seen: &Seen) -> Answer {
+        let answer = self.new_tokens();
+        let mut rotation = self.0.rotation.lock().unwrap();
+        if rotation.on
+            && let Some(token) = seen.form("refresh_token")
+        {
+            let fresh: Value = serde_json::from_str(&answer.body).unwrap();
+            if rotation.rotate(&token, fresh["refresh_token"].as_str().unwrap()).is_none() {
+                return token_error(400, "invalid_grant", "The refresh token is not good.");
+            }
+        }
+        if rotation.losing > 0 {
+            rotation.losing -= 1;
+            return Answer { body: answer.body[..20].into(), ..answer };
+        }
+        answer
     }
 
     /// New tokens, numbered; the new access token is the accepted one.
@@ -187,14 +296,18 @@ async fn answer(
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     provider.0.seen.send_modify(|all| all.push(seen.clone()));
-    let (gate, script) = match seen.path.as_str() {
-        "/token" => (&provider.0.token_gate, &provider.0.token_script),
-        _ => (&provider.0.api_gate, &provider.0.api_script),
+    let script = if seen.path == "/token" {
+        let ticket = provider.0.tickets.fetch_add(1, Ordering::SeqCst);
+        let mut gate = provider.0.token_gate.subscribe();
+        gate.wait_for(|gate| !gate.held || gate.released.contains(&ticket)).await.unwrap();
+        &provider.0.token_script
+    } else {
+        provider.0.api_gate.subscribe().wait_for(|open| *open).await.unwrap();
+        &provider.0.api_script
     };
-    gate.subscribe().wait_for(|open| *open).await.unwrap();
     let scripted = script.lock().unwrap().as_mut().map(|script| script(&seen));
     let answer = scripted.unwrap_or_else(|| match seen.path.as_str() {
-        "/token" => provider.new_tokens(),
+        "/token" => provider.token_answer(&seen),
         "/revoke" => Answer::json(200, &json!({})),
         _ => provider.api_answer(&seen),
     });

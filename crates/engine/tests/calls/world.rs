@@ -11,8 +11,8 @@ use std::{
 use serde_json::Value;
 use time::Duration;
 use valetkey_domain::{
-    Account, Caller, Change, Clock, Connection, Entropy, EnvironmentId, Error, Event, Execution, ManualClock,
-    PageRequest, Permissions, SecretString, Store,
+    Account, Caller, Change, Clock, Connection, Entropy, EnvironmentId, Error, Event, Execution, InstanceId,
+    ManualClock, PageRequest, Permissions, RefreshAttempt, RefreshId, RefreshReason, SecretString, Store,
     connection::Overrides,
     event::EventKind,
     store::{EventFilter, ExecutionFilter},
@@ -34,6 +34,24 @@ use crate::provider::Provider;
 const FAKE: &str = include_str!("fake.yaml");
 const KEYED: &str = include_str!("keyed.yaml");
 const MACHINE: &str = include_str!("machine.yaml");
+/// Connectors like `fake`, each with a way of its own to renew: slug, and what its file says beside.
+const VARIANTS: [(&str, &str); 6] = [
+    ("strict", "refresh: {rotation: {single_use: true}}"),
+    ("grace", "refresh: {rotation: {single_use: true, grace_seconds: 600}}"),
+    ("hasty", "refresh: {rotation: {single_use: true}, deadline_seconds: 1}"),
+    ("rare", "refresh: {min_interval_seconds: 570}"),
+    ("killing", "refresh: {rotation: {single_use: true, kills_access_token: true}}"),
+    (
+        "telling",
+        "refresh: {rotation: {single_use: true}}\n    \
+         introspect: {url: \"https://telling.invalid/introspect\", tokens: [access_token, refresh_token]}",
+    ),
+];
+
+fn variant((slug, says): (&str, &str)) -> (String, String) {
+    let text = FAKE.replace("fake", slug).replace("FAKE", &slug.to_ascii_uppercase());
+    (format!("{slug}.yaml"), text.replace("    revoke:", &format!("    {says}\n    revoke:")))
+}
 
 /// Counts up: every id and secret of a run is another one, and the same in every run.
 pub(crate) struct CountingEntropy(AtomicU64);
@@ -48,6 +66,7 @@ impl Entropy for CountingEntropy {
 }
 
 pub(crate) struct World {
+    build: Box<dyn Fn() -> Engine + Send + Sync>,
     pub(crate) engine: Engine,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) clock: Arc<ManualClock>,
@@ -68,6 +87,10 @@ impl World {
 
     /// A world whose settings are changed by `change`.
     pub(crate) async fn with(change: impl FnOnce(&mut EngineSettings)) -> Self {
+        Self::made(change, &[]).await
+    }
+
+    async fn made(change: impl FnOnce(&mut EngineSettings), variants: &[(&str, &str)]) -> Self {
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(CountingEntropy(AtomicU64::new(1)));
         let store = Arc::new(SqliteStore::in_memory().unwrap());
@@ -77,22 +100,29 @@ impl World {
             VaultKeeper::start(store.clone(), master, clock.clone(), SealLimits::default()).await.unwrap();
         let files = [("fake.yaml", FAKE), ("keyed.yaml", KEYED), ("machine.yaml", MACHINE)];
         let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let files = files.into_iter().chain(variants.iter().copied().map(variant));
         let connectors = Arc::new(Connectors::from_files(files).unwrap());
         let egress =
             Egress::new(EgressSettings { allow_private: true, ..EgressSettings::default() }).unwrap();
         let mut settings = EngineSettings::new("http://localhost:7077".parse().unwrap());
         settings.allow_private_upstreams = true;
         change(&mut settings);
-        let engine = Engine::new(EngineParts {
-            store: store.clone(),
-            keyring: Arc::new(keyring),
-            connectors,
-            egress,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            settings,
+        let keyring = Arc::new(keyring);
+        let (shared, time, random) = (store.clone(), clock.clone(), entropy.clone());
+        let build = Box::new(move || {
+            Engine::new(EngineParts {
+                store: shared.clone(),
+                keyring: keyring.clone(),
+                connectors: connectors.clone(),
+                egress: egress.clone(),
+                clock: time.clone(),
+                entropy: random.clone(),
+                settings: settings.clone(),
+            })
         });
+        let engine = build();
         let world = Self {
+            build,
             caller: Caller {
                 environment: EnvironmentId::new(&*clock, &*entropy),
                 client: "vkc_tests".parse().unwrap(),
@@ -122,15 +152,16 @@ impl World {
     pub(crate) async fn connection_of(&self, caller: &Caller, connector: &str, name: &str) -> Connection {
         let url = |path: &str| Some(self.provider.url(path));
         let oauth = connector != "keyed";
+        let has_users = oauth && connector != "machine";
         let new = NewConnection {
             name: Some(name.into()),
             connector: connector.into(),
             client_id: oauth.then(|| "the-client".into()),
             client_secret: oauth.then(|| SecretString::from(CLIENT_SECRET)),
             overrides: Overrides {
-                authorize_url: if connector == "fake" { url("/authorize") } else { None },
+                authorize_url: if has_users { url("/authorize") } else { None },
                 token_url: if oauth { url("/token") } else { None },
-                revoke_url: if connector == "fake" { url("/revoke") } else { None },
+                revoke_url: if has_users { url("/revoke") } else { None },
                 userinfo_url: None,
                 api_base_url: url("/api"),
             },
@@ -166,10 +197,58 @@ impl World {
 
     /// A connection `fake` with the account of `user_1`.
     pub(crate) async fn ready() -> (Self, Account) {
-        let world = Self::new().await;
-        world.connection("fake", "fake").await;
-        let account = world.account("fake", "user_1").await;
+        Self::ready_with("fake").await
+    }
+
+    /// A connection of this connector, and with its name, with the account of `user_1`.
+    pub(crate) async fn ready_with(connector: &str) -> (Self, Account) {
+        let variants = VARIANTS.into_iter().filter(|(slug, _)| *slug == connector).collect::<Vec<_>>();
+        let world = Self::made(|_| {}, &variants).await;
+        world.connection(connector, connector).await;
+        let account = world.account(connector, "user_1").await;
         (world, account)
+    }
+
+    /// A second server on the same database: it shares nothing else with the first but the process.
+    pub(crate) fn twin(&self) -> Engine {
+        (self.build)()
+    }
+
+    /// Reads the account's profile through any engine.
+    pub(crate) async fn get_me(&self, engine: &Engine, account: &Account) -> Result<ToolOutcome, Error> {
+        let connection = self.store.connection(&account.connection).await.unwrap().unwrap();
+        let tool = format!("{}_get_me", connection.connector);
+        let wanted = AccountRef::id(account.id.as_str());
+        engine.execute_tool(&self.caller, ExecuteTool::new(wanted, tool, Value::Null)).await
+    }
+
+    /// The attempts to renew an account's credential, oldest first.
+    pub(crate) async fn attempts(&self, account: &Account) -> Vec<RefreshAttempt> {
+        let page = PageRequest { size: 100, cursor: None };
+        let mut attempts = self.store.refreshes(&account.id, &page).await.unwrap().items;
+        attempts.reverse();
+        attempts
+    }
+
+    /// An attempt that a process left open which is gone now.
+    pub(crate) async fn left_open(&self, account: &Account) {
+        let attempt = RefreshAttempt {
+            id: RefreshId::new(&*self.clock, &*self.entropy),
+            environment: account.environment.clone(),
+            connection: account.connection.clone(),
+            account: account.id.clone(),
+            fence: self.attempts(account).await.len() as u64 + 1,
+            generation: account.generation,
+            holder: InstanceId(4711),
+            reason: RefreshReason::Due,
+            started_at: self.clock.now(),
+            lease_until: self.clock.now(),
+            outcome: None,
+            code: None,
+            ended_at: None,
+        };
+        let lease = std::time::Duration::from_secs(180);
+        self.store.commit(Change::BeginRefresh { attempt, lease }.into()).await.unwrap();
     }
 
     pub(crate) async fn call(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use valetkey_domain::{AccountStatus, ErrorCode, PageRequest, SecretString, Store, store::AccountFilter};
+use valetkey_domain::{AccountStatus, ErrorCode, PageRequest, SecretString, Store, store::{AccountFilter, EventFilter}};
 use valetkey_engine::{AccountRef, AccountUpdate, NewAccount, NewCredential};
 use valetkey_testkit::{engine_fixture::EngineFixture, fake_provider::API_KEY};
 
@@ -171,7 +171,7 @@ async fn foreign_account_is_like_an_unknown_one() {
     let page = PageRequest::default();
     assert_eq!(engine.list_accounts(&stranger, &[], AccountFilter::default(), &page).await.unwrap().total, 0);
     assert_eq!(engine.search_accounts(&stranger, "user", None, &page).await.unwrap().total, 0);
-    let filter = valetkey_domain::store::EventFilter { account: Some(account.id), connection: None };
+    let filter = EventFilter { account: Some(account.id), ..EventFilter::default() };
     assert_eq!(engine.list_events(&stranger, &filter, &page).await.unwrap().total, 0);
 }
 

@@ -176,7 +176,7 @@ async fn update_tells_names_of_fields_and_never_values() {
     let after = fixture.engine.update_connection(&fixture.caller, "acme", update).await.unwrap();
     assert_eq!(after.connection.scopes, ["read"]);
     assert_eq!(after.connection.id, view.connection.id);
-    let filter = EventFilter { account: None, connection: Some(view.connection.id) };
+    let filter = EventFilter { connection: Some(view.connection.id), ..EventFilter::default() };
     let page = PageRequest::default();
     let events = fixture.engine.list_events(&fixture.caller, &filter, &page).await.unwrap().items;
     assert_eq!(kinds(&events), ["connection.updated", "connection.created"]);

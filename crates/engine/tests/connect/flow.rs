@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use valetkey_domain::{AccountStatus, ErrorCode, ExposeSecret, SecretString};
+use valetkey_domain::{AccountStatus, ErrorCode, ExposeSecret, SecretString, event::EventKind};
 use valetkey_engine::{AccountRef, CallbackOutcome, LinkOptions, LinkStep, StartOutcome};
 use valetkey_testkit::engine_fixture::{Browser, EngineFixture, PUBLIC_URL};
 
@@ -136,7 +136,9 @@ async fn new_link_leaves_active_account_working_until_new_grant() {
     assert_eq!(after.account.generation, 2);
     assert_eq!(after.account.id, before.account.id);
     let events = fixture.events(&after).await;
-    assert_eq!(events.last().unwrap().event.data["provider_account_changed"], true);
+    let activated = events.iter().rev().find(|event| event.event.kind == EventKind::AccountActivated).unwrap();
+    assert_eq!(activated.event.data["provider_account_changed"], true);
+    assert_eq!(events.last().unwrap().event.kind, EventKind::IdentityChanged);
 }
 
 #[tokio::test]

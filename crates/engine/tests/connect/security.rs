@@ -262,6 +262,7 @@ async fn redirects_go_where_the_app_said_and_nowhere_else() {
         state: Some("a b&c=d#e\u{e4}".into()),
         user_verify_url: Some("https://app.example.com/verify?tenant=1".into()),
         scopes: Vec::new(),
+        add_scopes: Vec::new(),
     };
     let link = fixture.link_with("acme", "user_1", options).await;
     let mut browser = Browser::default();

@@ -12,6 +12,7 @@ fn options() -> LinkOptions {
         state: Some("caller-state".into()),
         user_verify_url: Some("https://app.example.com/verify".into()),
         scopes: Vec::new(),
+        add_scopes: Vec::new(),
     }
 }
 

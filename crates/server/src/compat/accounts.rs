@@ -12,13 +12,17 @@ use valetkey_api::proto::connected_accounts::{
     connected_account_service_server::ConnectedAccountService,
 };
 use valetkey_domain::{Error, PageRequest, store::AccountFilter};
-use valetkey_engine::{AccountRef, AccountUpdate, Engine, LinkOptions, NewAccount};
+use valetkey_engine::{AccountRef, AccountUpdate, End, Engine, LinkOptions, NewAccount, Siblings};
 
 use super::{
     account_wire::{authorization_details, config, credential, listed, shown},
     call::run,
     wire::{given, timestamp},
 };
+
+/// This API has no way to ask what shall become of other accounts that a revocation would end: the grant stays alive at
+/// the provider then, and the receipt in the history says so.
+const SIBLINGS: Siblings = Siblings::Keep;
 
 /// The service over the engine.
 pub(super) struct Accounts {
@@ -127,6 +131,7 @@ impl ConnectedAccountService for Accounts {
                 identifier: given(message.identifier),
                 organization_id: given(message.organization_id),
                 user_id: given(message.user_id),
+                ..AccountRef::default()
             };
             let change = message.connected_account.unwrap_or_default();
             let mut update = AccountUpdate {
@@ -156,8 +161,9 @@ impl ConnectedAccountService for Accounts {
                 identifier: given(message.identifier),
                 organization_id: given(message.organization_id),
                 user_id: given(message.user_id),
+                ..AccountRef::default()
             };
-            self.engine.delete_account(&call.caller, &account).await?;
+            self.engine.end_account(&call.caller, &account, End::Delete, SIBLINGS).await?;
             Ok(DeleteConnectedAccountResponse {})
         })
         .await
@@ -168,8 +174,9 @@ impl ConnectedAccountService for Accounts {
         request: Request<DisconnectConnectedAccountRequest>,
     ) -> Result<Response<DisconnectConnectedAccountResponse>, Status> {
         run(request, async |call, message| {
-            let view = self.engine.disconnect_account(&call.caller, &by_id(message.id)?).await?;
-            Ok(DisconnectConnectedAccountResponse { connected_account: Some(shown(view, None)) })
+            let account = by_id(message.id)?;
+            let ended = self.engine.end_account(&call.caller, &account, End::Disconnect, SIBLINGS).await?;
+            Ok(DisconnectConnectedAccountResponse { connected_account: Some(shown(ended.account, None)) })
         })
         .await
     }
@@ -185,11 +192,12 @@ impl ConnectedAccountService for Accounts {
                 identifier: given(message.identifier),
                 organization_id: given(message.organization_id),
                 user_id: given(message.user_id),
+                ..AccountRef::default()
             };
             let options = LinkOptions {
                 state: given(message.state),
                 user_verify_url: given(message.user_verify_url),
-                scopes: Vec::new(),
+                ..LinkOptions::default()
             };
             let link = self.engine.authorization_link(&call.caller, &account, options).await?;
             Ok(GetMagicLinkForConnectedAccountResponse {
@@ -261,5 +269,6 @@ fn by_identifier(message: GetConnectedAccountByIdentifierRequest) -> AccountRef 
         identifier: given(message.identifier),
         organization_id: given(message.organization_id),
         user_id: given(message.user_id),
+        ..AccountRef::default()
     }
 }

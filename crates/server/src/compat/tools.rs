@@ -130,6 +130,7 @@ impl Tools {
             identifier: given(message.identifier),
             organization_id: given(message.organization_id),
             user_id: given(message.user_id),
+            ..AccountRef::default()
         };
         let tool_input = structs::to_json("params", message.params.unwrap_or_default())?;
         let outcome = self

@@ -33,6 +33,7 @@ struct Failed<'a> {
     site: Site,
     words: Words,
     still_connected: bool,
+    label: Option<&'a str>,
     retry: Option<&'a str>,
     connector: Option<&'a str>,
     reference: &'a str,
@@ -77,7 +78,8 @@ impl<'a> Outcomes<'a> {
 
     /// It did not get anywhere.
     pub(super) fn refused(&self, error: Error) -> Response {
-        let page = FailurePage { error, connector_name: None, retry_url: None, still_connected: false };
+        let page =
+            FailurePage { error, connector_name: None, retry_url: None, still_connected: false, label: None };
         self.failed(&page)
     }
 
@@ -94,6 +96,7 @@ impl<'a> Outcomes<'a> {
             site: Site::of(&self.app.options),
             words: words::of_page(code),
             still_connected: page.still_connected,
+            label: page.label.as_deref(),
             retry: page.retry_url.as_ref().map(Url::as_str),
             connector: page.connector_name.as_deref(),
             reference: self.context.id().as_str(),

@@ -45,6 +45,11 @@ fn of_link(code: ErrorCode) -> Option<Words> {
             "Every link works once.",
             "If your account is not connected yet, go back to the app and ask for a new link.",
         ),
+        ErrorCode::LinkWithdrawn => (
+            "This link has been withdrawn",
+            "The account was disconnected after the link was made, so the link does not connect it again.",
+            ASK_FOR_NEW_LINK,
+        ),
         ErrorCode::LinkOtherBrowser => (
             "This link was opened in another browser",
             "A link belongs to the browser in which it was first used.",
@@ -110,6 +115,11 @@ fn of_callback(code: ErrorCode) -> Option<Words> {
             "The answer was incomplete",
             "The service sent you back without the code that connects your account.",
             "Try again. If it stays, tell the people who run the app.",
+        ),
+        ErrorCode::ProviderIdentityChanged => (
+            "You signed in to another account",
+            "The app stays with the account that you connected first, and the one you signed in to now is a different one.",
+            "Try again and sign in to the account that was connected before. To use another one, tell the app.",
         ),
         ErrorCode::ExchangeRefused => (
             "The service did not accept the sign-in",

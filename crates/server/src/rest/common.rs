@@ -3,11 +3,12 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
 };
-use valetkey_domain::{Error, PageRequest, SecretString};
+use valetkey_domain::{Error, PageRequest, SecretString, Time};
 
 use crate::error::ApiError;
 
@@ -99,6 +100,19 @@ pub(crate) fn page_request<I: FromStr>(size: Option<u32>, token: Option<&str>) -
         ));
     }
     Ok(PageRequest::from_wire(size.unwrap_or(0), token))
+}
+
+/// Reads a query parameter that is an instant.
+///
+/// # Errors
+/// `invalid_argument` naming the parameter.
+pub(crate) fn instant(name: &str, text: Option<String>) -> Result<Option<Time>, Error> {
+    let read = |text: String| {
+        OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| {
+            Error::invalid(name, "must be an instant such as 2026-01-01T00:00:00Z (a + must be written %2B)")
+        })
+    };
+    text.map(read).transpose()
 }
 
 /// Drops an empty text: `?identifier=` asks for nothing.

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
-use valetkey_domain::Event;
+use valetkey_domain::{Error, ErrorCode, Event, event::EventKind, store::EventFilter};
 
-use super::common::page_body;
+use super::common::{filled, instant, page_body};
 
 /// One entry of a history.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,10 +46,48 @@ page_body! {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListEvents {
+    /// Of this kind, such as `account.expired`; several with commas between.
+    kind: Option<String>,
+    /// With this cause, a code from the catalogue.
+    code: Option<String>,
+    /// At or after this instant.
+    #[param(format = DateTime, example = "2026-01-01T00:00:00Z")]
+    since: Option<String>,
+    /// Before this instant.
+    #[param(format = DateTime)]
+    until: Option<String>,
     /// Rows of a page: 1 to 100. Default: 20.
     pub(crate) page_size: Option<u32>,
     /// The token of the page wanted, from an earlier answer.
     pub(crate) page_token: Option<String>,
+}
+
+impl ListEvents {
+    /// The filter, for an account or connection to be added.
+    ///
+    /// # Errors
+    /// `invalid_argument` naming the parameter.
+    pub(crate) fn filter(&self) -> Result<EventFilter, Error> {
+        let given = |text: &Option<String>| filled(text.clone());
+        let kind = |name: &str| {
+            EventKind::parse(name).ok_or_else(|| {
+                let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+                Error::invalid("kind", format!("must be one of {}", known.join(", ")))
+            })
+        };
+        let kinds = given(&self.kind).unwrap_or_default();
+        let kinds = kinds.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let code = |name: String| {
+            ErrorCode::parse(&name).ok_or_else(|| Error::invalid("code", "is not a code of the catalogue"))
+        };
+        Ok(EventFilter {
+            kinds: kinds.map(kind).collect::<Result<_, _>>()?,
+            code: given(&self.code).map(code).transpose()?,
+            since: instant("since", given(&self.since))?,
+            until: instant("until", given(&self.until))?,
+            ..EventFilter::default()
+        })
+    }
 }
 
 impl From<Event> for EventBody {

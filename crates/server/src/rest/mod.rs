@@ -7,8 +7,11 @@ mod connections;
 mod connectors;
 mod events;
 mod executions;
+mod keys;
 mod links;
 mod openapi;
+mod revocations;
+mod store;
 mod tokens;
 mod tools;
 
@@ -23,9 +26,12 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(connections::routes())
         .merge(accounts::routes())
         .merge(links::routes())
+        .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
         .merge(executions::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
+        .merge(keys::routes())
+        .merge(store::routes())
 }

@@ -217,6 +217,7 @@ async fn verification_hands_the_user_to_the_app_and_back() {
         state: Some("app state & more".into()),
         user_verify_url: Some("https://app.example/verify?x=1".into()),
         scopes: Vec::new(),
+        add_scopes: Vec::new(),
     };
     let link = app.fixture.link_with("notes", "user_123", options).await;
     let mut browser = Browser::default();

@@ -2,7 +2,7 @@
 
 use valetkey_domain::{
     Account, AccountId, AccountStatus, AuthType, ConnectionId, EnvironmentId, ErrorCode, StoreError, Time,
-    store::AccountFilter,
+    refresh::Degraded, store::AccountFilter,
 };
 
 use crate::values::{folded, search_text};
@@ -23,9 +23,9 @@ const CONFLICTS: Conflicts = Conflicts {
 
 impl Record for Account {
     const TABLE: &'static str = TABLE;
-    const COLUMNS: &'static str = "id, environment, connection, identifier, auth_type, created_at, status, \
+    const COLUMNS: &'static str = "id, environment, connection, identifier, auth_type, created_at, status, name, \
         organization_id, user_id, scopes, provider_subject, label, metadata, api_config, token_expires_at, \
-        last_used_at, generation, cause, version, updated_at";
+        refresh_at, degraded, last_used_at, generation, cause, version, updated_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let mut account = Self::pending(
@@ -37,6 +37,7 @@ impl Record for Account {
             columns.time("created_at")?,
         )
         .restored(columns.word("status", AccountStatus::parse)?);
+        account.name = columns.text("name")?;
         account.organization_id = columns.optional_text("organization_id")?;
         account.user_id = columns.optional_text("user_id")?;
         account.scopes = columns.json("scopes")?;
@@ -45,6 +46,8 @@ impl Record for Account {
         account.metadata = columns.json("metadata")?;
         account.api_config = columns.json("api_config")?;
         account.token_expires_at = columns.optional_time("token_expires_at")?;
+        account.refresh_at = columns.optional_time("refresh_at")?;
+        account.degraded = columns.optional_json("degraded")?;
         account.last_used_at = columns.optional_time("last_used_at")?;
         account.generation = columns.number("generation")?;
         account.cause = columns.optional_word("cause", ErrorCode::parse)?;
@@ -61,6 +64,7 @@ impl Listed for Account {
 }
 
 fn write(sql: &'static str, it: &Account) -> Result<Write, StoreError> {
+    let degraded = it.degraded.as_ref().map(|degraded| json(degraded, TABLE, "degraded")).transpose()?;
     let values = values![
         it.id.as_str(),
         it.environment.as_str(),
@@ -83,6 +87,9 @@ fn write(sql: &'static str, it: &Account) -> Result<Write, StoreError> {
         micros(it.created_at),
         micros(it.updated_at),
         search_text(it),
+        &it.name,
+        optional_micros(it.refresh_at),
+        degraded,
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }
@@ -91,10 +98,12 @@ pub(super) fn insert(account: &Account) -> Result<Write, StoreError> {
     let sql =
         "INSERT INTO accounts (id, environment, connection, identifier, organization_id, user_id, auth_type,
             status, scopes, provider_subject, label, metadata, api_config, token_expires_at, last_used_at,
-            generation, cause, version, created_at, updated_at, search_text)
+            generation, cause, version, created_at, updated_at, search_text,
+            name, refresh_at, degraded)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
             $9, $10, $11, $12, $13, $14, $15,
-            $16, $17, $18, $19, $20, $21)";
+            $16, $17, $18, $19, $20, $21,
+            $22, $23, $24)";
     write(sql, account)
 }
 
@@ -106,7 +115,7 @@ pub(super) fn update(account: &Account) -> Result<Write, StoreError> {
             token_expires_at = $14,
             last_used_at = greatest(last_used_at, $15),
             generation = $16, cause = $17, version = $18, created_at = $19,
-            updated_at = $20, search_text = $21
+            updated_at = $20, search_text = $21, name = $22, refresh_at = $23, degraded = $24
         WHERE id = $1 AND environment = $2 AND connection = $3 AND version = $18 - 1";
     write(sql, account)
 }
@@ -117,7 +126,48 @@ pub(super) fn touch(id: &AccountId, at: Time) -> Result<Write, StoreError> {
     Ok(Write::any(sql, CONFLICTS, values![id.as_str(), micros(at)]))
 }
 
-/// Credentials and auth requests go with it (`ON DELETE CASCADE`).
+/// Beside the version, as nobody but the background changes it; a credential that was replaced meanwhile has a time of
+/// its own.
+pub(super) fn schedule(id: &AccountId, generation: u64, at: Option<Time>) -> Result<Write, StoreError> {
+    let generation = count(generation, TABLE, "generation")?;
+    let sql = "UPDATE accounts SET refresh_at = $3 WHERE id = $1 AND generation = $2";
+    Ok(Write::any(sql, CONFLICTS, values![id.as_str(), generation, optional_micros(at)]))
+}
+
+pub(super) fn degrade(id: &AccountId, generation: u64, degraded: &Degraded) -> Result<Write, StoreError> {
+    let generation = count(generation, TABLE, "generation")?;
+    let sql = "UPDATE accounts SET degraded = $3 WHERE id = $1 AND generation = $2";
+    Ok(Write::any(sql, CONFLICTS, values![id.as_str(), generation, json(degraded, TABLE, "degraded")?]))
+}
+
+/// The accounts whose time to be renewed has come, the longest due first, put off so that nobody takes them twice. Those
+/// that somebody else is taking or changing at this moment are left to them.
+pub(super) fn take_due(at: Time, hide_until: Time, limit: u32) -> Query<Due> {
+    let sql = "WITH due AS (
+            SELECT id, refresh_at FROM accounts
+            WHERE status = 'ACTIVE' AND refresh_at IS NOT NULL AND refresh_at <= $1
+            ORDER BY refresh_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+        ), taken AS (
+            UPDATE accounts SET refresh_at = $2 FROM due WHERE accounts.id = due.id
+            RETURNING accounts.id, due.refresh_at AS was
+        )
+        SELECT id FROM taken ORDER BY was, id";
+    Query::of(sql, values![micros(at), micros(hide_until), i64::from(limit)])
+}
+
+/// The id of an account, alone.
+pub(super) struct Due(pub(super) AccountId);
+
+impl Record for Due {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.id("id").map(Self)
+    }
+}
+
+/// Credentials, refresh attempts and auth requests go with it (`ON DELETE CASCADE`).
 pub(super) fn delete(id: &AccountId) -> Result<Write, StoreError> {
     Ok(Write::one("DELETE FROM accounts WHERE id = $1", CONFLICTS, values![id.as_str()]))
 }
@@ -126,8 +176,10 @@ pub(super) fn by_id(id: &AccountId) -> Query<Account> {
     Query::new("id = $1", values![id.as_str()])
 }
 
-pub(super) fn by_identifier(connection: &ConnectionId, identifier: &str) -> Query<Account> {
-    Query::new("connection = $1 AND identifier = $2", values![connection.as_str(), identifier])
+/// By name, the unnamed one first.
+pub(super) fn of_identifier(connection: &ConnectionId, identifier: &str) -> Query<Account> {
+    let rest = "connection = $1 AND identifier = $2 ORDER BY name LIMIT 100";
+    Query::new(rest, values![connection.as_str(), identifier])
 }
 
 pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scope {
@@ -146,6 +198,8 @@ pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scop
     };
     scope
         .and_maybe("identifier = ?", filter.identifier.clone())
+        .and_maybe("name = ?", filter.name.clone())
+        .and_maybe("provider_subject = ?", filter.provider_subject.clone())
         .and_maybe("user_id = ?", filter.user_id.clone())
         .and_maybe("organization_id = ?", filter.organization_id.clone())
         .and_maybe("status = ?", filter.status.map(AccountStatus::as_str))

@@ -3,15 +3,15 @@
 use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
-    accounts, api_clients, auth_requests, connections, credentials, environments, events, executions, keys,
-    row::Conflicts, statement::Write,
+    accounts, api_clients, auth_requests, clock::Observer, connections, credentials, environments, events,
+    executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed, statement::Write,
 };
 
-/// The statements of a commit, in order.
-pub(super) fn writes(changes: &Changes) -> Result<Vec<Write>, StoreError> {
+/// The statements of a commit, in order. `observer` is who asks for it.
+pub(super) fn writes(changes: &Changes, observer: Observer) -> Result<Vec<Write>, StoreError> {
     let mut writes = Vec::with_capacity(changes.0.len());
     for change in &changes.0 {
-        push(change, &mut writes)?;
+        push(change, observer, &mut writes)?;
     }
     Ok(writes)
 }
@@ -27,13 +27,15 @@ pub(super) fn probe() -> Write {
     Write::one("UPDATE store_info SET probes = probes + 1", info, Vec::new())
 }
 
-fn push(change: &Change, writes: &mut Vec<Write>) -> Result<(), StoreError> {
+fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<(), StoreError> {
     writes.push(match change {
         Change::InsertConnection(connection) => connections::insert(connection)?,
         Change::UpdateConnection(connection) => connections::update(connection)?,
         Change::DeleteConnection(id) => connections::delete(id)?,
         Change::InsertAccount(account) => accounts::insert(account)?,
         Change::UpdateAccount(account) => accounts::update(account)?,
+        Change::ScheduleRefresh { id, generation, at } => accounts::schedule(id, *generation, *at)?,
+        Change::DegradeAccount { id, generation, degraded } => accounts::degrade(id, *generation, degraded)?,
         Change::TouchAccount { id, at } => accounts::touch(id, *at)?,
         Change::DeleteAccount(id) => accounts::delete(id)?,
         Change::PutCredential { account, generation, sealed, at } => {
@@ -47,7 +49,23 @@ fn push(change: &Change, writes: &mut Vec<Write>) -> Result<(), StoreError> {
         Change::AppendEvent(event) => events::append(event)?,
         Change::InsertExecution(execution) => executions::insert(execution)?,
         Change::FinishExecution(execution) => executions::finish(execution)?,
-        Change::AbandonExecutions { started_before } => executions::abandon(*started_before)?,
+        Change::AbandonExecutions { instance } => executions::abandon(*instance)?,
+        Change::BeginRefresh { attempt, lease } => {
+            writes.extend(refreshes::begin(attempt, *lease)?);
+            return Ok(());
+        }
+        Change::EndRefresh { account, fence, outcome, code, at } => {
+            refreshes::end(account, *fence, *outcome, *code, *at)?
+        }
+        Change::TakeOverRefresh { account, fence, at } => {
+            refreshes::take_over(account, *fence, *at, observer)?
+        }
+        Change::ForgetInstance(instance) => instances::forget(*instance),
+        Change::InsertRevocation(revocation) => revocations::insert(revocation)?,
+        Change::UpdateRevocation(revocation) => revocations::update(revocation)?,
+        Change::DeleteRevocation(id) => revocations::delete(id)?,
+        Change::Freeze(mark) => home::freeze(mark)?,
+        Change::Thaw => home::thaw(),
         Change::InsertApiClient(client) => api_clients::insert_client(client)?,
         Change::UpdateApiClient(client) => api_clients::update_client(client)?,
         Change::InsertApiToken(token) => api_clients::insert_token(token)?,
@@ -55,6 +73,9 @@ fn push(change: &Change, writes: &mut Vec<Write>) -> Result<(), StoreError> {
         Change::InsertEnvironment { id, name, at } => environments::insert(id, name, *at)?,
         Change::InsertKeyTerm(term) => keys::insert_term(term)?,
         Change::ReserveSeals { term, from, to } => keys::reserve(*term, *from, *to)?,
+        Change::RewrapKeyTerm { term, from, to } => keys::rewrap(*term, from, to)?,
+        Change::DeleteKeyTerm { term } => keys::delete_term(*term)?,
+        Change::Reseal { place, from, to } => sealed::reseal(place, from, to)?,
         Change::InsertSigningKey(key) => keys::insert_signing_key(key)?,
     });
     Ok(())

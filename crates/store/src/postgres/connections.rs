@@ -1,6 +1,8 @@
 //! Connections.
 
-use valetkey_domain::{Connection, ConnectionId, EnvironmentId, StoreError, store::ConnectionFilter};
+use valetkey_domain::{
+    Connection, ConnectionId, EnvironmentId, StoreError, connection::IdentityPolicy, store::ConnectionFilter,
+};
 
 use crate::values::folded;
 
@@ -22,7 +24,8 @@ const DELETE_CONFLICTS: Conflicts = Conflicts { reference: "connection.accounts"
 impl Record for Connection {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, name, connector, client_id, client_secret, \
-        use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at";
+        use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, fault, version, created_at, \
+        updated_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -36,6 +39,7 @@ impl Record for Connection {
             scopes: columns.json("scopes")?,
             overrides: columns.json("overrides")?,
             variables: columns.json("variables")?,
+            identity_policy: columns.word("identity_policy", IdentityPolicy::parse)?,
             enabled: columns.get("enabled")?,
             fault: columns.optional_json("fault")?,
             version: columns.number("version")?,
@@ -69,15 +73,17 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
         count(it.version, TABLE, "version")?,
         micros(it.created_at),
         micros(it.updated_at),
+        it.identity_policy.as_str(),
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }
 
 pub(super) fn insert(connection: &Connection) -> Result<Write, StoreError> {
     let sql = "INSERT INTO connections (id, environment, name, connector, client_id, client_secret,
-            use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at)
+            use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at,
+            identity_policy)
         VALUES ($1, $2, $3, $4, $5, $6, $7,
-            $8, $9, $10, $11, $12, $13, $14, $15)";
+            $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     write(sql, connection)
 }
 
@@ -85,7 +91,7 @@ pub(super) fn update(connection: &Connection) -> Result<Write, StoreError> {
     let sql = "UPDATE connections SET name = $3, connector = $4, client_id = $5,
             client_secret = $6, use_shared_credentials = $7, scopes = $8,
             overrides = $9, variables = $10, enabled = $11, fault = $12,
-            version = $13, created_at = $14, updated_at = $15
+            version = $13, created_at = $14, updated_at = $15, identity_policy = $16
         WHERE id = $1 AND environment = $2 AND version = $13 - 1";
     write(sql, connection)
 }

@@ -58,3 +58,8 @@ pub(super) fn erase(account: &AccountId) -> Result<Write, StoreError> {
 pub(super) fn current(account: &AccountId) -> Query<StoredCredential> {
     Query::new("account = $1 ORDER BY generation DESC LIMIT 1", values![account.as_str()])
 }
+
+/// The one before the current one, while it is kept.
+pub(super) fn previous(account: &AccountId) -> Query<StoredCredential> {
+    Query::new("account = $1 ORDER BY generation DESC OFFSET 1 LIMIT 1", values![account.as_str()])
+}

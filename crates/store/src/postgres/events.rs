@@ -1,14 +1,16 @@
 //! Histories.
 
 use valetkey_domain::{
-    EnvironmentId, ErrorCode, Event, StoreError,
+    EnvironmentId, ErrorCode, Event, EventId, StoreError, Time,
     event::{EventKind, NewEvent},
     store::EventFilter,
 };
 
+use crate::values::{earlier, later};
+
 use super::{
     list::Scope,
-    row::{Columns, Conflicts, Listed, Record, json, micros, values},
+    row::{Columns, Conflicts, Listed, Record, Value, json, micros, values},
     statement::Write,
 };
 
@@ -61,8 +63,17 @@ pub(super) fn append(it: &Event) -> Result<Write, StoreError> {
 }
 
 pub(super) fn scope(environment: &EnvironmentId, filter: &EventFilter) -> Scope {
+    // Ids sort by time: they bound the walk, and the times decide.
+    let id = |at: Time| EventId::first_of(at).as_str().to_owned();
+    let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
     Scope::default()
         .and("environment = ?", environment.as_str())
         .and_maybe("account = ?", filter.account.as_ref().map(|id| id.as_str()))
         .and_maybe("connection = ?", filter.connection.as_ref().map(|id| id.as_str()))
+        .and_maybe("kind = ANY(?)", (!kinds.is_empty()).then_some(Value::Texts(kinds)))
+        .and_maybe("code = ?", filter.code.map(ErrorCode::as_str))
+        .and_maybe("id >= ?", filter.since.map(|since| id(earlier(since))))
+        .and_maybe("at >= ?", filter.since.map(micros))
+        .and_maybe("id < ?", filter.until.map(|until| id(later(until))))
+        .and_maybe("at < ?", filter.until.map(micros))
 }

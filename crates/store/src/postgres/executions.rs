@@ -1,10 +1,12 @@
 //! Executions.
 
 use valetkey_domain::{
-    EnvironmentId, ErrorCode, Execution, ExecutionId, StoreError, Time,
+    AccountId, EnvironmentId, ErrorCode, Execution, ExecutionId, InstanceId, StoreError, Time,
     execution::{ExecutionStatus, Source},
-    store::ExecutionFilter,
+    store::{ExecutionFilter, ToolUse},
 };
+
+use crate::values::earlier;
 
 use super::{
     list::Scope,
@@ -20,7 +22,7 @@ impl Record for Execution {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
         agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
-        error_message, started_at, duration_us";
+        error_message, instance, started_at, duration_us";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -40,6 +42,7 @@ impl Record for Execution {
             status: columns.word("status", ExecutionStatus::parse)?,
             error_code: columns.optional_word("error_code", ErrorCode::parse)?,
             error_message: columns.optional_text("error_message")?,
+            instance: columns.optional_number("instance")?.map(InstanceId),
             started_at: columns.time("started_at")?,
             duration_us: columns.optional_number("duration_us")?,
         })
@@ -55,10 +58,10 @@ impl Listed for Execution {
 pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
     let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
             agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
-            error_message, started_at, duration_us)
+            error_message, started_at, duration_us, instance)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
             $9, $10, $11, $12, $13, $14, $15,
-            $16, $17, $18)";
+            $16, $17, $18, $19)";
     let values = values![
         it.id.as_str(),
         it.environment.as_str(),
@@ -78,6 +81,7 @@ pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
         &it.error_message,
         micros(it.started_at),
         duration(it)?,
+        it.instance.map(|instance| i64::from(instance.0)),
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }
@@ -104,9 +108,33 @@ pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
     Ok(Write::one(sql, CONFLICTS, values))
 }
 
-pub(super) fn abandon(started_before: Time) -> Result<Write, StoreError> {
-    let sql = "UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND started_at < $1";
-    Ok(Write::any(sql, CONFLICTS, values![micros(started_before)]))
+pub(super) fn abandon(instance: Option<InstanceId>) -> Result<Write, StoreError> {
+    let sql = "UPDATE executions SET status = 'UNKNOWN'
+        WHERE status = 'RUNNING' AND instance IS NOT DISTINCT FROM $1";
+    Ok(Write::any(sql, CONFLICTS, values![instance.map(|instance| i64::from(instance.0))]))
+}
+
+/// How often an account used each tool. The id bounds the walk along the account's executions.
+pub(super) fn tools_used(account: &AccountId, since: Time) -> Query<ToolUse> {
+    let first = ExecutionId::first_of(earlier(since));
+    let rest =
+        "account = $1 AND id >= $2 AND started_at >= $3 AND tool IS NOT NULL GROUP BY tool ORDER BY tool";
+    Query::new(rest, values![account.as_str(), first.as_str(), micros(since)])
+}
+
+impl Record for ToolUse {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str =
+        "tool, count(*) FILTER (WHERE status = 'SUCCEEDED'), count(*), max(started_at)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            tool: columns.text("tool")?,
+            succeeded: columns.number("status")?,
+            executions: columns.number("id")?,
+            last_at: columns.time("started_at")?,
+        })
+    }
 }
 
 pub(super) fn by_id(id: &ExecutionId) -> Query<Execution> {

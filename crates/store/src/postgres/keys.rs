@@ -1,7 +1,7 @@
 //! The terms of the keyring and the signing keys, all sealed.
 
 use valetkey_domain::{
-    StoreError,
+    SealedBlob, StoreError,
     keys::{KeyTerm, SigningKey},
 };
 
@@ -59,6 +59,16 @@ pub(super) fn reserve(term: u32, from: u64, to: u64) -> Result<Write, StoreError
     let (from, to) = (count(from, TERMS, "seals_reserved")?, count(to, TERMS, "seals_reserved")?);
     let sql = "UPDATE key_terms SET seals_reserved = $3 WHERE term = $1 AND seals_reserved = $2";
     Ok(Write::one(sql, TERM_CONFLICTS, values![i64::from(term), from, to]))
+}
+
+/// The same key under another master key; the one who read what is stored now may put it there.
+pub(super) fn rewrap(term: u32, from: &SealedBlob, to: &SealedBlob) -> Result<Write, StoreError> {
+    let sql = "UPDATE key_terms SET sealed_key = $3 WHERE term = $1 AND sealed_key = $2";
+    Ok(Write::one(sql, TERM_CONFLICTS, values![i64::from(term), from, to]))
+}
+
+pub(super) fn delete_term(term: u32) -> Result<Write, StoreError> {
+    Ok(Write::one("DELETE FROM key_terms WHERE term = $1", TERM_CONFLICTS, values![i64::from(term)]))
 }
 
 pub(super) fn terms() -> Query<KeyTerm> {

@@ -4,29 +4,47 @@ mod accounts;
 mod api_clients;
 mod auth_requests;
 mod changes;
+mod clock;
 mod connections;
 mod credentials;
+mod dedicated;
 mod environments;
 mod events;
 mod executions;
+mod home;
+mod instances;
 mod keys;
 mod list;
+mod listener;
 mod open;
 mod pool;
+mod prune;
+mod refreshes;
+mod revocations;
 mod row;
+mod sealed;
 mod settings;
 mod statement;
 mod trait_impl;
 mod writer;
 
+use std::sync::{Arc, OnceLock};
+
 use secrecy::SecretString;
-use valetkey_domain::StoreError;
+use tokio::sync::OnceCell;
+use valetkey_domain::{InstanceId, StoreError, Time};
+
+use crate::waiters::Waiters;
 
 #[cfg(test)]
 pub(crate) use open::MIGRATIONS;
 pub use open::PostgresOpenError;
 pub use settings::PostgresOptions;
 
+use clock::Observer;
+use dedicated::Access;
+use instances::Membership;
+use listener::Listener;
 use pool::{Session, Sessions};
 use settings::Target;
 
@@ -48,6 +66,12 @@ pub struct Alone {
 pub struct PostgresStore {
     sessions: Sessions,
     place: String,
+    access: Access,
+    /// This process, once it has joined.
+    membership: OnceCell<Membership>,
+    waiters: Arc<Waiters>,
+    /// Since somebody has waited for another process.
+    listener: OnceLock<Listener>,
 }
 
 impl PostgresStore {
@@ -74,7 +98,14 @@ impl PostgresStore {
             Sessions::new(&target, &options).map_err(|reason| PostgresOpenError::Url { reason })?;
         let place = target.to_string();
         open::migrate(&sessions, &place).await?;
-        Ok(Self { sessions, place })
+        Ok(Self {
+            sessions,
+            place,
+            access: Access { target, options },
+            membership: OnceCell::new(),
+            waiters: Arc::default(),
+            listener: OnceLock::new(),
+        })
     }
 
     /// Reads a URL without connecting.
@@ -104,8 +135,39 @@ impl PostgresStore {
         &self.place
     }
 
-    /// Closes the connections. Commits that were asked for are answered; whatever is asked afterwards is refused.
+    /// Closes the connections; other processes see that this one is gone. Commits that were asked for are answered;
+    /// whatever is asked afterwards is refused.
     pub fn close(&self) {
         self.sessions.close();
+        if let Some(membership) = self.membership.get() {
+            membership.stop();
+        }
+        if let Some(listener) = self.listener.get() {
+            listener.stop();
+        }
+    }
+
+    async fn join_once(&self, at: Time) -> Result<InstanceId, StoreError> {
+        if self.sessions.is_closed() {
+            return Err(StoreError::Unavailable("the store is shut down".into()));
+        }
+        let begin = || Membership::begin(self.access.clone(), self.sessions.clone(), at);
+        let membership = self.membership.get_or_try_init(begin).await?;
+        Ok(InstanceId(membership.number))
+    }
+
+    fn observer(&self) -> Observer {
+        let own = self.membership.get().map(|membership| i64::from(membership.number));
+        let stale = i64::try_from(self.access.options.gone_after.as_micros()).unwrap_or(i64::MAX);
+        Observer { own, stale }
+    }
+
+    /// Begins to listen to other processes, at the first call.
+    fn listen(&self) {
+        if !self.sessions.is_closed() {
+            let start =
+                || Listener::start(self.access.clone(), self.sessions.clone(), Arc::clone(&self.waiters));
+            self.listener.get_or_init(start);
+        }
     }
 }

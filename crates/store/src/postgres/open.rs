@@ -12,8 +12,10 @@ use super::{
 ///
 /// Replicas of the version before go on working on the tables while new ones start: a migration adds what the old
 /// version can ignore, and removes only what the version before has stopped using.
-pub(crate) const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_initial", include_str!("../../migrations/postgres/0001_initial.sql"))];
+pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_initial", include_str!("../../migrations/postgres/0001_initial.sql")),
+    ("0002_ledger", include_str!("../../migrations/postgres/0002_ledger.sql")),
+];
 
 /// The advisory lock under which one replica migrates and the others wait ("vltk").
 const MIGRATION_LOCK: i64 = 0x766c_746b;

@@ -1,6 +1,6 @@
 //! Connections: a bounded pool, with a deadline on everything that waits for the network.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
@@ -11,8 +11,8 @@ use valetkey_domain::{Page, PageRequest, StoreError};
 use super::{
     PostgresOptions, SCHEMA, list,
     list::Scope,
-    row::{Listed, Record, read_all, words},
-    settings::Target,
+    row::{Listed, Record, Value, read_all, words},
+    settings::{PEER_PROBE_INTERVAL, PEER_PROBES, PEER_TIMEOUT, Target},
     statement::{Query, kinds, params},
 };
 
@@ -45,12 +45,21 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => f.write_str(&words(error)),
+            Self::Late => f.write_str("the database did not answer in time"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Database(error) => Self::Unavailable(words(&error)),
-            Failure::Late => Self::Unavailable("the database did not answer in time".into()),
             Failure::Store(error) => error,
+            other => Self::Unavailable(other.to_string()),
         }
     }
 }
@@ -68,7 +77,7 @@ impl Failure {
     }
 
     /// The connection must not be used again. One that turned read-only is to a server that was replaced.
-    fn spoils_connection(&self) -> bool {
+    pub(super) fn spoils_connection(&self) -> bool {
         match self {
             Self::Late => true,
             Self::Store(_) => false,
@@ -108,7 +117,7 @@ impl Sessions {
             .post_create(prepared)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { pool, deadline: options.statement_timeout + GRACE })
+        Ok(Self { pool, deadline: answer_deadline(options) })
     }
 
     pub(super) async fn get(&self) -> Result<Session, StoreError> {
@@ -117,6 +126,10 @@ impl Sessions {
 
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.pool.is_closed()
     }
 
     pub(super) fn close(&self) {
@@ -138,7 +151,7 @@ impl Sessions {
         loop {
             let session = self.get().await?;
             let rows = self.in_time(async {
-                let statement = session.prepare_typed_cached(&text, &kinds).await?;
+                let statement = session.prepare_typed_cached(text, &kinds).await?;
                 Ok(session.query(&statement, &params).await?)
             });
             match rows.await {
@@ -151,6 +164,24 @@ impl Sessions {
     /// The record that fits, if there is one.
     pub(super) async fn one<T: Record>(&self, query: Query<T>) -> Result<Option<T>, StoreError> {
         Ok(self.all(query).await?.pop())
+    }
+
+    /// Carries out one statement on its own and says how many rows it changed. It may be carried out again if the answer
+    /// is lost.
+    pub(super) async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+        let (kinds, params) = (kinds(&values), params(&values));
+        let mut attempts = 1..;
+        loop {
+            let session = self.get().await?;
+            let changed = self.in_time(async {
+                let statement = session.prepare_typed_cached(sql, &kinds).await?;
+                Ok(session.execute(&statement, &params).await?)
+            });
+            match changed.await {
+                Ok(changed) => return Ok(changed),
+                Err(failure) => self.again_or_fail(session, failure, attempts.next())?,
+            }
+        }
     }
 
     /// One page of a list.
@@ -205,18 +236,32 @@ pub(super) fn pool_words(error: &PoolError) -> String {
     }
 }
 
-/// What holds for every session. A setting of the role or the database that would make an acknowledged commit
+/// How long an answer is waited for.
+pub(super) fn answer_deadline(options: &PostgresOptions) -> Duration {
+    options.statement_timeout + GRACE
+}
+
+/// What holds for every session. The server, too, is to notice that the other side has vanished: locks go with it. A
+/// setting of the role or the database that would make an acknowledged commit
 /// forgettable is overruled; a stricter one stays.
-fn session_settings(options: &PostgresOptions) -> String {
+pub(super) fn session_settings(options: &PostgresOptions) -> String {
     format!(
         "SET search_path TO {SCHEMA};
          SET statement_timeout TO {};
          SET lock_timeout TO {};
          SET idle_in_transaction_session_timeout TO {};
+         SET tcp_keepalives_idle TO {};
+         SET tcp_keepalives_interval TO {};
+         SET tcp_keepalives_count TO {};
+         SET tcp_user_timeout TO {};
          SET default_transaction_isolation TO 'read committed';
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';",
         options.statement_timeout.as_millis(),
         options.lock_timeout.as_millis(),
-        (options.statement_timeout + GRACE).as_millis(),
+        answer_deadline(options).as_millis(),
+        PEER_TIMEOUT.as_secs(),
+        PEER_PROBE_INTERVAL.as_secs(),
+        PEER_PROBES,
+        PEER_TIMEOUT.as_millis(),
     )
 }

@@ -29,6 +29,11 @@ pub struct PostgresOptions {
     pub statement_timeout: Duration,
     /// How long a statement waits for a row that another transaction holds. Default: 5 s.
     pub lock_timeout: Duration,
+    /// How often a process that has joined gives a sign of life. Default: 5 s.
+    pub heartbeat: Duration,
+    /// After how long without a sign of life a process whose session is gone too is taken for gone, by one that has been
+    /// connected for as long. Default: 20 s.
+    pub gone_after: Duration,
 }
 
 impl Default for PostgresOptions {
@@ -39,12 +44,17 @@ impl Default for PostgresOptions {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(5),
+            heartbeat: Duration::from_secs(5),
+            gone_after: Duration::from_secs(20),
         }
     }
 }
 
-/// A dead peer is noticed after this, also by a connection that only waits.
-const PEER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A peer that does not answer for so long is given up. On a connection that only waits it is asked for the first time
+/// after as long, and then a few times more.
+pub(super) const PEER_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const PEER_PROBE_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const PEER_PROBES: u32 = 3;
 
 /// What a URL says.
 #[derive(Clone)]
@@ -115,6 +125,8 @@ impl Target {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config.keepalives_idle(PEER_TIMEOUT);
+        config.keepalives_interval(PEER_PROBE_INTERVAL);
+        config.keepalives_retries(PEER_PROBES);
         config.tcp_user_timeout(PEER_TIMEOUT);
         let tls = match mode {
             SslMode::Disable => None,

@@ -33,22 +33,31 @@ impl Write {
     }
 }
 
-/// A read of a few rows by a key.
+/// A statement that answers with a few rows: as a rule a read by a key.
 #[derive(Debug, Clone)]
 pub(super) struct Query<T> {
-    /// The part of the statement after `WHERE`.
-    rest: &'static str,
+    text: String,
     pub(super) values: Vec<Value>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: Record> Query<T> {
+    /// The rows of the record's table that fit `rest`, the part of the statement after `WHERE`.
     pub(super) fn new(rest: &'static str, values: Vec<Value>) -> Self {
-        Self { rest, values, of: PhantomData }
+        Self {
+            text: format!("SELECT {} FROM {} WHERE {rest}", T::COLUMNS, T::TABLE),
+            values,
+            of: PhantomData,
+        }
     }
 
-    pub(super) fn text(&self) -> String {
-        format!("SELECT {} FROM {} WHERE {}", T::COLUMNS, T::TABLE, self.rest)
+    /// A whole statement that answers with the columns of the record.
+    pub(super) fn of(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { text: sql.to_owned(), values, of: PhantomData }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 }
 

@@ -1,23 +1,31 @@
 //! The storage trait.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, Page, PageRequest, Store,
-    StoreError,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page, PageRequest,
+    PendingRevocation, RefreshAttempt, Store, StoreError, Time,
     keys::{KeyTerm, SigningKey},
-    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, StoredCredential},
+    refresh::{Frozen, Joined},
+    store::{
+        AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
+        StoredCredential, ToolUse,
+    },
 };
 
 use super::{
     PostgresStore, accounts, api_clients, auth_requests, connections, credentials, environments, events,
-    executions, keys, writer,
+    executions, home, instances, keys, prune, refreshes, revocations, sealed, writer,
 };
 
 #[async_trait]
 impl Store for PostgresStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        writer::commit(&self.sessions, &changes).await
+        writer::commit(&self.sessions, &changes, self.observer()).await?;
+        self.waiters.wake(&changes);
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -53,12 +61,12 @@ impl Store for PostgresStore {
         self.sessions.one(accounts::by_id(id)).await
     }
 
-    async fn account_by_identifier(
+    async fn accounts_of_identifier(
         &self,
         connection: &ConnectionId,
         identifier: &str,
-    ) -> Result<Option<Account>, StoreError> {
-        self.sessions.one(accounts::by_identifier(connection, identifier)).await
+    ) -> Result<Vec<Account>, StoreError> {
+        self.sessions.all(accounts::of_identifier(connection, identifier)).await
     }
 
     async fn accounts(
@@ -72,6 +80,90 @@ impl Store for PostgresStore {
 
     async fn credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
         self.sessions.one(credentials::current(account)).await
+    }
+
+    async fn previous_credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
+        self.sessions.one(credentials::previous(account)).await
+    }
+
+    async fn join(&self, at: Time) -> Result<Joined, StoreError> {
+        let instance = self.join_once(at).await?;
+        Ok(Joined { instance, frozen: self.frozen().await? })
+    }
+
+    async fn frozen(&self) -> Result<Option<Frozen>, StoreError> {
+        Ok(self.sessions.one(home::frozen()).await?.and_then(|home::Mark(mark)| mark))
+    }
+
+    async fn gone_instances(&self) -> Result<Vec<InstanceId>, StoreError> {
+        self.sessions.all(instances::gone(self.observer())).await
+    }
+
+    async fn last_refresh(&self, account: &AccountId) -> Result<Option<RefreshAttempt>, StoreError> {
+        self.sessions.one(refreshes::last(account)).await
+    }
+
+    async fn refreshes(
+        &self,
+        account: &AccountId,
+        page: &PageRequest,
+    ) -> Result<Page<RefreshAttempt>, StoreError> {
+        self.sessions.page(refreshes::scope(account), page).await
+    }
+
+    /// The database's clock counts, not `at`.
+    async fn stale_refreshes(&self, _at: Time, limit: u32) -> Result<Vec<RefreshAttempt>, StoreError> {
+        self.sessions.all(refreshes::stale(limit, self.observer())).await
+    }
+
+    async fn take_due_refreshes(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let due = self.sessions.all(accounts::take_due(at, hide_until, limit)).await?;
+        Ok(due.into_iter().map(|accounts::Due(id)| id).collect())
+    }
+
+    async fn refresh_ended(&self, account: &AccountId, at_most: Duration) {
+        self.listen();
+        self.waiters.wait(account, at_most).await;
+    }
+
+    async fn revocations(
+        &self,
+        env: &EnvironmentId,
+        account: Option<&AccountId>,
+        page: &PageRequest,
+    ) -> Result<Page<PendingRevocation>, StoreError> {
+        self.sessions.page(revocations::scope(env, account), page).await
+    }
+
+    async fn take_due_revocations(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<PendingRevocation>, StoreError> {
+        self.sessions.all(revocations::take_due(at, hide_until, limit)).await
+    }
+
+    async fn prune(&self, what: Prunable, before: Time, limit: u32) -> Result<u64, StoreError> {
+        let (sql, values) = prune::removal(what, before, limit);
+        self.sessions.execute(sql, values).await
+    }
+
+    async fn sealed_records(
+        &self,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<SealedRecord>, StoreError> {
+        sealed::after(&self.sessions, after, limit).await
+    }
+
+    async fn tools_used(&self, account: &AccountId, since: Time) -> Result<Vec<ToolUse>, StoreError> {
+        self.sessions.all(executions::tools_used(account, since)).await
     }
 
     async fn auth_request(&self, id: &AuthRequestId) -> Result<Option<AuthRequest>, StoreError> {

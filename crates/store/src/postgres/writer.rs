@@ -12,6 +12,7 @@ use valetkey_domain::{Changes, StoreError};
 
 use super::{
     changes,
+    clock::Observer,
     pool::{ATTEMPTS, Failure, Session, Sessions},
     statement::{Rows, Write, kinds, params},
 };
@@ -21,11 +22,15 @@ use super::{
 const RACES: usize = 40;
 
 /// Once it is asked for, a commit is carried out even if nobody waits for the answer any more.
-pub(super) async fn commit(sessions: &Sessions, commit: &Changes) -> Result<(), StoreError> {
+pub(super) async fn commit(
+    sessions: &Sessions,
+    commit: &Changes,
+    observer: Observer,
+) -> Result<(), StoreError> {
     if commit.0.is_empty() {
         return Ok(());
     }
-    carry_out(sessions.clone(), changes::writes(commit)?).await
+    carry_out(sessions.clone(), changes::writes(commit, observer)?).await
 }
 
 /// Shows that the database accepts writes.

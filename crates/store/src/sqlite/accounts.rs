@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection as Database, named_params, params, types::ToSql};
 use valetkey_domain::{
     Account, AccountId, AccountStatus, AuthType, ConnectionId, EnvironmentId, ErrorCode, Page, PageRequest,
-    StoreError, Time, store::AccountFilter,
+    StoreError, Time, refresh::Degraded, store::AccountFilter,
 };
 
 use crate::values::{folded, search_text};
@@ -14,7 +14,8 @@ use super::{
     connections,
     list::{Scope, page},
     row::{
-        Columns, Conflicts, Listed, Record, count, execute, execute_one, json, micros, one, optional_micros,
+        Columns, Conflicts, Listed, Record, all, count, execute, execute_one, json, micros, one,
+        optional_micros,
     },
 };
 
@@ -28,9 +29,9 @@ const CONFLICTS: Conflicts = Conflicts {
 
 impl Record for Account {
     const TABLE: &'static str = TABLE;
-    const COLUMNS: &'static str = "id, environment, connection, identifier, auth_type, created_at, status, \
+    const COLUMNS: &'static str = "id, environment, connection, identifier, auth_type, created_at, status, name, \
         organization_id, user_id, scopes, provider_subject, label, metadata, api_config, token_expires_at, \
-        last_used_at, generation, cause, version, updated_at";
+        refresh_at, degraded, last_used_at, generation, cause, version, updated_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let mut account = Self::pending(
@@ -42,6 +43,7 @@ impl Record for Account {
             columns.time("created_at")?,
         )
         .restored(columns.word("status", AccountStatus::parse)?);
+        account.name = columns.get("name")?;
         account.organization_id = columns.get("organization_id")?;
         account.user_id = columns.get("user_id")?;
         account.scopes = columns.json("scopes")?;
@@ -50,6 +52,8 @@ impl Record for Account {
         account.metadata = columns.json("metadata")?;
         account.api_config = columns.json("api_config")?;
         account.token_expires_at = columns.optional_time("token_expires_at")?;
+        account.refresh_at = columns.optional_time("refresh_at")?;
+        account.degraded = columns.optional_json("degraded")?;
         account.last_used_at = columns.optional_time("last_used_at")?;
         account.generation = columns.count("generation")?;
         account.cause = columns.optional_word("cause", ErrorCode::parse)?;
@@ -66,11 +70,13 @@ impl Listed for Account {
 }
 
 fn write(database: &Database, sql: &str, it: &Account) -> Result<(), StoreError> {
+    let degraded = it.degraded.as_ref().map(|degraded| json(degraded, TABLE, "degraded")).transpose()?;
     let values: &[(&str, &dyn ToSql)] = named_params! {
         ":id": it.id.as_str(),
         ":environment": it.environment.as_str(),
         ":connection": it.connection.as_str(),
         ":identifier": it.identifier,
+        ":name": it.name,
         ":organization_id": it.organization_id,
         ":user_id": it.user_id,
         ":auth_type": it.auth_type.as_str(),
@@ -81,6 +87,8 @@ fn write(database: &Database, sql: &str, it: &Account) -> Result<(), StoreError>
         ":metadata": json(&it.metadata, TABLE, "metadata")?,
         ":api_config": json(&it.api_config, TABLE, "api_config")?,
         ":token_expires_at": optional_micros(it.token_expires_at),
+        ":refresh_at": optional_micros(it.refresh_at),
+        ":degraded": degraded,
         ":last_used_at": optional_micros(it.last_used_at),
         ":generation": count(it.generation, TABLE, "generation")?,
         ":cause": it.cause.map(ErrorCode::as_str),
@@ -94,21 +102,21 @@ fn write(database: &Database, sql: &str, it: &Account) -> Result<(), StoreError>
 
 pub(super) fn insert(database: &Database, account: &Account) -> Result<(), StoreError> {
     let sql =
-        "INSERT INTO accounts (id, environment, connection, identifier, organization_id, user_id, auth_type,
-            status, scopes, provider_subject, label, metadata, api_config, token_expires_at, last_used_at,
-            generation, cause, version, created_at, updated_at, search_text)
-        VALUES (:id, :environment, :connection, :identifier, :organization_id, :user_id, :auth_type, :status,
-            :scopes, :provider_subject, :label, :metadata, :api_config, :token_expires_at, :last_used_at,
-            :generation, :cause, :version, :created_at, :updated_at, :search_text)";
+        "INSERT INTO accounts (id, environment, connection, identifier, name, organization_id, user_id, auth_type,
+            status, scopes, provider_subject, label, metadata, api_config, token_expires_at, refresh_at, degraded,
+            last_used_at, generation, cause, version, created_at, updated_at, search_text)
+        VALUES (:id, :environment, :connection, :identifier, :name, :organization_id, :user_id, :auth_type,
+            :status, :scopes, :provider_subject, :label, :metadata, :api_config, :token_expires_at, :refresh_at,
+            :degraded, :last_used_at, :generation, :cause, :version, :created_at, :updated_at, :search_text)";
     write(database, sql, account)
 }
 
 pub(super) fn update(database: &Database, account: &Account) -> Result<(), StoreError> {
     // A use that was noted while the change was being prepared must not be forgotten by it.
-    let sql = "UPDATE accounts SET identifier = :identifier, organization_id = :organization_id,
+    let sql = "UPDATE accounts SET identifier = :identifier, name = :name, organization_id = :organization_id,
             user_id = :user_id, auth_type = :auth_type, status = :status, scopes = :scopes,
             provider_subject = :provider_subject, label = :label, metadata = :metadata, api_config = :api_config,
-            token_expires_at = :token_expires_at,
+            token_expires_at = :token_expires_at, refresh_at = :refresh_at, degraded = :degraded,
             last_used_at = nullif(max(coalesce(last_used_at, -1), coalesce(:last_used_at, -1)), -1),
             generation = :generation, cause = :cause, version = :version, created_at = :created_at,
             updated_at = :updated_at, search_text = :search_text
@@ -123,7 +131,69 @@ pub(super) fn touch(database: &Database, id: &AccountId, at: Time) -> Result<(),
     Ok(())
 }
 
-/// Credentials and auth requests go with it (`ON DELETE CASCADE`).
+/// Beside the version, as nobody but the background changes it; a credential that was replaced meanwhile has a time of
+/// its own.
+pub(super) fn schedule(
+    database: &Database,
+    id: &AccountId,
+    generation: u64,
+    at: Option<Time>,
+) -> Result<(), StoreError> {
+    let generation = count(generation, TABLE, "generation")?;
+    let sql = "UPDATE accounts SET refresh_at = ?3 WHERE id = ?1 AND generation = ?2";
+    execute(database, CONFLICTS, sql, params![id.as_str(), generation, optional_micros(at)])?;
+    Ok(())
+}
+
+pub(super) fn degrade(
+    database: &Database,
+    id: &AccountId,
+    generation: u64,
+    degraded: &Degraded,
+) -> Result<(), StoreError> {
+    let generation = count(generation, TABLE, "generation")?;
+    let sql = "UPDATE accounts SET degraded = ?3 WHERE id = ?1 AND generation = ?2";
+    execute(database, CONFLICTS, sql, params![id.as_str(), generation, json(degraded, TABLE, "degraded")?])?;
+    Ok(())
+}
+
+/// The accounts whose time to be renewed has come, the longest due first, put off so that nobody takes them twice.
+pub(super) fn take_due(
+    database: &Database,
+    at: Time,
+    hide_until: Time,
+    limit: u32,
+) -> Result<Vec<AccountId>, StoreError> {
+    let due: Vec<Due> = all(
+        database,
+        "status = 'ACTIVE' AND refresh_at IS NOT NULL AND refresh_at <= ?1 ORDER BY refresh_at, id LIMIT ?2",
+        params![micros(at), limit],
+    )?;
+    for Due(id) in &due {
+        let sql = "UPDATE accounts SET refresh_at = ?2 WHERE id = ?1";
+        execute_one(database, CONFLICTS, sql, params![id.as_str(), micros(hide_until)])?;
+    }
+    Ok(due.into_iter().map(|Due(id)| id).collect())
+}
+
+pub(super) fn any_due(database: &Database, at: Time) -> Result<bool, StoreError> {
+    let due = "status = 'ACTIVE' AND refresh_at IS NOT NULL AND refresh_at <= ?1 LIMIT 1";
+    Ok(one::<Due>(database, due, [micros(at)])?.is_some())
+}
+
+/// The id of an account, alone.
+struct Due(AccountId);
+
+impl Record for Due {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "id";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        columns.id("id").map(Self)
+    }
+}
+
+/// Credentials, refresh attempts and auth requests go with it (`ON DELETE CASCADE`).
 pub(super) fn delete(database: &Database, id: &AccountId) -> Result<(), StoreError> {
     execute_one(database, CONFLICTS, "DELETE FROM accounts WHERE id = ?1", [id.as_str()])
 }
@@ -132,12 +202,14 @@ pub(super) fn by_id(database: &Database, id: &AccountId) -> Result<Option<Accoun
     one(database, "id = ?1", [id.as_str()])
 }
 
-pub(super) fn by_identifier(
+/// By name, the unnamed one first.
+pub(super) fn of_identifier(
     database: &Database,
     connection: &ConnectionId,
     identifier: &str,
-) -> Result<Option<Account>, StoreError> {
-    one(database, "connection = ?1 AND identifier = ?2", params![connection.as_str(), identifier])
+) -> Result<Vec<Account>, StoreError> {
+    let rest = "connection = ?1 AND identifier = ?2 ORDER BY name LIMIT 100";
+    all(database, rest, params![connection.as_str(), identifier])
 }
 
 pub(super) fn list(
@@ -200,6 +272,8 @@ fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &Accou
     let status_condition = if of_user || filter.identifier.is_some() { "+status = ?" } else { "status = ?" };
     scope
         .and_maybe("identifier = ?", filter.identifier.clone())
+        .and_maybe("name = ?", filter.name.clone())
+        .and_maybe("provider_subject = ?", filter.provider_subject.clone())
         .and_maybe(status_condition, status)
         .and_maybe("instr(search_text, ?) > 0", filter.query.as_deref().map(folded))
 }

@@ -1,30 +1,39 @@
 //! One commit: each change to its noun.
 
 use rusqlite::Connection;
-use valetkey_domain::{Change, Changes, StoreError};
+use valetkey_domain::{Change, Changes, InstanceId, StoreError};
 
 use super::{
-    accounts, api_clients, auth_requests, connections, credentials, environments, events, executions, keys,
-    row::unavailable,
+    accounts, api_clients, auth_requests, connections, credentials, environments, events, executions, home,
+    instances, keys, refreshes, revocations, row::unavailable, sealed,
 };
 
 /// Applies all changes inside the transaction that is open. An empty list is a probe: it writes a row of no meaning.
-pub(super) fn apply(connection: &Connection, changes: &Changes) -> Result<(), StoreError> {
+/// `own` is the number of this process, if it has joined.
+pub(super) fn apply(
+    connection: &Connection,
+    changes: &Changes,
+    own: Option<InstanceId>,
+) -> Result<(), StoreError> {
     if changes.0.is_empty() {
         let mut probe =
             connection.prepare_cached("UPDATE store_info SET probes = probes + 1").map_err(unavailable)?;
         probe.execute([]).map_err(unavailable)?;
     }
-    changes.0.iter().try_for_each(|change| apply_one(connection, change))
+    changes.0.iter().try_for_each(|change| apply_one(connection, change, own))
 }
 
-fn apply_one(c: &Connection, change: &Change) -> Result<(), StoreError> {
+fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result<(), StoreError> {
     match change {
         Change::InsertConnection(connection) => connections::insert(c, connection),
         Change::UpdateConnection(connection) => connections::update(c, connection),
         Change::DeleteConnection(id) => connections::delete(c, id),
         Change::InsertAccount(account) => accounts::insert(c, account),
         Change::UpdateAccount(account) => accounts::update(c, account),
+        Change::ScheduleRefresh { id, generation, at } => accounts::schedule(c, id, *generation, *at),
+        Change::DegradeAccount { id, generation, degraded } => {
+            accounts::degrade(c, id, *generation, degraded)
+        }
         Change::TouchAccount { id, at } => accounts::touch(c, id, *at),
         Change::DeleteAccount(id) => accounts::delete(c, id),
         Change::PutCredential { account, generation, sealed, at } => {
@@ -37,7 +46,18 @@ fn apply_one(c: &Connection, change: &Change) -> Result<(), StoreError> {
         Change::AppendEvent(event) => events::append(c, event),
         Change::InsertExecution(execution) => executions::insert(c, execution),
         Change::FinishExecution(execution) => executions::finish(c, execution),
-        Change::AbandonExecutions { started_before } => executions::abandon(c, *started_before),
+        Change::AbandonExecutions { instance } => executions::abandon(c, *instance),
+        Change::BeginRefresh { attempt, lease } => refreshes::begin(c, attempt, *lease),
+        Change::EndRefresh { account, fence, outcome, code, at } => {
+            refreshes::end(c, account, *fence, *outcome, *code, *at)
+        }
+        Change::TakeOverRefresh { account, fence, at } => refreshes::take_over(c, account, *fence, *at, own),
+        Change::ForgetInstance(instance) => instances::forget(c, *instance),
+        Change::InsertRevocation(revocation) => revocations::insert(c, revocation),
+        Change::UpdateRevocation(revocation) => revocations::update(c, revocation),
+        Change::DeleteRevocation(id) => revocations::delete(c, id),
+        Change::Freeze(mark) => home::freeze(c, mark),
+        Change::Thaw => home::thaw(c),
         Change::InsertApiClient(client) => api_clients::insert_client(c, client),
         Change::UpdateApiClient(client) => api_clients::update_client(c, client),
         Change::InsertApiToken(token) => api_clients::insert_token(c, token),
@@ -45,6 +65,9 @@ fn apply_one(c: &Connection, change: &Change) -> Result<(), StoreError> {
         Change::InsertEnvironment { id, name, at } => environments::insert(c, id, name, *at),
         Change::InsertKeyTerm(term) => keys::insert_term(c, term),
         Change::ReserveSeals { term, from, to } => keys::reserve(c, *term, *from, *to),
+        Change::RewrapKeyTerm { term, from, to } => keys::rewrap(c, *term, from, to),
+        Change::DeleteKeyTerm { term } => keys::delete_term(c, *term),
+        Change::Reseal { place, from, to } => sealed::reseal(c, place, from, to),
         Change::InsertSigningKey(key) => keys::insert_signing_key(c, key),
     }
 }

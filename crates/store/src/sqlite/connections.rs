@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection as Database, Params, named_params, params, types::ToSql};
 use valetkey_domain::{
-    Connection, ConnectionId, EnvironmentId, Page, PageRequest, StoreError, store::ConnectionFilter,
+    Connection, ConnectionId, EnvironmentId, Page, PageRequest, StoreError, connection::IdentityPolicy,
+    store::ConnectionFilter,
 };
 
 use crate::values::folded;
@@ -24,7 +25,8 @@ const DELETE_CONFLICTS: Conflicts = Conflicts { reference: "connection.accounts"
 impl Record for Connection {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, name, connector, client_id, client_secret, \
-        use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at";
+        use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, \
+        fault, version, created_at, updated_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -38,6 +40,7 @@ impl Record for Connection {
             scopes: columns.json("scopes")?,
             overrides: columns.json("overrides")?,
             variables: columns.json("variables")?,
+            identity_policy: columns.word("identity_policy", IdentityPolicy::parse)?,
             enabled: columns.get("enabled")?,
             fault: columns.optional_json("fault")?,
             version: columns.count("version")?,
@@ -66,6 +69,7 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
         ":scopes": json(&it.scopes, TABLE, "scopes")?,
         ":overrides": json(&it.overrides, TABLE, "overrides")?,
         ":variables": json(&it.variables, TABLE, "variables")?,
+        ":identity_policy": it.identity_policy.as_str(),
         ":enabled": it.enabled,
         ":fault": fault,
         ":version": count(it.version, TABLE, "version")?,
@@ -77,16 +81,18 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
 
 pub(super) fn insert(database: &Database, connection: &Connection) -> Result<(), StoreError> {
     let sql = "INSERT INTO connections (id, environment, name, connector, client_id, client_secret,
-            use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at)
+            use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, fault, version,
+            created_at, updated_at)
         VALUES (:id, :environment, :name, :connector, :client_id, :client_secret, :use_shared_credentials,
-            :scopes, :overrides, :variables, :enabled, :fault, :version, :created_at, :updated_at)";
+            :scopes, :overrides, :variables, :identity_policy, :enabled, :fault, :version, :created_at, :updated_at)";
     write(database, sql, connection)
 }
 
 pub(super) fn update(database: &Database, connection: &Connection) -> Result<(), StoreError> {
     let sql = "UPDATE connections SET name = :name, connector = :connector, client_id = :client_id,
             client_secret = :client_secret, use_shared_credentials = :use_shared_credentials, scopes = :scopes,
-            overrides = :overrides, variables = :variables, enabled = :enabled, fault = :fault,
+            overrides = :overrides, variables = :variables,
+            identity_policy = :identity_policy, enabled = :enabled, fault = :fault,
             version = :version, created_at = :created_at, updated_at = :updated_at
         WHERE id = :id AND environment = :environment AND version = :version - 1";
     write(database, sql, connection)

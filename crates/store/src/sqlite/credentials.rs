@@ -54,6 +54,14 @@ pub(super) fn erase(connection: &Connection, account: &AccountId) -> Result<(), 
     Ok(())
 }
 
+/// The one before the current one.
+pub(super) fn previous(
+    connection: &Connection,
+    account: &AccountId,
+) -> Result<Option<StoredCredential>, StoreError> {
+    one(connection, "account = ?1 ORDER BY generation DESC LIMIT 1 OFFSET 1", [account.as_str()])
+}
+
 pub(super) fn current(
     connection: &Connection,
     account: &AccountId,

@@ -2,10 +2,12 @@
 
 use rusqlite::{Connection, params};
 use valetkey_domain::{
-    EnvironmentId, ErrorCode, Event, Page, PageRequest, StoreError,
+    EnvironmentId, ErrorCode, Event, EventId, Page, PageRequest, StoreError, Time,
     event::{EventKind, NewEvent},
     store::EventFilter,
 };
+
+use crate::values::{earlier, later};
 
 use super::{
     list::{Scope, page},
@@ -73,7 +75,7 @@ pub(super) fn scope(environment: &EnvironmentId, filter: &EventFilter) -> Scope 
     let environment = environment.as_str().to_owned();
     let account = filter.account.as_ref().map(|id| id.as_str().to_owned());
     let of_connection = filter.connection.as_ref().map(|id| id.as_str().to_owned());
-    match (account, of_connection) {
+    let scope = match (account, of_connection) {
         (Some(account), connection) => Scope::default()
             .and("account = ?", account)
             .and_maybe("+connection = ?", connection)
@@ -82,5 +84,16 @@ pub(super) fn scope(environment: &EnvironmentId, filter: &EventFilter) -> Scope 
             Scope::default().and("connection = ?", connection).and("+environment = ?", environment)
         }
         (None, None) => Scope::default().and("environment = ?", environment),
-    }
+    };
+    // Ids sort by time: they bound the walk, and the times decide.
+    let id = |at: Time| EventId::first_of(at).as_str().to_owned();
+    let kinds: Vec<_> = filter.kinds.iter().map(|kind| kind.as_str()).collect();
+    let kinds = (!kinds.is_empty()).then(|| serde_json::Value::from(kinds).to_string());
+    scope
+        .and_maybe("+kind IN (SELECT value FROM json_each(?))", kinds)
+        .and_maybe("+code = ?", filter.code.map(|code| code.as_str().to_owned()))
+        .and_maybe("id >= ?", filter.since.map(|since| id(earlier(since))))
+        .and_maybe("at >= ?", filter.since.map(micros))
+        .and_maybe("id < ?", filter.until.map(|until| id(later(until))))
+        .and_maybe("at < ?", filter.until.map(micros))
 }

@@ -2,14 +2,17 @@
 
 use rusqlite::{Connection, named_params, params, types::ToSql};
 use valetkey_domain::{
-    EnvironmentId, ErrorCode, Execution, ExecutionId, Page, PageRequest, StoreError, Time,
+    AccountId, EnvironmentId, ErrorCode, Execution, ExecutionId, InstanceId, Page, PageRequest, StoreError,
+    Time,
     execution::{ExecutionStatus, Source},
-    store::ExecutionFilter,
+    store::{ExecutionFilter, ToolUse},
 };
+
+use crate::values::earlier;
 
 use super::{
     list::{Scope, page},
-    row::{Columns, Conflicts, Listed, Record, count, execute, execute_one, micros, one},
+    row::{Columns, Conflicts, Listed, Record, all, count, execute, execute_one, micros, one},
 };
 
 const TABLE: &str = "executions";
@@ -20,7 +23,7 @@ impl Record for Execution {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
         agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
-        error_message, started_at, duration_us";
+        error_message, instance, started_at, duration_us";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -40,6 +43,7 @@ impl Record for Execution {
             status: columns.word("status", ExecutionStatus::parse)?,
             error_code: columns.optional_word("error_code", ErrorCode::parse)?,
             error_message: columns.get("error_message")?,
+            instance: columns.get::<Option<u32>>("instance")?.map(InstanceId),
             started_at: columns.time("started_at")?,
             duration_us: columns.optional_count("duration_us")?,
         })
@@ -55,10 +59,10 @@ impl Listed for Execution {
 pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), StoreError> {
     let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
             agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
-            error_message, started_at, duration_us)
+            error_message, instance, started_at, duration_us)
         VALUES (:id, :environment, :tool, :connector, :connection, :account, :identifier, :agent_run_id,
             :client, :source, :request_id, :upstream_request, :upstream_status, :status, :error_code,
-            :error_message, :started_at, :duration_us)";
+            :error_message, :instance, :started_at, :duration_us)";
     let values: &[(&str, &dyn ToSql)] = named_params! {
         ":id": it.id.as_str(),
         ":environment": it.environment.as_str(),
@@ -76,6 +80,7 @@ pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), Stor
         ":status": it.status.as_str(),
         ":error_code": it.error_code.map(ErrorCode::as_str),
         ":error_message": it.error_message,
+        ":instance": it.instance.map(|instance| instance.0),
         ":started_at": micros(it.started_at),
         ":duration_us": duration(it)?,
     };
@@ -105,10 +110,37 @@ pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), Stor
     execute_one(connection, CONFLICTS, sql, values)
 }
 
-pub(super) fn abandon(connection: &Connection, started_before: Time) -> Result<(), StoreError> {
-    let sql = "UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND started_at < ?1";
-    execute(connection, CONFLICTS, sql, params![micros(started_before)])?;
+pub(super) fn abandon(connection: &Connection, instance: Option<InstanceId>) -> Result<(), StoreError> {
+    let sql = "UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND instance IS ?1";
+    execute(connection, CONFLICTS, sql, [instance.map(|instance| instance.0)])?;
     Ok(())
+}
+
+/// How often an account used each tool. The id bounds the walk along the account's executions.
+pub(super) fn tools_used(
+    connection: &Connection,
+    account: &AccountId,
+    since: Time,
+) -> Result<Vec<ToolUse>, StoreError> {
+    let first = ExecutionId::first_of(earlier(since));
+    all(connection, TOOLS_USED, params![account.as_str(), first.as_str(), micros(since)])
+}
+
+pub(super) const TOOLS_USED: &str =
+    "account = ?1 AND id >= ?2 AND started_at >= ?3 AND tool IS NOT NULL GROUP BY tool ORDER BY tool";
+
+impl Record for ToolUse {
+    const TABLE: &'static str = TABLE;
+    const COLUMNS: &'static str = "tool, sum(status = 'SUCCEEDED'), count(*), max(started_at)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            tool: columns.get("tool")?,
+            succeeded: columns.count("status")?,
+            executions: columns.count("id")?,
+            last_at: columns.time("started_at")?,
+        })
+    }
 }
 
 pub(super) fn by_id(connection: &Connection, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 use valetkey_domain::{
-    StoreError,
+    SealedBlob, StoreError,
     keys::{KeyTerm, SigningKey},
 };
 
@@ -58,6 +58,21 @@ pub(super) fn reserve(connection: &Connection, term: u32, from: u64, to: u64) ->
     let (from, to) = (count(from, TERMS, "seals_reserved")?, count(to, TERMS, "seals_reserved")?);
     let sql = "UPDATE key_terms SET seals_reserved = ?3 WHERE term = ?1 AND seals_reserved = ?2";
     execute_one(connection, TERM_CONFLICTS, sql, params![term, from, to])
+}
+
+/// Only in the place of what the caller has read: two processes must not put it under different master keys.
+pub(super) fn rewrap(
+    connection: &Connection,
+    term: u32,
+    from: &SealedBlob,
+    to: &SealedBlob,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE key_terms SET sealed_key = ?3 WHERE term = ?1 AND sealed_key = ?2";
+    execute_one(connection, TERM_CONFLICTS, sql, params![term, from.0, to.0])
+}
+
+pub(super) fn delete_term(connection: &Connection, term: u32) -> Result<(), StoreError> {
+    execute_one(connection, TERM_CONFLICTS, "DELETE FROM key_terms WHERE term = ?1", [term])
 }
 
 pub(super) fn terms(connection: &Connection) -> Result<Vec<KeyTerm>, StoreError> {

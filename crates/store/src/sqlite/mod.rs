@@ -9,25 +9,38 @@ mod credentials;
 mod environments;
 mod events;
 mod executions;
+mod home;
+mod instances;
 mod keys;
 mod list;
 mod open;
+mod prune;
 mod readers;
+mod refreshes;
+mod revocations;
 mod row;
+mod sealed;
 mod trait_impl;
 mod writer;
 
 #[cfg(test)]
+mod home_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use rusqlite::Connection;
-use valetkey_domain::{Changes, StoreError};
+use valetkey_domain::{InstanceId, StoreError, Time, refresh::Joined};
 
 #[cfg(test)]
 pub(crate) use open::MIGRATIONS;
@@ -36,6 +49,8 @@ pub use writer::CommitStats;
 
 use readers::Readers;
 use writer::Writer;
+
+use crate::waiters::Waiters;
 
 /// How the store treats its database. The defaults are for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +61,19 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// How many waiting commits go into one durable write at most. Default: 256.
     pub batch: usize,
+    /// After so long of work the database and the witness beside it get a new token, by which an older content of the
+    /// file is recognized. Default: 10 minutes.
+    pub renew_home: Duration,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), queue: 4096, batch: 256 }
+        Self {
+            busy_timeout: Duration::from_secs(5),
+            queue: 4096,
+            batch: 256,
+            renew_home: Duration::from_secs(600),
+        }
     }
 }
 
@@ -62,11 +85,31 @@ enum Place {
     Memory(Arc<Mutex<Connection>>),
 }
 
+/// What the writer and the rest of the store know together.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The number of this process; 0 until it has joined.
+    own: AtomicU32,
+    waiters: Waiters,
+}
+
+impl Shared {
+    fn own(&self) -> Option<InstanceId> {
+        let number = self.own.load(Ordering::Acquire);
+        (number != 0).then_some(InstanceId(number))
+    }
+}
+
 /// A database file, or one in memory for tests.
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: Arc<Readers>,
     writer: Writer,
+    shared: Arc<Shared>,
+    /// The file; `None` in memory.
+    path: Option<PathBuf>,
+    /// Held while this process joins.
+    joining: tokio::sync::Mutex<()>,
 }
 
 impl SqliteStore {
@@ -99,15 +142,39 @@ impl SqliteStore {
         Self::start(Place::Memory(connection.clone()), connection, options)
     }
 
+    /// A new database in memory that does everything at once in the calling task, for simulations whose time is not
+    /// real: no thread of its own decides what happens first.
+    ///
+    /// # Errors
+    /// When SQLite cannot make one.
+    pub fn in_step() -> Result<Self, OpenError> {
+        let options = SqliteOptions::default();
+        let connection = Arc::new(Mutex::new(open::memory(&options)?));
+        let place = Place::Memory(connection.clone());
+        let shared = Arc::new(Shared::default());
+        Ok(Self {
+            readers: Arc::new(Readers::new(place.clone(), options)),
+            writer: Writer::here(place, connection, options, Arc::clone(&shared)),
+            shared,
+            path: None,
+            joining: tokio::sync::Mutex::default(),
+        })
+    }
+
     fn start(
         place: Place,
         connection: Arc<Mutex<Connection>>,
         options: SqliteOptions,
     ) -> Result<Self, OpenError> {
+        let path = match &place {
+            Place::File(path) => Some(path.clone()),
+            Place::Memory(_) => None,
+        };
         let readers = Arc::new(Readers::new(place.clone(), options));
-        let writer = Writer::start(place, connection, options)
+        let shared = Arc::new(Shared::default());
+        let writer = Writer::start(place, connection, options, Arc::clone(&shared))
             .map_err(|error| OpenError::Unusable { path: PathBuf::new(), reason: error.to_string() })?;
-        Ok(Self { readers, writer })
+        Ok(Self { readers, writer, shared, path, joining: tokio::sync::Mutex::default() })
     }
 
     /// Writes everything that is waiting, folds the journal into the database file and stops. Commits after that are
@@ -133,7 +200,38 @@ impl SqliteStore {
         self.writer.stats()
     }
 
-    async fn write(&self, changes: Changes) -> Result<(), StoreError> {
-        self.writer.commit(changes).await
+    /// Writes into a file that was just made as a backup that it is one: whoever joins it finds it frozen, since refresh
+    /// tokens in it may have been spent meanwhile.
+    ///
+    /// # Errors
+    /// When the file cannot be written or is no Valetkey database of this version.
+    pub fn mark_as_copy(copy: impl AsRef<Path>) -> Result<(), OpenError> {
+        open::mark_as_copy(copy.as_ref(), &SqliteOptions::default())
+    }
+
+    /// The witness is written before the commit, which names the same token: see [`home`].
+    async fn join_once(&self, at: Time) -> Result<Joined, StoreError> {
+        let _alone = self.joining.lock().await;
+        if let Some(instance) = self.shared.own() {
+            return Ok(Joined { instance, frozen: self.readers.get(home::frozen)? });
+        }
+        let arrival = match self.path.clone() {
+            Some(path) => Some(self.readers.list(move |c| home::arrive(c, &path)).await?),
+            None => None,
+        };
+        let token = arrival.as_ref().map(home::Arrival::token);
+        let joined = self.writer.work(move |c| home::settle(c, arrival, at)).await?;
+        self.shared.own.store(joined.instance.0, Ordering::Release);
+        if let (Some(path), Some(token)) = (self.path.clone(), token) {
+            let confirmed = self.readers.list(move |_| home::confirm(&path, token)).await;
+            if let Err(failure) = confirmed {
+                // The next renewal does it.
+                tracing::warn!(%failure, "the witness beside the database was not brought up to date: {failure}");
+            }
+        }
+        if let Some(mark) = &joined.frozen {
+            tracing::warn!(reason = mark.reason, "the database was restored or copied: {}", mark.reason);
+        }
+        Ok(joined)
     }
 }

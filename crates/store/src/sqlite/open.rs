@@ -10,7 +10,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use valetkey_domain::StoreError;
 
-use super::{SqliteOptions, row::unavailable};
+use super::{SqliteOptions, home, row::unavailable};
 
 /// Marks the file as ours ("vltk"), so that another program's database is not taken over by mistake.
 const APPLICATION_ID: i64 = 0x766c_746b;
@@ -20,8 +20,10 @@ const STATEMENT_CACHE: usize = 128;
 const MMAP_BYTES: i64 = 256 << 20;
 
 /// Forward only. A migration that was released is never changed again. The names are the same for every database.
-pub(crate) const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    ("0002_ledger", include_str!("../../migrations/sqlite/0002_ledger.sql")),
+];
 
 /// Why a database was not opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +125,17 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> rusqlite::Result<C
     Ok(connection)
 }
 
+/// Marks a copy that was just written as one. Its journal mode stays as it is.
+pub(super) fn mark_as_copy(path: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let of = |error: rusqlite::Error| OpenError::of(path, &error);
+    let connection = Connection::open_with_flags(path, flags).map_err(of)?;
+    configure(&connection, options).map_err(of)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(of)?;
+    home::mark_as_copy(&connection).map_err(of)?;
+    connection.close().map_err(|(_, error)| of(error))
+}
+
 /// A read-only connection.
 pub(super) fn reader(path: &Path, options: &SqliteOptions) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -156,6 +169,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     if last_migration(connection, path)? == known {
         return Ok(());
     }
+    // A table that others refer to is put in the place of an older one: its rows must not take theirs along, so they
+    // refer to nothing until it is there. Inside a transaction the setting cannot be changed.
+    connection.pragma_update(None, "foreign_keys", false).map_err(|error| of(&error))?;
     // The write lock first, then a second look: another process may be migrating too.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| of(&error))?;
@@ -171,7 +187,13 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
             .map_err(|error| of(&error))?;
         tracing::info!(migration = name, "migrated the database: {name}");
     }
-    transaction.commit().map_err(|error| of(&error))
+    let astray = transaction.prepare("PRAGMA foreign_key_check").and_then(|mut check| check.exists([]));
+    if astray.map_err(|error| of(&error))? {
+        let details = "a row refers to one that is not there".into();
+        return Err(OpenError::Damaged { path: path.to_owned(), details });
+    }
+    transaction.commit().map_err(|error| of(&error))?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(|error| of(&error))
 }
 
 /// The number of the last migration. A database without any table is a new one, and gets the table of migrations

@@ -9,7 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 use valetkey_domain::{
-    AccountStatus, Change, SealedBlob, Store,
+    AccountStatus, Change, Changes, ErrorCode, SealedBlob, Store,
+    event::EventKind,
     execution::ExecutionStatus,
     store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
 };
@@ -364,11 +365,23 @@ async fn lists_with_any_filter_walk_an_index_in_order() {
                 format!("{filter:?}"),
                 list::plan(c, "executions", &executions::scope(&env, &filter)),
             ));
+            let at = Some(account.created_at);
             let filter = EventFilter {
                 account: on(0).then(|| account.id.clone()),
                 connection: on(1).then(|| gmail.id.clone()),
+                kinds: if on(2) {
+                    vec![EventKind::AccountCreated, EventKind::AccountExpired]
+                } else {
+                    vec![]
+                },
+                code: on(3).then_some(ErrorCode::UpstreamError),
+                since: at.filter(|_| on(4)),
+                until: at.filter(|_| on(5)),
             };
             plans.push((format!("{filter:?}"), list::plan(c, "events", &events::scope(&env, &filter))));
+            let of = on(0).then_some(&account.id);
+            plans.push((format!("{of:?}"), list::plan(c, "revocations", &revocations::scope(&env, of))));
+            plans.push(("attempts".into(), list::plan(c, "refreshes", &refreshes::scope(&account.id))));
             let filter = ConnectionFilter { connector: text(on(0)), query: text(on(1)) };
             plans.push((
                 format!("{filter:?}"),
@@ -380,6 +393,83 @@ async fn lists_with_any_filter_walk_an_index_in_order() {
     for (filter, plan) in plans.await.unwrap() {
         assert!(plan.starts_with("SEARCH") && !plan.contains("TEMP B-TREE"), "{filter}: {plan}");
     }
+}
+
+/// What background work looks for, every few seconds, is found without walking a table.
+#[tokio::test]
+async fn looks_of_the_background_walk_an_index() {
+    let store = SqliteStore::in_memory().unwrap();
+    let plans = store.readers.list(|c| {
+        let mut plans = Vec::new();
+        for (sql, index) in [
+            (
+                "SELECT id FROM accounts WHERE status = 'ACTIVE' AND refresh_at IS NOT NULL AND refresh_at <= 1
+                    ORDER BY refresh_at, id LIMIT 1"
+                    .to_owned(),
+                "accounts_due",
+            ),
+            ("SELECT id FROM revocations WHERE next_at <= 1 ORDER BY next_at, id LIMIT 1".into(), "revocations_due"),
+            (format!("SELECT id FROM refreshes WHERE {}", refreshes::STALE), "refreshes_stale"),
+            (
+                format!("SELECT tool, count(*) FROM executions WHERE {}", executions::TOOLS_USED),
+                "executions_by_account",
+            ),
+            ("UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND instance IS 1".into(), "executions_running"),
+            ("SELECT id FROM auth_requests WHERE expires_at < 1 ORDER BY expires_at LIMIT 1".into(), "auth_requests_by_expiry"),
+        ] {
+            let mut statement = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).map_err(row::unavailable)?;
+            let steps: Result<Vec<String>, _> =
+                statement.raw_query().mapped(|row| row.get(3)).collect();
+            plans.push((index, steps.unwrap().join("; ")));
+        }
+        Ok(plans)
+    });
+    for (index, plan) in plans.await.unwrap() {
+        assert!(plan.contains(index), "{index}: {plan}");
+        let sorts = plan.contains("TEMP B-TREE") && index != "executions_by_account";
+        assert!(!sorts, "{index}: {plan}");
+    }
+}
+
+/// Nobody's place in a line outlives the wait, also of those who hang up.
+#[tokio::test]
+async fn lines_of_those_who_wait_are_forgotten_with_the_last_one() {
+    let store = Arc::new(SqliteStore::in_memory().unwrap());
+    let account: valetkey_domain::AccountId = format!("ca_{}", "0".repeat(26)).parse().unwrap();
+    let tasks: Vec<_> = (0..3)
+        .map(|_| {
+            let (store, account) = (store.clone(), account.clone());
+            tokio::spawn(async move { store.refresh_ended(&account, Duration::from_secs(60)).await })
+        })
+        .collect();
+    while store.shared.waiters.lines_open() == 0 {
+        tokio::task::yield_now().await;
+    }
+    store.refresh_ended(&account, Duration::ZERO).await;
+    assert_eq!(store.shared.waiters.lines_open(), 1);
+    for task in tasks {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    assert_eq!(store.shared.waiters.lines_open(), 0);
+}
+
+/// A batch with work that fails writes nothing of it and answers the others.
+#[tokio::test]
+async fn work_that_is_refused_leaves_nothing() {
+    let store = SqliteStore::in_memory().unwrap();
+    let refused: Result<(), _> = store
+        .writer
+        .work(|c| {
+            c.execute("UPDATE store_info SET probes = 99", []).map_err(row::unavailable)?;
+            Err(StoreError::Conflict { what: "work" })
+        })
+        .await;
+    assert_eq!(refused, Err(StoreError::Conflict { what: "work" }));
+    let probes = |c: &Connection| {
+        c.query_row("SELECT probes FROM store_info", [], |row| row.get::<_, i64>(0)).map_err(row::unavailable)
+    };
+    assert_eq!(store.writer.work(probes).await, Ok(0));
 }
 
 #[tokio::test]

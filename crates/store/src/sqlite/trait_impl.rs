@@ -1,23 +1,29 @@
 //! The storage trait: reads by key run here and now, lists on a blocking thread, writes in the writer's queue.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, Page, PageRequest, Store,
-    StoreError,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page, PageRequest,
+    PendingRevocation, RefreshAttempt, Store, StoreError, Time,
     keys::{KeyTerm, SigningKey},
-    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, StoredCredential},
+    refresh::{Frozen, Joined},
+    store::{
+        AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
+        StoredCredential, ToolUse,
+    },
 };
 
 use super::{
     SqliteStore, accounts, api_clients, auth_requests, connections, credentials, environments, events,
-    executions, keys,
+    executions, home, instances, keys, prune, refreshes, revocations, sealed,
 };
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        self.write(changes).await
+        self.writer.commit(changes).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -54,12 +60,12 @@ impl Store for SqliteStore {
         self.readers.get(|c| accounts::by_id(c, id))
     }
 
-    async fn account_by_identifier(
+    async fn accounts_of_identifier(
         &self,
         connection: &ConnectionId,
         identifier: &str,
-    ) -> Result<Option<Account>, StoreError> {
-        self.readers.get(|c| accounts::by_identifier(c, connection, identifier))
+    ) -> Result<Vec<Account>, StoreError> {
+        self.readers.get(|c| accounts::of_identifier(c, connection, identifier))
     }
 
     async fn accounts(
@@ -74,6 +80,105 @@ impl Store for SqliteStore {
 
     async fn credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
         self.readers.get(|c| credentials::current(c, account))
+    }
+
+    async fn previous_credential(&self, account: &AccountId) -> Result<Option<StoredCredential>, StoreError> {
+        self.readers.get(|c| credentials::previous(c, account))
+    }
+
+    async fn join(&self, at: Time) -> Result<Joined, StoreError> {
+        self.join_once(at).await
+    }
+
+    async fn frozen(&self) -> Result<Option<Frozen>, StoreError> {
+        self.readers.get(home::frozen)
+    }
+
+    async fn gone_instances(&self) -> Result<Vec<InstanceId>, StoreError> {
+        // Who has not joined is not known to be the only one here.
+        match self.shared.own() {
+            Some(own) => self.readers.get(|c| instances::gone(c, own)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn last_refresh(&self, account: &AccountId) -> Result<Option<RefreshAttempt>, StoreError> {
+        self.readers.get(|c| refreshes::last(c, account))
+    }
+
+    async fn refreshes(
+        &self,
+        account: &AccountId,
+        page: &PageRequest,
+    ) -> Result<Page<RefreshAttempt>, StoreError> {
+        let (account, page) = (account.clone(), page.clone());
+        self.readers.list(move |c| refreshes::list(c, &account, &page)).await
+    }
+
+    async fn stale_refreshes(&self, at: Time, limit: u32) -> Result<Vec<RefreshAttempt>, StoreError> {
+        let own = self.shared.own();
+        self.readers.list(move |c| refreshes::stale(c, at, limit, own)).await
+    }
+
+    async fn take_due_refreshes(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        // Mostly nothing is due: the writer is asked only if something is.
+        if !self.readers.get(|c| accounts::any_due(c, at))? {
+            return Ok(Vec::new());
+        }
+        self.writer.work(move |c| accounts::take_due(c, at, hide_until, limit)).await
+    }
+
+    async fn refresh_ended(&self, account: &AccountId, at_most: Duration) {
+        self.shared.waiters.wait(account, at_most).await;
+    }
+
+    async fn revocations(
+        &self,
+        env: &EnvironmentId,
+        account: Option<&AccountId>,
+        page: &PageRequest,
+    ) -> Result<Page<PendingRevocation>, StoreError> {
+        let (env, account, page) = (env.clone(), account.cloned(), page.clone());
+        self.readers.list(move |c| revocations::list(c, &env, account.as_ref(), &page)).await
+    }
+
+    async fn take_due_revocations(
+        &self,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<PendingRevocation>, StoreError> {
+        if !self.readers.get(|c| revocations::any_due(c, at))? {
+            return Ok(Vec::new());
+        }
+        self.writer.work(move |c| revocations::take_due(c, at, hide_until, limit)).await
+    }
+
+    async fn prune(&self, what: Prunable, before: Time, limit: u32) -> Result<u64, StoreError> {
+        let keys = self.readers.list(move |c| prune::find(c, what, before, limit)).await?;
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        self.writer.work(move |c| prune::remove(c, what, before, &keys)).await
+    }
+
+    async fn sealed_records(
+        &self,
+        after: Option<&SealedPlace>,
+        limit: u32,
+    ) -> Result<Vec<SealedRecord>, StoreError> {
+        let after = after.cloned();
+        self.readers.list(move |c| sealed::after(c, after.as_ref(), limit)).await
+    }
+
+    async fn tools_used(&self, account: &AccountId, since: Time) -> Result<Vec<ToolUse>, StoreError> {
+        let account = account.clone();
+        self.readers.list(move |c| executions::tools_used(c, &account, since)).await
     }
 
     async fn auth_request(&self, id: &AuthRequestId) -> Result<Option<AuthRequest>, StoreError> {

@@ -5,19 +5,20 @@
 //! transaction, has it made durable once and then answers them all. A commit that conflicts is rolled back alone.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use valetkey_domain::{Changes, StoreError};
 
-use super::{Place, SqliteOptions, changes::apply, open, row::unavailable};
+use super::{Place, Shared, SqliteOptions, changes::apply, home, open, row::unavailable};
 
 /// After so long without a commit the journal is folded into the database file and cut, so that what was deleted does
 /// not linger in it (S37).
@@ -25,10 +26,18 @@ const IDLE: Duration = Duration::from_secs(30);
 
 type Answer = oneshot::Sender<Result<(), StoreError>>;
 
+/// What is done under one savepoint.
+enum Task {
+    /// Without content it is a probe: shows that the database accepts writes.
+    Commit(Changes),
+    /// Reads and writes; keeps its own answer. Taken when it is done.
+    Work(Option<Work>),
+}
+
+type Work = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
+
 enum Job {
-    Commit(Changes, Answer),
-    /// A write without content: shows that the database accepts writes.
-    Probe(Answer),
+    Do(Task, Answer),
     Close(Answer),
     #[cfg(test)]
     Run(Box<dyn FnOnce(&Connection) + Send>),
@@ -55,10 +64,22 @@ struct Counters {
     asked: AtomicU64,
 }
 
-#[derive(Debug)]
 pub(super) struct Writer {
-    queue: SyncSender<Job>,
+    queue: Queue,
     counters: Arc<Counters>,
+}
+
+enum Queue {
+    /// Jobs go to a thread, which gathers them.
+    Thread(SyncSender<Job>),
+    /// Every job is done at once by whoever asks.
+    Here(Box<Mutex<Thread>>),
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("counters", &self.counters).finish_non_exhaustive()
+    }
 }
 
 fn stopped() -> StoreError {
@@ -70,20 +91,36 @@ impl Writer {
         place: Place,
         connection: Arc<Mutex<Connection>>,
         options: SqliteOptions,
+        shared: Arc<Shared>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(options.queue.max(1));
-        let counters = Arc::new(Counters::default());
-        let mut thread = Thread { place, connection: Some(connection), options, counters: counters.clone() };
+        let mut thread = Thread::new(place, connection, options, shared);
+        let counters = thread.counters.clone();
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || thread.run(&jobs))?;
-        Ok(Self { queue, counters })
+        Ok(Self { queue: Queue::Thread(queue), counters })
+    }
+
+    /// A writer without a thread, for simulations: whoever asks does it, one at a time.
+    pub(super) fn here(
+        place: Place,
+        connection: Arc<Mutex<Connection>>,
+        options: SqliteOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let thread = Thread::new(place, connection, options, shared);
+        let counters = thread.counters.clone();
+        Self { queue: Queue::Here(Box::new(Mutex::new(thread))), counters }
     }
 
     async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(job(answer)).map_err(|refused| match refused {
-            TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
-            TrySendError::Disconnected(_) => stopped(),
-        })?;
+        match &self.queue {
+            Queue::Thread(queue) => queue.try_send(job(answer)).map_err(|refused| match refused {
+                TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
+                TrySendError::Disconnected(_) => stopped(),
+            })?,
+            Queue::Here(thread) => thread.lock().unwrap_or_else(PoisonError::into_inner).step(job(answer)),
+        }
         #[cfg(test)]
         self.counters.asked.fetch_add(1, Ordering::Relaxed);
         answered.await.map_err(|_| stopped())?
@@ -94,11 +131,26 @@ impl Writer {
         if changes.0.is_empty() {
             return Ok(());
         }
-        self.ask(|answer| Job::Commit(changes, answer)).await
+        self.ask(|answer| Job::Do(Task::Commit(changes), answer)).await
     }
 
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
-        self.ask(Job::Probe).await
+        self.ask(|answer| Job::Do(Task::Commit(Changes::new()), answer)).await
+    }
+
+    /// Does `work` as a commit of its own, together with those that wait, and brings its answer once it is durable.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (keep, kept) = oneshot::channel();
+        let work = move |connection: &Connection| {
+            // A caller that hung up does not ask for it.
+            let _ = keep.send(work(connection)?);
+            Ok(())
+        };
+        self.ask(|answer| Job::Do(Task::Work(Some(Box::new(work))), answer)).await?;
+        kept.await.map_err(|_| stopped())
     }
 
     pub(super) async fn close(&self) -> Result<(), StoreError> {
@@ -122,7 +174,11 @@ impl Writer {
 
     #[cfg(test)]
     pub(super) fn run(&self, job: impl FnOnce(&Connection) + Send + 'static) {
-        self.queue.send(Job::Run(Box::new(job))).unwrap();
+        let job = Job::Run(Box::new(job));
+        match &self.queue {
+            Queue::Thread(queue) => queue.send(job).unwrap(),
+            Queue::Here(thread) => thread.lock().unwrap().step(job),
+        }
     }
 }
 
@@ -133,9 +189,45 @@ struct Thread {
     connection: Option<Arc<Mutex<Connection>>>,
     options: SqliteOptions,
     counters: Arc<Counters>,
+    shared: Arc<Shared>,
+    /// When the home of the database last got a new token.
+    renewed: Instant,
 }
 
 impl Thread {
+    fn new(
+        place: Place,
+        connection: Arc<Mutex<Connection>>,
+        options: SqliteOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            place,
+            connection: Some(connection),
+            options,
+            counters: Arc::default(),
+            shared,
+            renewed: Instant::now(),
+        }
+    }
+
+    /// Does one job and answers it.
+    fn step(&mut self, job: Job) {
+        match job {
+            Job::Do(task, answer) => self.write(vec![(task, answer)]),
+            Job::Close(answer) => {
+                // Nothing waits here, and nobody minds whether the caller still listens.
+                let _ = answer.send(Ok(()));
+            }
+            #[cfg(test)]
+            Job::Run(run) => {
+                if let Ok(connection) = self.connection() {
+                    run(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+        }
+    }
+
     fn run(&mut self, jobs: &Receiver<Job>) {
         let mut written = false;
         loop {
@@ -154,8 +246,7 @@ impl Thread {
             let (mut batch, mut closing) = (Vec::new(), None);
             for job in waiting {
                 match job {
-                    Job::Commit(changes, answer) => batch.push((changes, answer)),
-                    Job::Probe(answer) => batch.push((Changes::new(), answer)),
+                    Job::Do(task, answer) => batch.push((task, answer)),
                     Job::Close(answer) => {
                         closing = Some(answer);
                         break;
@@ -169,7 +260,11 @@ impl Thread {
                 }
             }
             self.write(batch);
+            if self.renewed.elapsed() >= self.options.renew_home {
+                self.renew_home();
+            }
             if let Some(answer) = closing {
+                self.renew_home();
                 self.fold_journal();
                 // The file is let go of before the answer: it may be copied or opened by another process then.
                 self.connection = None;
@@ -193,13 +288,14 @@ impl Thread {
         Ok(Arc::clone(self.connection.insert(connection)))
     }
 
-    fn write(&mut self, batch: Vec<(Changes, Answer)>) {
+    fn write(&mut self, mut batch: Vec<(Task, Answer)>) {
         if batch.is_empty() {
             return;
         }
+        let shared = Arc::clone(&self.shared);
         let outcome = self.connection().and_then(|connection| {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = write_batch(&connection, batch.iter().map(|(changes, _)| changes));
+            let outcome = write_batch(&connection, batch.iter_mut().map(|(task, _)| task), &shared);
             if outcome.is_err() && !connection.is_autocommit() {
                 // The failure that is reported is the first one; the connection is given up in any case.
                 let _ = connection.execute_batch("ROLLBACK");
@@ -220,9 +316,27 @@ impl Thread {
                 batch.iter().map(|_| Err(failure.clone())).collect()
             }
         };
-        for ((_, asked), answer) in batch.into_iter().zip(answers) {
+        for ((task, asked), answer) in batch.into_iter().zip(answers) {
+            if let (Task::Commit(changes), Ok(())) = (&task, &answer) {
+                shared.waiters.wake(changes);
+            }
             // A caller that hung up reads the outcome from the database if it comes back.
             let _ = asked.send(answer);
+        }
+    }
+
+    /// Only a file that this process has joined has a home.
+    fn renew_home(&mut self) {
+        let Place::File(path) = self.place.clone() else { return };
+        if self.shared.own().is_none() {
+            return;
+        }
+        self.renewed = Instant::now();
+        let renewed = self.connection().and_then(|connection| {
+            home::renew(&connection.lock().unwrap_or_else(PoisonError::into_inner), &path)
+        });
+        if let Err(failure) = renewed {
+            tracing::warn!(%failure, "the database and its witness got no new token: {failure}");
         }
     }
 
@@ -241,7 +355,8 @@ impl Thread {
 /// those that would have been a conflict, since what they conflicted with is not written either.
 fn write_batch<'a>(
     connection: &Connection,
-    batch: impl ExactSizeIterator<Item = &'a Changes>,
+    batch: impl ExactSizeIterator<Item = &'a mut Task>,
+    shared: &Shared,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     let run = |sql: &str| -> Result<(), StoreError> {
         connection
@@ -252,9 +367,13 @@ fn write_batch<'a>(
     };
     run("BEGIN IMMEDIATE")?;
     let mut answers = Vec::with_capacity(batch.len());
-    for changes in batch {
+    let own = shared.own();
+    for task in batch {
         run("SAVEPOINT one_commit")?;
-        let answer = apply(connection, changes);
+        let answer = match task {
+            Task::Commit(changes) => apply(connection, changes, own),
+            Task::Work(work) => work.take().map_or(Ok(()), |work| work(connection)),
+        };
         if let Err(StoreError::Unavailable(_)) = &answer {
             return answer.map(|()| Vec::new());
         }

@@ -50,9 +50,11 @@ impl Emptied {
         // What refers to others comes first.
         for table in [
             "credentials",
+            "refreshes",
             "auth_requests",
             "accounts",
             "connections",
+            "revocations",
             "events",
             "executions",
             "api_tokens",

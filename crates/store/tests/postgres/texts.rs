@@ -29,8 +29,8 @@ async fn texts_of_any_kind_are_stored_and_searched_as_they_are() {
         let connection = f.stored_connection(text).await;
         let account = f.stored_account(&connection, text).await;
         assert_eq!(store.connection_by_name(&f.env, text).await.unwrap().as_ref(), Some(&connection));
-        let found = store.account_by_identifier(&connection.id, text).await.unwrap();
-        assert_eq!(found.as_ref(), Some(&account), "{text:?}");
+        let found = store.accounts_of_identifier(&connection.id, text).await.unwrap();
+        assert_eq!(found, [account.clone()], "{text:?}");
         let filter = ConnectionFilter { query: Some(text.into()), connector: None };
         let page = store.connections(&f.env, &filter, &PageRequest::default()).await.unwrap();
         assert_eq!(page.items[0], connection);

@@ -8,7 +8,7 @@ use valetkey_domain::{
     Account, AccountStatus, AuthPhase, AuthType, Change, Changes, Connection, EnvironmentId, ErrorCode,
     PageRequest, SealedBlob, Store,
     account::Grant,
-    connection::{ConnectionFault, Overrides},
+    connection::{ConnectionFault, IdentityPolicy, Overrides},
     store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
 };
 
@@ -36,6 +36,7 @@ fn full(mut connection: Connection) -> Connection {
     connection.overrides =
         Overrides { token_url: Some("https://example.com/token".parse().unwrap()), ..Overrides::default() };
     connection.variables = BTreeMap::from([("tenant".into(), "acme".into())]);
+    connection.identity_policy = IdentityPolicy::Refuse;
     connection.enabled = false;
     connection.fault = Some(ConnectionFault {
         code: ErrorCode::InvalidClient,
@@ -151,10 +152,13 @@ pub async fn accounts_written_read_back_whole(store: Arc<dyn Store>) {
     account.organization_id = Some("org".into());
     account.user_id = Some("usr".into());
     account.api_config = json!({"nested": [1, null, "x"]});
+    account.name = "Work \"é\"".into();
+    account.refresh_at = Some(f.now());
+    account.degraded = Some(f.degraded(3));
     account.last_used_at = Some(f.now());
     account.version = 7;
     f.commit(Change::UpdateAccount(account.clone())).await.unwrap();
-    assert_eq!(f.store.account_by_identifier(&connection.id, "user_1").await.unwrap(), Some(account.clone()));
+    assert_eq!(f.store.accounts_of_identifier(&connection.id, "user_1").await.unwrap(), [account.clone()]);
     for (status, version) in AccountStatus::ALL.into_iter().zip(8..) {
         let changed = with(&account, |a| {
             a.version = version;
@@ -164,7 +168,7 @@ pub async fn accounts_written_read_back_whole(store: Arc<dyn Store>) {
         f.commit(Change::UpdateAccount(changed.clone())).await.unwrap();
         assert_eq!(f.store.account(&plain.id).await.unwrap(), Some(changed));
     }
-    assert_eq!(f.store.account_by_identifier(&connection.id, "USER_1").await.unwrap(), None);
+    assert!(f.store.accounts_of_identifier(&connection.id, "USER_1").await.unwrap().is_empty());
 }
 
 /// Optimistic locking and unique identifiers.
@@ -186,6 +190,35 @@ pub async fn accounts_stale_or_doubled_are_conflicts(store: Arc<dyn Store>) {
     let other = f.other_environment().await;
     let torn = with(&f.account(&gmail, "user_4"), |a| a.environment = other);
     assert_conflict(f.commit(Change::InsertAccount(torn)).await, "account.connection");
+}
+
+/// Several accounts of one identifier on one connection, told apart by name.
+pub async fn accounts_of_one_identifier_are_told_apart_by_name(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let (gmail, slack) = (f.stored_connection("gmail").await, f.stored_connection("slack").await);
+    let named = |name: &str| with(&f.account(&gmail, "user_1"), |a| a.name = name.into());
+    let accounts = [named("work"), named(""), named("Home"), named("Ärger")];
+    for account in &accounts {
+        f.commit(Change::InsertAccount(account.clone())).await.unwrap();
+    }
+    f.stored_account(&slack, "user_1").await;
+    f.stored_account(&gmail, "user_2").await;
+    let found = f.store.accounts_of_identifier(&gmail.id, "user_1").await.unwrap();
+    let [work, unnamed, home, other] = accounts;
+    assert_eq!(found, [unnamed.clone(), home, work.clone(), other], "by the bytes of the name");
+    assert_conflict(f.commit(Change::InsertAccount(named("work"))).await, "account.identifier");
+    let renamed = with(&unnamed, |a| {
+        a.name = "work".into();
+        a.version = 2;
+    });
+    assert_conflict(f.commit(Change::UpdateAccount(renamed)).await, "account.identifier");
+    f.commit(Change::DeleteAccount(work.id)).await.unwrap();
+    let renamed = with(&unnamed, |a| {
+        a.name = "work".into();
+        a.version = 2;
+    });
+    f.commit(Change::UpdateAccount(renamed.clone())).await.unwrap();
+    assert_eq!(f.store.account(&unnamed.id).await.unwrap(), Some(renamed));
 }
 
 /// A use is noted beside the version, and an update that did not know of it does not undo it.
@@ -231,7 +264,7 @@ pub async fn accounts_deleted_take_secrets_along_and_leave_their_history(store: 
     assert_eq!(f.store.auth_request(&request.id).await.unwrap(), None);
     assert!(f.store.credential(&neighbour.id).await.unwrap().is_some());
     assert_eq!(f.store.execution(&execution.id).await.unwrap(), Some(execution));
-    let of_account = EventFilter { account: Some(account.id.clone()), connection: None };
+    let of_account = EventFilter { account: Some(account.id.clone()), ..EventFilter::default() };
     let events = f.store.events(&f.env, &of_account, &PageRequest::default()).await.unwrap();
     assert_eq!((events.items, events.total), (vec![event], 1));
     assert_conflict(f.commit(f.credential(&account, 3)).await, "credential.account");
@@ -256,6 +289,8 @@ pub async fn accounts_filtered_by_every_field(store: Arc<dyn Store>) {
         account.organization_id = (n % 2 == 0).then(|| "org_A".into());
         account.user_id = (n > 2).then(|| "usr_1".into());
         account.label = (n == 5).then(|| "ÄRGER@Example.com".into());
+        account.provider_subject = (n != 1).then(|| format!("Sub|{}", n % 2));
+        account.name = if n == 3 { "work".into() } else { String::new() };
         let status = if n % 3 == 0 { AccountStatus::Active } else { AccountStatus::Expired };
         stored.push(account.restored(status));
         f.commit(Change::InsertAccount(stored[n].clone())).await.unwrap();
@@ -275,6 +310,11 @@ pub async fn accounts_filtered_by_every_field(store: Arc<dyn Store>) {
         (AccountFilter { connections: vec![gmail.id.clone(), gmail.id.clone()], ..all() }, &[5, 2, 0]),
         (AccountFilter { identifier: some("User_1"), ..all() }, &[3, 2]),
         (AccountFilter { identifier: some("user_1"), ..all() }, &[]),
+        (AccountFilter { name: some("work"), ..all() }, &[3]),
+        (AccountFilter { name: some("Work"), identifier: some("User_1"), ..all() }, &[]),
+        (AccountFilter { provider_subject: some("Sub|1"), ..all() }, &[5, 3]),
+        (AccountFilter { provider_subject: some("sub|1"), ..all() }, &[]),
+        (AccountFilter { provider_subject: some("Sub|0"), connector: some("slack"), ..all() }, &[4]),
         (AccountFilter { organization_id: some("org_A"), ..all() }, &[4, 2, 0]),
         (AccountFilter { user_id: some("usr_1"), ..all() }, &[5, 4, 3]),
         (AccountFilter { user_id: some("usr_1"), organization_id: some("org_A"), ..all() }, &[4]),
@@ -347,7 +387,11 @@ pub async fn records_of_another_environment_are_not_listed(store: Arc<dyn Store>
     }
     let (of_account, of_connection) = (Some(account.id.clone()), Some(connection.id.clone()));
     for (account, connection) in [(None, None), (of_account, None), (None, of_connection)] {
-        let filter = EventFilter { account: account.clone(), connection: connection.clone() };
+        let filter = EventFilter {
+            account: account.clone(),
+            connection: connection.clone(),
+            ..EventFilter::default()
+        };
         assert_eq!(f.store.events(&other, &filter, &page).await.unwrap().total, 0);
         let filter = ExecutionFilter { account, connection, ..ExecutionFilter::default() };
         assert_eq!(f.store.executions(&other, &filter, &page).await.unwrap().total, 0);
@@ -378,8 +422,13 @@ pub async fn credentials_go_up_in_generation_only(store: Arc<dyn Store>) {
     for generation in [5, 3, 1] {
         assert_conflict(f.commit(f.credential(&account, generation)).await, "credential");
     }
-    f.commit(Change::DropPreviousCredentials { account: id.clone(), keep: 5 }).await.unwrap();
-    assert_eq!(f.store.credential(id).await.unwrap().map(|c| c.generation), Some(5));
+    let previous = async || f.store.previous_credential(id).await.unwrap().map(|c| c.generation);
+    assert_eq!(previous().await, Some(2));
+    for (keep, kept) in [(1, Some(2)), (2, Some(2)), (5, None)] {
+        f.commit(Change::DropPreviousCredentials { account: id.clone(), keep }).await.unwrap();
+        assert_eq!(previous().await, kept, "{keep}");
+        assert_eq!(f.store.credential(id).await.unwrap().map(|c| c.generation), Some(5));
+    }
     f.commit(Change::EraseCredentials(id.clone())).await.unwrap();
     assert_eq!(f.store.credential(id).await.unwrap(), None);
     f.commit(Change::EraseCredentials(id.clone())).await.unwrap();

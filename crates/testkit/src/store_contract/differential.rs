@@ -5,11 +5,13 @@ use std::{fmt::Debug, future::Future, sync::Arc};
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::json;
 use valetkey_domain::{
-    AccountStatus, ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, Event,
-    Execution, PageRequest, SealedBlob, Store,
+    AccountStatus, ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, ErrorCode,
+    Event, Execution, InstanceId, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob, Store,
+    event::EventKind,
     execution::ExecutionStatus,
     keys::{KeyTerm, SigningKey},
-    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
+    refresh::Frozen,
+    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace},
 };
 
 use super::{
@@ -26,7 +28,7 @@ enum More {
     Event { nth: u8, again: bool },
     Execution { nth: u8, tool: u8 },
     Finish { nth: u8, failed: bool },
-    Abandon,
+    Abandon { instance: u8 },
     AuthRequest { nth: u8, doubled: bool },
     MoveOn { nth: u8, stale: bool },
     Client { id: u8, update: bool },
@@ -36,6 +38,14 @@ enum More {
     Reserve { term: u8, from: u8 },
     SigningKey { kid: u8 },
     Environment { id: u8, name: u8 },
+    Rewrap { nth: u8, stale: bool },
+    DeleteTerm { number: u8 },
+    Reseal { nth: u8, stale: bool },
+    Revocation { nth: u8, again: bool },
+    TryAgain { nth: u8 },
+    Revoked { nth: u8 },
+    Freeze { text: u8 },
+    Thaw,
 }
 
 fn more() -> impl Strategy<Value = More> {
@@ -48,7 +58,7 @@ fn more() -> impl Strategy<Value = More> {
         2 => (nth(), rarely()).prop_map(|(nth, again)| More::Event { nth, again }),
         3 => (nth(), 0..3_u8).prop_map(|(nth, tool)| More::Execution { nth, tool }),
         2 => (nth(), any::<bool>()).prop_map(|(nth, failed)| More::Finish { nth, failed }),
-        1 => Just(More::Abandon),
+        1 => (0..3_u8).prop_map(|instance| More::Abandon { instance }),
         2 => (nth(), rarely()).prop_map(|(nth, doubled)| More::AuthRequest { nth, doubled }),
         2 => (nth(), rarely()).prop_map(|(nth, stale)| More::MoveOn { nth, stale }),
         1 => (0..4_u8, any::<bool>()).prop_map(|(id, update)| More::Client { id, update }),
@@ -58,6 +68,14 @@ fn more() -> impl Strategy<Value = More> {
         1 => (1..5_u8, 0..3_u8).prop_map(|(term, from)| More::Reserve { term, from }),
         1 => (0..4_u8).prop_map(|kid| More::SigningKey { kid }),
         1 => (0..4_u8, 0..4_u8).prop_map(|(id, name)| More::Environment { id, name }),
+        1 => (nth(), rarely()).prop_map(|(nth, stale)| More::Rewrap { nth, stale }),
+        1 => (1..4_u8).prop_map(|number| More::DeleteTerm { number }),
+        2 => (nth(), rarely()).prop_map(|(nth, stale)| More::Reseal { nth, stale }),
+        2 => (nth(), rarely()).prop_map(|(nth, again)| More::Revocation { nth, again }),
+        1 => nth().prop_map(|nth| More::TryAgain { nth }),
+        1 => nth().prop_map(|nth| More::Revoked { nth }),
+        1 => (0..6_u8).prop_map(|text| More::Freeze { text }),
+        1 => Just(More::Thaw),
     ]
 }
 
@@ -80,6 +98,15 @@ struct Known {
     auth_requests: Vec<AuthRequest>,
     tokens: Vec<ApiToken>,
     environments: Vec<EnvironmentId>,
+    revocations: Vec<PendingRevocation>,
+    terms: Vec<KeyTerm>,
+    /// Every sealed value that was ever made, with its place.
+    secrets: Vec<(SealedPlace, SealedBlob)>,
+}
+
+/// No instance or one of two. The numbers are of nobody: what is tested is what becomes of the rows.
+fn instance_of(n: u8) -> Option<InstanceId> {
+    (n > 0).then(|| InstanceId(1_000_000 + u32::from(n)))
 }
 
 fn client(f: &Fixture, id: u8) -> ApiClient {
@@ -87,7 +114,28 @@ fn client(f: &Fixture, id: u8) -> ApiClient {
 }
 
 impl Known {
+    /// The change, with every secret in it noted.
     fn change(&mut self, f: &Fixture, more: &More) -> Option<Change> {
+        let change = self.make(f, more)?;
+        self.secrets.extend(match &change {
+            Change::PutCredential { account, generation, sealed, .. } => {
+                Some((SealedPlace::Credential(account.clone(), *generation), sealed.clone()))
+            }
+            Change::UpdateAuthRequest(request) => {
+                let verifier = request.code_verifier.clone();
+                verifier.map(|sealed| (SealedPlace::CodeVerifier(request.id.clone()), sealed))
+            }
+            Change::InsertSigningKey(key) => {
+                Some((SealedPlace::SigningKey(key.kid.clone()), key.sealed_private_key.clone()))
+            }
+            Change::InsertRevocation(it) => Some((SealedPlace::Revocation(it.id.clone()), it.sealed.clone())),
+            Change::Reseal { place, to, .. } => Some((place.clone(), to.clone())),
+            _ => None,
+        });
+        Some(change)
+    }
+
+    fn make(&mut self, f: &Fixture, more: &More) -> Option<Change> {
         let account = |known: &Self, n: u8| nth(&known.model.known_accounts, n);
         Some(match more {
             More::Base(op) => self.model.change(f, op)?,
@@ -112,7 +160,8 @@ impl Known {
             }
             More::Execution { nth: n, tool } => {
                 let tool = (*tool > 0).then(|| format!("tool_{tool}"));
-                let execution = Execution { tool, ..f.execution(&account(self, *n)?) };
+                let instance = instance_of(n % 3);
+                let execution = Execution { tool, instance, ..f.execution(&account(self, *n)?) };
                 self.executions.push(execution.clone());
                 Change::InsertExecution(execution)
             }
@@ -128,7 +177,7 @@ impl Known {
                     ..running
                 })
             }
-            More::Abandon => Change::AbandonExecutions { started_before: f.now() },
+            More::Abandon { instance } => Change::AbandonExecutions { instance: instance_of(*instance) },
             More::AuthRequest { nth: n, doubled } => {
                 let mut request = f.auth_request(&account(self, *n)?);
                 request.state_hash = (n % 2 == 0).then(|| f.hash());
@@ -159,12 +208,46 @@ impl Known {
             More::Revoke { nth: n } => {
                 Change::UpdateApiToken(ApiToken { revoked_at: Some(f.now()), ..nth(&self.tokens, *n)? })
             }
-            More::Term { number } => Change::InsertKeyTerm(KeyTerm {
-                term: u32::from(*number),
-                sealed_key: SealedBlob(f.hash().to_vec()),
-                seals_reserved: 0,
-                created_at: f.now(),
+            More::Term { number } => {
+                let term = KeyTerm {
+                    term: u32::from(*number),
+                    sealed_key: SealedBlob(f.hash().to_vec()),
+                    seals_reserved: 0,
+                    created_at: f.now(),
+                };
+                self.terms.push(term.clone());
+                Change::InsertKeyTerm(term)
+            }
+            More::Rewrap { nth: n, stale } => {
+                let KeyTerm { term, sealed_key, .. } = nth(&self.terms, *n)?;
+                let from = if *stale { SealedBlob(vec![*n]) } else { sealed_key };
+                Change::RewrapKeyTerm { term, from, to: SealedBlob(f.hash().to_vec()) }
+            }
+            More::DeleteTerm { number } => Change::DeleteKeyTerm { term: u32::from(*number) },
+            More::Reseal { nth: n, stale } => {
+                let (place, sealed) = nth(&self.secrets, *n)?;
+                let from = if *stale { SealedBlob(vec![*n]) } else { sealed };
+                Change::Reseal { place, from, to: SealedBlob(f.hash().to_vec()) }
+            }
+            More::Revocation { nth: n, again } => {
+                let revocation = match nth(&self.revocations, *n).filter(|_| *again) {
+                    Some(revocation) => revocation,
+                    None => f.revocation(&account(self, *n)?),
+                };
+                self.revocations.push(revocation.clone());
+                Change::InsertRevocation(revocation)
+            }
+            More::TryAgain { nth: n } => Change::UpdateRevocation(PendingRevocation {
+                attempts: u32::from(*n),
+                last_code: Some(ErrorCode::UpstreamTimeout),
+                next_at: f.now(),
+                ..nth(&self.revocations, *n)?
             }),
+            More::Revoked { nth: n } => Change::DeleteRevocation(nth(&self.revocations, *n)?.id),
+            More::Freeze { text } => {
+                Change::Freeze(Frozen { since: f.now(), reason: TEXTS[*text as usize].to_owned() })
+            }
+            More::Thaw => Change::Thaw,
             More::Reserve { term, from } => {
                 let from = u64::from(*from);
                 Change::ReserveSeals { term: u32::from(*term), from, to: from + 1 }
@@ -202,6 +285,7 @@ impl Both {
 
     async fn records(&self, f: &Fixture, known: &Known) {
         self.same(|s| s.environments()).await.unwrap();
+        self.same(|s| s.frozen()).await.unwrap();
         self.same(|s| s.key_terms()).await.unwrap();
         self.same(|s| s.signing_keys()).await.unwrap();
         self.same(|s| s.api_clients(&f.env)).await.unwrap();
@@ -212,8 +296,10 @@ impl Both {
         }
         for account in &known.model.known_accounts {
             self.same(|s| s.account(&account.id)).await.unwrap();
-            self.same(|s| s.account_by_identifier(&account.connection, &account.identifier)).await.unwrap();
+            self.same(|s| s.accounts_of_identifier(&account.connection, &account.identifier)).await.unwrap();
             self.same(|s| s.credential(&account.id)).await.unwrap();
+            self.same(|s| s.previous_credential(&account.id)).await.unwrap();
+            self.same(|s| s.tools_used(&account.id, account.created_at)).await.unwrap();
         }
         for request in &known.auth_requests {
             self.same(|s| s.auth_request(&request.id)).await.unwrap();
@@ -229,6 +315,56 @@ impl Both {
             self.same(|s| s.api_token(&token.id)).await.unwrap();
             self.same(|s| s.api_token_by_hash(&token.token_hash)).await.unwrap();
             self.same(|s| s.api_client(&token.client)).await.unwrap();
+        }
+    }
+
+    /// What is kept of attempts, but for the end of their leases, which is by the clock of each store.
+    async fn ledger(&self, f: &Fixture, known: &Known) {
+        let timeless =
+            |attempt: RefreshAttempt| RefreshAttempt { lease_until: attempt.started_at, ..attempt };
+        let (at, page) = (f.now(), PageRequest { size: 100, cursor: None });
+        for limit in [1, 3, 1000] {
+            self.same(async |s: &Arc<dyn Store>| {
+                let stale = s.stale_refreshes(at, limit).await.unwrap();
+                stale.into_iter().map(timeless).collect::<Vec<_>>()
+            })
+            .await;
+        }
+        for account in &known.model.known_accounts {
+            self.same(async |s: &Arc<dyn Store>| s.last_refresh(&account.id).await.unwrap().map(timeless))
+                .await;
+            self.same(async |s: &Arc<dyn Store>| {
+                let page = s.refreshes(&account.id, &page).await.unwrap();
+                (page.items.into_iter().map(timeless).collect::<Vec<_>>(), page.total)
+            })
+            .await;
+        }
+    }
+
+    /// Every sealed record, in steps.
+    async fn sealed(&self) {
+        let mut after = None;
+        loop {
+            let step = self.same(|s| s.sealed_records(after.as_ref(), 7)).await.unwrap();
+            match step.last() {
+                Some(last) => after = Some(last.place.clone()),
+                None => break,
+            }
+        }
+    }
+
+    /// Takes what is due and removes what is old, on both.
+    async fn upkeep(&self, f: &Fixture, known: &Known) {
+        let (at, hide_until) = (f.now(), f.now() + time::Duration::HOUR);
+        for limit in [2, 1000, 1000] {
+            self.same(|s| s.take_due_refreshes(at, hide_until, limit)).await.unwrap();
+            self.same(|s| s.take_due_revocations(at, hide_until, limit)).await.unwrap();
+        }
+        let middle = known.events.get(known.events.len() / 2).map_or(at, |event| event.at);
+        for what in [Prunable::Events, Prunable::Executions, Prunable::AuthRequests, Prunable::Refreshes] {
+            for before in [middle, middle + time::Duration::HOUR] {
+                self.same(|s| s.prune(what, before, 1000)).await.unwrap();
+            }
         }
     }
 
@@ -253,15 +389,36 @@ impl Both {
                     user_id: text().filter(|_| n == 2),
                     status: (n > 3).then_some(AccountStatus::ALL[n]),
                     connector: (n == 4).then(|| "gmail".into()),
+                    name: text().filter(|_| n == 5),
+                    provider_subject: text().filter(|_| n == 0),
                     query: text().filter(|_| n != 1),
                 };
                 self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
             }
         }
         for account in &accounts {
+            let account = account.as_ref();
+            self.pages(|store, page| async move { store.revocations(&f.env, account, &page).await }).await;
+        }
+        for account in &accounts {
             for connection in connections.iter().take(1).map(|id| Some(id.clone())).chain([None]) {
-                let filter = &EventFilter { account: account.clone(), connection: connection.clone() };
-                self.pages(|store, page| async move { store.events(&f.env, filter, &page).await }).await;
+                let middle = known.events.get(known.events.len() / 2).map(|event| event.at);
+                for (kinds, since, until) in [
+                    (vec![], None, None),
+                    (vec![EventKind::AccountCreated, EventKind::AccountExpired], middle, None),
+                    (vec![], None, middle),
+                    (vec![EventKind::AccountExpired], None, None),
+                ] {
+                    let filter = &EventFilter {
+                        account: account.clone(),
+                        connection: connection.clone(),
+                        kinds,
+                        code: None,
+                        since,
+                        until,
+                    };
+                    self.pages(|store, page| async move { store.events(&f.env, filter, &page).await }).await;
+                }
                 for status in [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Running)] {
                     let tool = status.is_none().then(|| "tool_1".to_owned());
                     let filter = &ExecutionFilter {
@@ -313,6 +470,7 @@ where
             // The same records: the environment alone is the fixture's.
             two.commit(f.insert_environment(f.env.clone(), "default").into()).await.unwrap();
             let both = Both { one, two };
+            both.same(|s| s.commit(Change::Thaw.into())).await.unwrap();
             let mut known = Known::default();
             for ops in commits {
                 let changes = Changes(ops.iter().filter_map(|op| known.change(&f, op)).collect());
@@ -325,6 +483,12 @@ where
                 }
             }
             both.records(&f, &known).await;
+            both.ledger(&f, &known).await;
+            both.sealed().await;
+            both.lists(&f, &known).await;
+            both.upkeep(&f, &known).await;
+            both.records(&f, &known).await;
+            both.ledger(&f, &known).await;
             both.lists(&f, &known).await;
             Ok(())
         })

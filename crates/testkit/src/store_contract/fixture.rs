@@ -1,18 +1,24 @@
 //! Records to store.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthPhase, AuthRequest, AuthRequestId,
-    AuthType, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, Event, EventId,
-    Execution, ExecutionId, ManualClock, Permissions, SealedBlob, Store, StoreError, Time,
+    AuthType, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, ErrorCode, Event,
+    EventId, Execution, ExecutionId, InstanceId, ManualClock, PendingRevocation, Permissions, RefreshAttempt,
+    RefreshId, RefreshReason, RevocationId, SealedBlob, Store, StoreError, Time,
+    connection::{IdentityPolicy, Overrides},
     event::{EventKind, NewEvent},
     execution::{ExecutionStatus, Source},
+    refresh::Degraded,
 };
 
 /// Bytes that differ at every call and are the same in every run. For tests.
@@ -97,8 +103,9 @@ impl Fixture {
             client_secret: None,
             use_shared_credentials: false,
             scopes: Vec::new(),
-            overrides: valetkey_domain::connection::Overrides::default(),
-            variables: std::collections::BTreeMap::new(),
+            overrides: Overrides::default(),
+            variables: BTreeMap::new(),
+            identity_policy: IdentityPolicy::default(),
             enabled: true,
             fault: None,
             version: 1,
@@ -197,8 +204,67 @@ impl Fixture {
             status: ExecutionStatus::Running,
             error_code: None,
             error_message: None,
+            instance: None,
             started_at: now,
             duration_us: None,
+        }
+    }
+
+    /// A new open attempt to renew a credential, not stored. Its lease is what a lease of zero comes to.
+    pub fn attempt(
+        &self,
+        account: &Account,
+        fence: u64,
+        generation: u64,
+        holder: InstanceId,
+    ) -> RefreshAttempt {
+        let now = self.now();
+        RefreshAttempt {
+            id: RefreshId::new(&self.clock, &self.entropy),
+            environment: account.environment.clone(),
+            connection: account.connection.clone(),
+            account: account.id.clone(),
+            fence,
+            generation,
+            holder,
+            reason: RefreshReason::Due,
+            started_at: now,
+            lease_until: now,
+            outcome: None,
+            code: None,
+            ended_at: None,
+        }
+    }
+
+    /// A note that renewals fail in passing.
+    pub fn degraded(&self, failures: u32) -> Degraded {
+        let since = self.now();
+        Degraded {
+            code: ErrorCode::UpstreamError,
+            since,
+            failures,
+            retry_at: since + Duration::seconds(i64::from(failures)),
+            asked_for: failures > 1,
+        }
+    }
+
+    /// A new pending revocation, not stored.
+    pub fn revocation(&self, account: &Account) -> PendingRevocation {
+        let now = self.now();
+        PendingRevocation {
+            id: RevocationId::new(&self.clock, &self.entropy),
+            environment: account.environment.clone(),
+            account: account.id.clone(),
+            connection: account.connection.clone(),
+            identifier: account.identifier.clone(),
+            metadata: BTreeMap::from([("instance_url".into(), "https://x.example".into())]),
+            generation: 3,
+            sealed: SealedBlob(self.hash().to_vec()),
+            attempts: 1,
+            last_code: None,
+            next_at: now,
+            give_up_at: now + Duration::days(7),
+            created_at: now,
         }
     }
 

@@ -3,13 +3,99 @@
 use std::sync::Arc;
 
 use valetkey_domain::{
-    Change, Changes, ErrorCode, Event, Execution, PageRequest, Store,
+    Change, Changes, ErrorCode, Event, Execution, InstanceId, PageRequest, Store,
     event::{EventKind, NewEvent},
     execution::{ExecutionStatus, Source},
-    store::{EventFilter, ExecutionFilter},
+    store::{EventFilter, ExecutionFilter, ToolUse},
 };
 
 use super::fixture::{Fixture, assert_conflict};
+
+/// What happened, why and when, alone and together.
+pub async fn events_filtered_by_kind_code_and_time(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let kinds = [
+        EventKind::LinkCreated,
+        EventKind::AccountExpired,
+        EventKind::RefreshFailed,
+        EventKind::AccountExpired,
+    ];
+    let codes = [None, Some(ErrorCode::UpstreamError), Some(ErrorCode::UpstreamError), None];
+    let mut events = Vec::new();
+    for (kind, code) in kinds.into_iter().zip(codes) {
+        let mut event = f.event(&account);
+        (event.event.kind, event.event.code) = (kind, code);
+        f.commit(Change::AppendEvent(event.clone())).await.unwrap();
+        events.push(event);
+    }
+    let all = EventFilter::default;
+    let (since, until) = (Some(events[1].at), Some(events[3].at));
+    let cases: Vec<(EventFilter, &[usize])> = vec![
+        (EventFilter { kinds: vec![EventKind::AccountExpired], ..all() }, &[3, 1]),
+        (EventFilter { kinds: vec![EventKind::RefreshFailed, EventKind::LinkCreated], ..all() }, &[2, 0]),
+        (EventFilter { kinds: vec![EventKind::AccountRevoked], ..all() }, &[]),
+        (EventFilter { code: Some(ErrorCode::UpstreamError), ..all() }, &[2, 1]),
+        (EventFilter { since, ..all() }, &[3, 2, 1]),
+        (EventFilter { until, ..all() }, &[2, 1, 0]),
+        (EventFilter { since, until, account: Some(account.id.clone()), ..all() }, &[2, 1]),
+        (EventFilter { since: until, until: since, ..all() }, &[]),
+        (EventFilter { since: Some(f.now()), ..all() }, &[]),
+        (
+            EventFilter {
+                account: Some(account.id.clone()),
+                connection: Some(connection.id.clone()),
+                kinds: kinds.to_vec(),
+                code: Some(ErrorCode::UpstreamError),
+                since: Some(events[2].at),
+                until: Some(f.now()),
+            },
+            &[2],
+        ),
+    ];
+    for (filter, expected) in cases {
+        let page = f.store.events(&f.env, &filter, &PageRequest::default()).await.unwrap();
+        let found: Vec<usize> =
+            page.items.iter().map(|e| events.iter().position(|s| s == e).unwrap()).collect();
+        assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
+    }
+}
+
+/// Which tools an account used since an instant, how often, and how often with success.
+pub async fn tools_used_counted_by_name(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let neighbour = f.stored_account(&connection, "user_2").await;
+    let mut stored = Vec::new();
+    for (tool, status) in [
+        (Some("send"), ExecutionStatus::Succeeded),
+        (Some("send"), ExecutionStatus::Succeeded),
+        (None, ExecutionStatus::Succeeded),
+        (Some("read"), ExecutionStatus::Failed),
+        (Some("send"), ExecutionStatus::Running),
+        (Some("read"), ExecutionStatus::Unknown),
+    ] {
+        let execution = Execution { tool: tool.map(Into::into), status, ..f.execution(&account) };
+        f.commit(Change::InsertExecution(execution.clone())).await.unwrap();
+        f.commit(Change::InsertExecution(f.execution(&neighbour))).await.unwrap();
+        stored.push(execution);
+    }
+    let used = |tool: &str, succeeded, executions, last: usize| ToolUse {
+        tool: tool.into(),
+        succeeded,
+        executions,
+        last_at: stored[last].started_at,
+    };
+    let found = f.store.tools_used(&account.id, stored[0].started_at).await.unwrap();
+    assert_eq!(found, [used("read", 0, 2, 5), used("send", 2, 3, 4)]);
+    let found = f.store.tools_used(&account.id, stored[1].started_at).await.unwrap();
+    assert_eq!(found, [used("read", 0, 2, 5), used("send", 1, 2, 4)]);
+    let found = f.store.tools_used(&account.id, stored[5].started_at).await.unwrap();
+    assert_eq!(found, [used("read", 0, 1, 5)]);
+    assert!(f.store.tools_used(&account.id, f.now()).await.unwrap().is_empty());
+}
 
 /// Every kind of event reads back whole, and histories are found by what they are about.
 pub async fn events_filtered_by_account_and_connection(store: Arc<dyn Store>) {
@@ -31,6 +117,7 @@ pub async fn events_filtered_by_account_and_connection(store: Arc<dyn Store>) {
         let filter = EventFilter {
             account: account.map(|a| a.id.clone()),
             connection: connection.map(|c| c.id.clone()),
+            ..EventFilter::default()
         };
         let page = f.store.events(&f.env, &filter, &PageRequest::default()).await.unwrap();
         assert_eq!(page.total, page.items.len() as u64);
@@ -91,26 +178,37 @@ pub async fn executions_end_once(store: Arc<dyn Store>) {
     }
 }
 
-/// What ran when the process before this one died may or may not have happened.
+/// What ran when its process died may or may not have happened. What other processes run is left alone.
 pub async fn executions_abandoned_are_of_unknown_outcome(store: Arc<dyn Store>) {
     let f = Fixture::new(store).await;
     let connection = f.stored_connection("gmail").await;
     let account = f.stored_account(&connection, "user_1").await;
-    let (lost, done) = (f.execution(&account), ended(&f.execution(&account)));
-    let started_before = f.now();
-    let fresh = f.execution(&account);
-    for execution in [&lost, &done, &fresh] {
+    let of =
+        |instance: Option<u32>| Execution { instance: instance.map(InstanceId), ..f.execution(&account) };
+    let (ancient, lost, other) = (of(None), of(Some(7)), of(Some(8)));
+    let done = ended(&of(Some(7)));
+    for execution in [&ancient, &lost, &other, &done] {
         f.commit(Change::InsertExecution(execution.clone())).await.unwrap();
+        assert_eq!(f.store.execution(&execution.id).await.unwrap().as_ref(), Some(execution));
     }
-    f.commit(Change::AbandonExecutions { started_before }).await.unwrap();
-    for (id, status) in [
-        (&lost.id, ExecutionStatus::Unknown),
-        (&done.id, ExecutionStatus::Failed),
-        (&fresh.id, ExecutionStatus::Running),
-    ] {
-        assert_eq!(f.store.execution(id).await.unwrap().map(|e| e.status), Some(status));
+    let statuses = async || {
+        let mut found = Vec::new();
+        for execution in [&ancient, &lost, &other, &done] {
+            found.push(f.store.execution(&execution.id).await.unwrap().unwrap().status);
+        }
+        found
+    };
+    let (running, unknown, failed) =
+        (ExecutionStatus::Running, ExecutionStatus::Unknown, ExecutionStatus::Failed);
+    f.commit(Change::AbandonExecutions { instance: Some(InstanceId(7)) }).await.unwrap();
+    assert_eq!(statuses().await, [running, unknown, running, failed]);
+    f.commit(Change::AbandonExecutions { instance: None }).await.unwrap();
+    assert_eq!(statuses().await, [unknown, unknown, running, failed]);
+    for execution in [lost, ancient] {
+        assert_conflict(f.commit(Change::FinishExecution(ended(&execution))).await, "execution");
     }
-    assert_conflict(f.commit(Change::FinishExecution(ended(&lost))).await, "execution");
+    f.commit(Change::FinishExecution(ended(&other))).await.unwrap();
+    assert_eq!(f.store.execution(&other.id).await.unwrap(), Some(ended(&other)));
 }
 
 /// Every field of the filter, alone and together.

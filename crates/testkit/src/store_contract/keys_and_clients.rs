@@ -73,6 +73,23 @@ pub async fn key_terms_reserved_once(store: Arc<dyn Store>) {
     assert_eq!(f.store.key_terms().await.unwrap(), expected);
 }
 
+/// A term's key is sealed anew only in the place of what was read, and a term goes once.
+pub async fn key_terms_rewrapped_and_deleted_once(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let term =
+        KeyTerm { term: 1, sealed_key: SealedBlob(vec![7; 61]), seals_reserved: 4, created_at: f.now() };
+    f.commit(Change::InsertKeyTerm(term.clone())).await.unwrap();
+    let new = SealedBlob(vec![8; 61]);
+    let rewrap = |term| Change::RewrapKeyTerm { term, from: SealedBlob(vec![7; 61]), to: new.clone() };
+    assert_conflict(f.commit(rewrap(2)).await, "key_term");
+    f.commit(rewrap(1)).await.unwrap();
+    assert_conflict(f.commit(rewrap(1)).await, "key_term");
+    assert_eq!(f.store.key_terms().await.unwrap(), [KeyTerm { sealed_key: new, ..term }]);
+    f.commit(Change::DeleteKeyTerm { term: 1 }).await.unwrap();
+    assert_conflict(f.commit(Change::DeleteKeyTerm { term: 1 }).await, "key_term");
+    assert!(f.store.key_terms().await.unwrap().is_empty());
+}
+
 /// Signing keys, oldest first.
 pub async fn signing_keys_listed_oldest_first(store: Arc<dyn Store>) {
     let f = Fixture::new(store).await;

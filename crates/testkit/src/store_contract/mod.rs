@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "every function here is a test")]
 
 mod accounts;
+mod background;
 mod commits;
 mod differential;
 mod fixture;
@@ -19,8 +20,11 @@ mod history;
 mod keys_and_clients;
 mod model;
 mod pages;
+mod refreshes;
+mod sealed;
 
 pub use accounts::*;
+pub use background::*;
 pub use commits::*;
 pub use differential::random_operations_agree_in_both_stores;
 pub use fixture::{Fixture, TestEntropy};
@@ -28,6 +32,8 @@ pub use history::*;
 pub use keys_and_clients::*;
 pub use model::random_operations_agree_with_the_model;
 pub use pages::*;
+pub use refreshes::*;
+pub use sealed::*;
 
 /// Makes one test of every part of the contract.
 #[macro_export]
@@ -50,18 +56,44 @@ macro_rules! store_contract_tests {
             connections_filtered_by_connector_and_name,
             accounts_written_read_back_whole,
             accounts_stale_or_doubled_are_conflicts,
+            accounts_of_one_identifier_are_told_apart_by_name,
             accounts_touched_keep_their_version,
+            accounts_scheduled_or_degraded_keep_their_version,
+            accounts_due_are_taken_once,
             accounts_deleted_take_secrets_along_and_leave_their_history,
             accounts_filtered_by_every_field,
             records_of_another_environment_are_not_listed,
             credentials_go_up_in_generation_only,
             auth_requests_move_on_once,
+            refreshes_written_read_back_whole,
+            refreshes_begun_have_a_lease_of_the_asked_length,
+            refreshes_out_of_turn_are_conflicts,
+            refreshes_begun_at_the_same_time_are_one,
+            refreshes_begun_while_a_credential_is_stored_are_of_the_newest,
+            refreshes_end_once,
+            refreshes_taken_over_when_their_lease_is_over,
+            refreshes_taken_over_at_the_same_time_go_to_one,
+            refreshes_stale_listed_oldest_first,
+            refreshes_ended_wake_who_waits,
+            refreshes_of_a_deleted_account_are_gone,
+            refreshes_pruned_leave_the_last_one,
+            instances_join_once,
+            frozen_store_stays_marked_until_it_is_thawed,
+            due_taken_at_the_same_time_goes_to_one,
+            revocations_written_read_back_whole,
+            revocations_due_are_taken_once,
+            records_pruned_by_age_are_gone,
+            sealed_records_walked_in_order_show_every_secret_once,
+            secrets_resealed_in_place_of_what_was_read,
             events_filtered_by_account_and_connection,
+            events_filtered_by_kind_code_and_time,
             executions_end_once,
             executions_abandoned_are_of_unknown_outcome,
             executions_filtered_by_every_field,
+            tools_used_counted_by_name,
             api_clients_and_tokens_read_back_whole,
             key_terms_reserved_once,
+            key_terms_rewrapped_and_deleted_once,
             signing_keys_listed_oldest_first,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,

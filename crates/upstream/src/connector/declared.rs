@@ -61,16 +61,6 @@ pub enum McpRegistration {
     Static,
 }
 
-/// Token introspection (RFC 7662), where only it tells when a token expires.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Introspection {
-    /// The endpoint.
-    pub url: UrlTemplate,
-    /// Where the reply tells the expiry, in seconds since 1970.
-    pub expiry: Option<JsonPath>,
-}
-
 /// Requests that are signed (`api.signing`).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -27,9 +27,10 @@ pub use self::{
     load::LoadError,
     oauth::{
         Authorize, BodyFormat, CallMethod, ClientAuth, CodeArrival, Death, ErrorClass, Expiry, ExpiryUnit,
-        FollowUp, IssueLimit, Lifetimes, OAuthProfile, Pkce, Refresh, RefreshBy, ReplyFormat, Revoke,
-        RevokeAuth, RevokeMethod, RevokeReach, RevokedToken, Rotation, ScopeReply, ScopeSet, Scopes,
-        SecondExchange, TokenEndpoint, TokenErrorRule, TokenMethod, TokenReplyShape, TokenRequest, Userinfo,
+        FollowUp, Introspect, IntrospectAuth, IntrospectedToken, IssueLimit, Lifetimes, OAuthProfile, Pkce,
+        Refresh, RefreshBy, ReplyFormat, Revoke, RevokeAuth, RevokeMethod, RevokeReach, RevokedToken,
+        Rotation, ScopeReply, ScopeSet, Scopes, SecondExchange, TokenEndpoint, TokenErrorRule, TokenMethod,
+        TokenReplyShape, TokenRequest, Userinfo,
     },
     path::{Condition, InvalidPath, JsonPath},
     placement::{BasicPlacement, Field, HeaderPlacement, Placement, QueryPlacement, StaticAuth},

@@ -42,9 +42,6 @@ fn oauth(root: &str, profile: &OAuthProfile) -> Result<(), Refusal> {
     if profile.revoke.as_ref().is_some_and(|revoke| revoke.body == BodyFormat::Xml) {
         return refuse(format!("{root}.revoke.body"), "XML");
     }
-    if profile.introspect.is_some() {
-        return refuse(format!("{root}.introspect"), "token introspection");
-    }
     if profile.authorize.as_ref().is_some_and(|authorize| authorize.code_from == CodeArrival::Webhook) {
         return refuse(format!("{root}.authorize.code_from"), "a code that comes by webhook");
     }

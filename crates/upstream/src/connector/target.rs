@@ -122,6 +122,16 @@ impl Target<'_> {
         exchange.map(|exchange| self.beside_token_url(&exchange.url)).transpose()
     }
 
+    /// Where tokens are introspected; moved with an overridden `token_url` as [`Target::refresh_url`] is. `None` unless the
+    /// connector can.
+    ///
+    /// # Errors
+    /// As [`Target::api_base`].
+    pub fn introspect_url(&self) -> Result<Option<Url>, Error> {
+        let introspect = self.connector.auth.oauth().and_then(|profile| profile.introspect.as_ref());
+        introspect.map(|introspect| self.beside_token_url(&introspect.url)).transpose()
+    }
+
     /// Where grants are revoked. `extra` knows `client_id` and `token` for the odd ones that have them in the path.
     ///
     /// # Errors

@@ -18,7 +18,11 @@ use hyper_util::{
     rt::TokioIo,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{net::TcpStream, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::Service;
 
@@ -50,6 +54,22 @@ impl Resolver for SystemResolver {
     }
 }
 
+/// A connection of bytes.
+pub trait Bytestream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytestream for T {}
+
+/// Opens connections to addresses that have been vetted. There is one network outside of tests; a simulation brings its
+/// own, for plain `http` alone.
+#[async_trait]
+pub trait Network: Send + Sync + 'static {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// As the operating system tells them.
+    async fn dial(&self, address: SocketAddr) -> io::Result<Box<dyn Bytestream>>;
+}
+
 /// How long an address may keep us waiting before the next one is tried beside it (RFC 8305 §5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
@@ -60,6 +80,8 @@ pub(super) struct Connector(pub(super) Arc<Dialer>);
 pub(super) struct Dialer {
     pub policy: Policy,
     pub resolver: Arc<dyn Resolver>,
+    /// Another network than the operating system's.
+    pub network: Option<Arc<dyn Network>>,
     pub tls: Arc<ClientConfig>,
     pub proxy: Option<EgressProxy>,
     pub timeout: Duration,
@@ -117,7 +139,13 @@ impl Dialer {
             Some(proxy) if https && self.is_remote(host, port)? => {
                 proxy_tunnel::open(proxy, host, port).await?
             }
-            _ => self.dial_vetted(host, port, https).await?,
+            _ => {
+                let open = self.vetted(host, port, https).await?;
+                if let Some(network) = &self.network {
+                    return dial_other(&**network, host, &open).await;
+                }
+                dial(host, &open).await?
+            }
         };
         if !https {
             return Ok(Stream::Plain(TokioIo::new(tcp)));
@@ -147,7 +175,7 @@ impl Dialer {
     }
 
     /// S47: the addresses that are vetted here are the ones that are dialled; nothing is looked up again.
-    async fn dial_vetted(&self, host: &str, port: u16, https: bool) -> Result<TcpStream, Fault> {
+    async fn vetted(&self, host: &str, port: u16, https: bool) -> Result<Vec<SocketAddr>, Fault> {
         let found = match literal(host) {
             Some(found) => found,
             None => self.resolver.resolve(host).await.map_err(|error| {
@@ -175,8 +203,15 @@ impl Dialer {
                 blocked(host)
             });
         }
-        dial(host, &open).await
+        Ok(open)
     }
+}
+
+/// Another network than the operating system's: the first address, without TLS.
+async fn dial_other(network: &dyn Network, host: &str, addresses: &[SocketAddr]) -> Result<Stream, Fault> {
+    let address = addresses.first().ok_or_else(|| blocked(host))?;
+    let stream = network.dial(*address).await.map_err(|error| refused(host, &error))?;
+    Ok(Stream::Other(TokioIo::new(stream)))
 }
 
 /// The address itself is not told: what a name resolves to inside is nobody's business outside.
@@ -244,6 +279,7 @@ fn handshake_fault(host: &str, error: &io::Error) -> Fault {
 pub(super) enum Stream {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Other(TokioIo<Box<dyn Bytestream>>),
 }
 
 impl Connection for Stream {
@@ -266,6 +302,7 @@ impl Read for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
+            Self::Other(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -275,6 +312,7 @@ impl Write for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+            Self::Other(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -282,6 +320,7 @@ impl Write for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Self::Other(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -289,6 +328,7 @@ impl Write for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Self::Other(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -296,6 +336,7 @@ impl Write for Stream {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Other(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -307,6 +348,7 @@ impl Write for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, pieces),
+            Self::Other(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 }

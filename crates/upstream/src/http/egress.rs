@@ -18,8 +18,8 @@ use url::Url;
 use valetkey_domain::Error;
 
 use super::{
-    BodyError, CallLimits, Fault, FaultKind, OutboundRequest, Resolver, Response, ResponseBody, StreamLimits,
-    SystemResolver,
+    BodyError, CallLimits, Fault, FaultKind, Network, OutboundRequest, Resolver, Response, ResponseBody,
+    StreamLimits, SystemResolver,
     address::Policy,
     body::{collect, decode, too_large},
     connect::{Connector, Dialer},
@@ -95,9 +95,26 @@ impl Egress {
     /// # Errors
     /// As [`Egress::new`].
     pub fn with_resolver(settings: EgressSettings, resolver: Arc<dyn Resolver>) -> Result<Self, Error> {
+        Self::made_of(settings, resolver, None)
+    }
+
+    /// The same on another network: calls over plain `http` go there, and to no real address. For simulations.
+    ///
+    /// # Errors
+    /// As [`Egress::new`].
+    pub fn on_network(settings: EgressSettings, network: Arc<dyn Network>) -> Result<Self, Error> {
+        Self::made_of(settings, Arc::new(SystemResolver), Some(network))
+    }
+
+    fn made_of(
+        settings: EgressSettings,
+        resolver: Arc<dyn Resolver>,
+        network: Option<Arc<dyn Network>>,
+    ) -> Result<Self, Error> {
         let dialer = Dialer {
             policy: Policy { allow_private: settings.allow_private, allow: settings.allow },
             resolver,
+            network,
             tls: tls::client_config(settings.extra_ca_pem.as_deref())?,
             proxy: settings.https_proxy.as_ref().map(EgressProxy::from_url).transpose()?,
             timeout: settings.connect_timeout,

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
 pub use body::{BodyError, ResponseBody};
-pub use connect::{Resolver, SystemResolver};
+pub use connect::{Bytestream, Network, Resolver, SystemResolver};
 pub use egress::{Egress, EgressSettings};
 pub use fault::{Fault, FaultKind, TlsFault};
 

@@ -157,11 +157,20 @@ fn names_redirect_uri(code: Option<&str>, message: Option<&str>) -> bool {
 
 fn fits(rule: &TokenErrorRule, status: StatusCode, code: Option<&str>, message: Option<&str>) -> bool {
     let contains = |text: Option<&str>, piece: &str| {
-        text.is_some_and(|text| text.to_ascii_lowercase().contains(&piece.to_ascii_lowercase()))
+        text.is_some_and(|text| holds(&text.to_ascii_lowercase(), &piece.to_ascii_lowercase()))
     };
     rule.code.as_deref().is_none_or(|wanted| code == Some(wanted))
         && rule.status.is_none_or(|wanted| status.as_u16() == wanted)
         && rule.text.as_deref().is_none_or(|piece| contains(message, piece) || contains(code, piece))
+}
+
+/// Whether `text` holds `piece`. A number is whole: `AADSTS70008` is not in `AADSTS700084`.
+fn holds(text: &str, piece: &str) -> bool {
+    let ends_in_a_digit = piece.ends_with(|c: char| c.is_ascii_digit());
+    text.match_indices(piece).any(|(at, _)| {
+        let next = text[at + piece.len()..].chars().next();
+        !(ends_in_a_digit && next.is_some_and(|c| c.is_ascii_digit()))
+    })
 }
 
 /// How a grant died, where the provider's words name one way and not both.

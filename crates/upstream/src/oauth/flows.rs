@@ -1,6 +1,6 @@
 //! The grants.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use http::header;
 use url::Url;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     connector::{RefreshBy, Target, TokenReplyShape, TokenRequest},
-    http::{Egress, OutboundRequest, Response},
+    http::{CallLimits, Egress, OutboundRequest, Response},
 };
 
 /// Exchanges an authorization code (RFC 6749 §4.1.3). `callback` is the whole query of the callback: some connectors
@@ -50,7 +50,7 @@ pub async fn exchange_code(
     let mut redactor = Redactor::default();
     redactor.add(code);
     redactor.add_maybe(verifier);
-    let call = Call { egress, c, grant: Grant::Code, redactor, now };
+    let call = Call { egress, c, grant: Grant::Code, redactor, deadline: LIMITS.deadline, now };
     let values = Values { code: Some(code), callback: Some(callback), ..Values::default() };
     let (mut read, mut provider_time) = call
         .tokens(c.target.token_url(), &c.profile.token.request, &c.profile.token.reply, params, &values)
@@ -106,7 +106,7 @@ fn merge(later: ReadTokens, earlier: ReadTokens) -> ReadTokens {
 }
 
 /// Renews a grant (RFC 6749 §6) in the connector's way. What the reply leaves out (a refresh token that stays good,
-/// say) is kept from `tokens`.
+/// say) is kept from `tokens`. `deadline` bounds the request to the provider.
 ///
 /// # Errors
 /// [`TokenFailure`], classed; `refresh_not_possible` where there is nothing to renew with.
@@ -115,13 +115,16 @@ pub async fn refresh(
     c: &ClientConfig<'_>,
     tokens: &OAuthTokens,
     scopes: &[String],
+    deadline: Duration,
     now: Time,
 ) -> Result<TokenReply, TokenFailure> {
     let how = &c.profile.refresh;
     let mut params = Params::new();
     let mut redactor = Redactor::default();
     match (how.by, &tokens.refresh_token) {
-        (RefreshBy::ClientCredentials, _) => return client_credentials(egress, c, scopes, now).await,
+        (RefreshBy::ClientCredentials, _) => {
+            return client_credentials(egress, c, scopes, deadline, now).await;
+        }
         (RefreshBy::Never, _) | (RefreshBy::RefreshToken, None) => return Err(failure::not_possible()),
         (RefreshBy::RefreshToken, Some(refresh_token)) => {
             let grant_type = how.grant_type.as_deref().unwrap_or("refresh_token");
@@ -140,7 +143,7 @@ pub async fn refresh(
     }
     params.extend(resource(c));
 
-    let call = Call { egress, c, grant: Grant::Refresh, redactor, now };
+    let call = Call { egress, c, grant: Grant::Refresh, redactor, deadline, now };
     let request = how.request.as_ref().unwrap_or(&c.profile.token.request);
     let shape = how.reply.as_ref().unwrap_or(&c.profile.token.reply);
     let values = Values {
@@ -167,7 +170,7 @@ pub async fn refresh(
     })
 }
 
-/// Gets tokens for the client itself (RFC 6749 §4.4).
+/// Gets tokens for the client itself (RFC 6749 §4.4). `deadline` bounds the request to the provider.
 ///
 /// # Errors
 /// [`TokenFailure`], classed; never dead, since there is no grant of a user.
@@ -175,6 +178,7 @@ pub async fn client_credentials(
     egress: &Egress,
     c: &ClientConfig<'_>,
     scopes: &[String],
+    deadline: Duration,
     now: Time,
 ) -> Result<TokenReply, TokenFailure> {
     let mut params: Params = vec![("grant_type".into(), "client_credentials".into())];
@@ -186,7 +190,7 @@ pub async fn client_credentials(
         params.push(("audience".into(), audience));
     }
     params.extend(resource(c));
-    let call = Call { egress, c, grant: Grant::Client, redactor: Redactor::default(), now };
+    let call = Call { egress, c, grant: Grant::Client, redactor: Redactor::default(), deadline, now };
     let (request, shape) = (&c.profile.token.request, &c.profile.token.reply);
     let (read, provider_time) =
         call.tokens(c.target.token_url(), request, shape, params, &Values::default()).await?;
@@ -217,6 +221,7 @@ struct Call<'a> {
     c: &'a ClientConfig<'a>,
     grant: Grant,
     redactor: Redactor,
+    deadline: Duration,
     now: Time,
 }
 
@@ -239,7 +244,8 @@ impl Call<'_> {
     }
 
     async fn send(&self, request: OutboundRequest) -> Result<Response, TokenFailure> {
-        self.egress.send(request, LIMITS).await.map_err(|fault| failure::unreached(self.grant, fault))
+        let limits = CallLimits { deadline: self.deadline, ..LIMITS };
+        self.egress.send(request, limits).await.map_err(|fault| failure::unreached(self.grant, fault))
     }
 
     fn read(&self, shape: &TokenReplyShape, response: &Response) -> Result<ReadTokens, TokenFailure> {

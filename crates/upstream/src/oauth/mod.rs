@@ -8,6 +8,7 @@ mod authorize;
 mod failure;
 mod flows;
 mod identity;
+mod introspect;
 pub mod pkce;
 mod redact;
 mod reply;
@@ -23,6 +24,7 @@ use valetkey_domain::{
 pub use authorize::{authorize_url, callback_metadata, check_issuer, requested_scopes};
 pub use flows::{client_credentials, exchange_code, refresh};
 pub use identity::{follow_up, identity};
+pub use introspect::{Introspected, introspect};
 pub use revoke::{RevokeOutcome, revoke};
 
 use crate::{

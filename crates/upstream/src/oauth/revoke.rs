@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use valetkey_domain::{Error, ExposeSecret, SecretString, credential::OAuthTokens, error::ProviderEvidence};
+use valetkey_domain::{
+    Error, ExposeSecret, SecretString, Time, credential::OAuthTokens, error::ProviderEvidence,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -24,13 +26,15 @@ pub enum RevokeOutcome {
     NotOffered,
     /// Revoked, or gone already.
     Revoked {
-        /// The tokens that were handed in.
+        /// The tokens that were handed in and are gone.
         tokens: Vec<RevokedToken>,
-        /// What went with them.
-        reach: RevokeReach,
+        /// What went with them, where that is known.
+        reach: Option<RevokeReach>,
     },
-    /// The provider did not do it.
+    /// The provider did not do it, or not all of it.
     Refused {
+        /// The tokens that are gone all the same.
+        tokens: Vec<RevokedToken>,
         /// What it said, bounded and redacted.
         evidence: ProviderEvidence,
         /// When it said to come back, at most an hour.
@@ -42,45 +46,58 @@ pub enum RevokeOutcome {
 
 /// Revokes a grant (RFC 7009, or the connector's own way): the refresh token first, then the access token.
 ///
+/// The grant counts as revoked once the first token that the provider revokes at all is gone: RFC 7009 §2.1 takes the
+/// others along. Where a revocation reaches one token only, every one of them must be gone.
+///
 /// # Errors
-/// When the provider could not be reached and nothing was revoked.
+/// When the provider could not be reached before that.
 pub async fn revoke(
     egress: &Egress,
     c: &ClientConfig<'_>,
     tokens: &OAuthTokens,
+    now: Time,
 ) -> Result<RevokeOutcome, Fault> {
     let shape = c.profile.revoke.as_ref();
     let wanted = shape.map_or(&STANDARD_TOKENS[..], |shape| &shape.tokens);
+    let reach = shape.and_then(|shape| shape.reach);
+    let each_counts = reach == Some(RevokeReach::Token);
     let mut done = Vec::new();
     let mut refusal = None;
     for (kind, token) in wanted.iter().flat_map(|kind| of_kind(tokens, *kind)) {
+        // What is left then is tidying up.
+        let enough = !each_counts && refusal.is_none() && !done.is_empty();
         let request = match request(c, kind, token) {
             Ok(Some(request)) => request,
             Ok(None) => return Ok(RevokeOutcome::NotOffered),
+            Err(_) if enough => break,
             Err(error) => {
                 let message = Some(error.details().message.clone());
                 let evidence = ProviderEvidence { message, ..ProviderEvidence::default() };
-                return Ok(RevokeOutcome::Refused { evidence, retry_after: None, transient: false });
+                return Ok(RevokeOutcome::Refused {
+                    tokens: done,
+                    evidence,
+                    retry_after: None,
+                    transient: false,
+                });
             }
         };
         match egress.send(request, LIMITS).await {
-            Ok(response) => match judge(c, &response, token) {
+            Ok(response) => match judge(c, &response, token, now) {
                 Verdict::Gone => done.push(kind),
+                Verdict::Refused(_) if enough => {}
+                Verdict::Refused(refused) => refusal = refusal.or(Some(refused)),
                 Verdict::OtherKind => {}
-                Verdict::Refused(outcome) => refusal = Some(outcome),
             },
-            // With the refresh token gone the grant cannot live on; the rest is tidying up.
-            Err(_) if !done.is_empty() => break,
+            Err(_) if enough => break,
             Err(fault) => return Err(fault),
         }
     }
-    let reach = shape.map_or(RevokeReach::Grant, |shape| shape.reach);
+    done.dedup();
     Ok(match refusal {
-        _ if !done.is_empty() => {
-            done.dedup();
-            RevokeOutcome::Revoked { tokens: done, reach }
+        Some(Refusal { evidence, retry_after, transient }) => {
+            RevokeOutcome::Refused { tokens: done, evidence, retry_after, transient }
         }
-        Some(refused) => refused,
+        None if !done.is_empty() => RevokeOutcome::Revoked { tokens: done, reach },
         // No token to hand in, or none of a kind that the provider revokes.
         None => RevokeOutcome::NotOffered,
     })
@@ -156,10 +173,16 @@ fn request(
 enum Verdict {
     Gone,
     OtherKind,
-    Refused(RevokeOutcome),
+    Refused(Refusal),
 }
 
-fn judge(c: &ClientConfig<'_>, response: &Response, token: &SecretString) -> Verdict {
+struct Refusal {
+    evidence: ProviderEvidence,
+    retry_after: Option<Duration>,
+    transient: bool,
+}
+
+fn judge(c: &ClientConfig<'_>, response: &Response, token: &SecretString, now: Time) -> Verdict {
     let shape = &c.profile.token.reply;
     let document = reply::document(response, ReplyFormat::Auto).unwrap_or_default();
     let fits = c.profile.revoke.as_ref().and_then(|revoke| revoke.success_when.as_ref());
@@ -191,9 +214,5 @@ fn judge(c: &ClientConfig<'_>, response: &Response, token: &SecretString) -> Ver
         code: code.map(|code| redactor.clean(&code, 100)),
         message: message.map(|message| redactor.clean(&message, 500)),
     };
-    Verdict::Refused(RevokeOutcome::Refused {
-        evidence,
-        retry_after: failure::retry_seconds(response),
-        transient,
-    })
+    Verdict::Refused(Refusal { evidence, retry_after: failure::retry_after(response, now), transient })
 }

@@ -12,7 +12,7 @@ use valetkey_domain::{Error, ErrorCode, ExposeSecret, SecretString, Time, creden
 use valetkey_upstream::{
     connector::Death,
     http::{Egress, EgressSettings},
-    oauth::{FailureClass, TokenFailure, TokenReply, client_credentials, exchange_code, refresh},
+    oauth::{FailureClass, LIMITS, TokenFailure, TokenReply, client_credentials, exchange_code, refresh},
 };
 
 const NOW: Time = datetime!(2026-01-01 12:00 UTC);
@@ -33,7 +33,7 @@ fn tokens() -> OAuthTokens {
 async fn refresh_against(acme_yaml: &str, bytes: Vec<u8>) -> Result<TokenReply, TokenFailure> {
     let server = Server::http(move |_| bytes.clone()).await;
     let acme = Acme::new(acme_yaml, Some(&server));
-    refresh(&egress_to(&[&server]), &acme.config(), &tokens(), &[], NOW).await
+    refresh(&egress_to(&[&server]), &acme.config(), &tokens(), &[], LIMITS.deadline, NOW).await
 }
 
 async fn exchange_against(acme_yaml: &str, bytes: Vec<u8>) -> Result<TokenReply, TokenFailure> {
@@ -103,6 +103,9 @@ async fn refresh_refused_is_classed_by_whose_it_is() {
     let failure = refresh_against(rules, words("AADSTS700082: too old")).await.unwrap_err();
     assert_eq!((class(&failure), failure.death), (Dead, Some(Death::Expired)));
     assert_eq!(failure.note.as_deref(), Some("Idle for 90 days."));
+    // A number is whole: this is another code than the one with a rule.
+    let failure = refresh_against(rules, words("AADSTS7000829: something else")).await.unwrap_err();
+    assert_eq!((class(&failure), failure.death, failure.note), (Dead, None, None));
     let failure = refresh_against(rules, words("AADSTS7000012: wrong tenant")).await.unwrap_err();
     assert_eq!(class(&failure), Configuration);
     for (text, death) in [
@@ -164,7 +167,9 @@ async fn client_credentials_refused_is_never_dead() {
     for body in [r#"{"error":"invalid_grant"}"#, r#"{"error":"x"}"#, r#"{"error":"invalid_client"}"#] {
         let server = Server::http(move |_| json(400, body)).await;
         let acme = Acme::of("client_credentials", "", Some(&server));
-        let failure = client_credentials(&egress_to(&[&server]), &acme.config(), &[], NOW).await.unwrap_err();
+        let failure = client_credentials(&egress_to(&[&server]), &acme.config(), &[], LIMITS.deadline, NOW)
+            .await
+            .unwrap_err();
         assert_eq!(class(&failure), Configuration, "{body}");
     }
 }
@@ -257,7 +262,8 @@ async fn reply_hostile_is_transient_and_never_panics() {
                 })
                 .await;
                 let acme = Acme::new("", Some(&server));
-                return refresh(&egress_to(&[&server]), &acme.config(), &tokens(), &[], NOW).await;
+                return refresh(&egress_to(&[&server]), &acme.config(), &tokens(), &[], LIMITS.deadline, NOW)
+                    .await;
             }
             refresh_against("", bytes).await
         })
@@ -409,13 +415,15 @@ async fn provider_silent_leaves_the_outcome_unknown() {
     })
     .await;
     let acme = Acme::new("", Some(&server));
-    let failure = refresh(&egress_to(&[&server]), &acme.config(), &tokens(), &[], NOW).await.unwrap_err();
+    let failure = refresh(&egress_to(&[&server]), &acme.config(), &tokens(), &[], LIMITS.deadline, NOW)
+        .await
+        .unwrap_err();
     assert_eq!((class(&failure), failure.code), (Transient, ErrorCode::UpstreamUnreachable));
     assert!(failure.outcome_unknown);
 
     // Never sent: surely not spent. A closed address is the configuration's fault.
     let closed = Egress::new(EgressSettings::default()).unwrap();
-    let failure = refresh(&closed, &acme.config(), &tokens(), &[], NOW).await.unwrap_err();
+    let failure = refresh(&closed, &acme.config(), &tokens(), &[], LIMITS.deadline, NOW).await.unwrap_err();
     assert_eq!((class(&failure), failure.code), (Configuration, ErrorCode::UpstreamAddressBlocked));
     assert!(!failure.outcome_unknown);
 

@@ -14,10 +14,10 @@ use time::macros::datetime;
 use url::Url;
 use valetkey_domain::{Credential, ErrorCode, ExposeSecret, SecretString, Time, credential::OAuthTokens};
 use valetkey_upstream::{
-    connector::ExpectedIssuer,
+    connector::{ExpectedIssuer, IntrospectedToken, RevokedToken},
     oauth::{
-        RevokeOutcome, TokenReply, authorize_url, check_issuer, client_credentials, exchange_code, follow_up,
-        identity, pkce, refresh, requested_scopes, revoke,
+        Introspected, LIMITS, RevokeOutcome, TokenReply, authorize_url, check_issuer, client_credentials,
+        exchange_code, follow_up, identity, introspect, pkce, refresh, requested_scopes, revoke,
     },
 };
 
@@ -292,7 +292,9 @@ async fn refresh_reply_without_refresh_token_keeps_the_old_one() {
     let server = token_server().await;
     let acme = Acme::new("    refresh: {send_scopes: true}\n    scopes: {default: [a]}\n", Some(&server));
     let reply =
-        refresh(&egress_to(&[&server]), &acme.config(), &old_tokens(), &scopes(&["b"]), NOW).await.unwrap();
+        refresh(&egress_to(&[&server]), &acme.config(), &old_tokens(), &scopes(&["b"]), LIMITS.deadline, NOW)
+            .await
+            .unwrap();
     assert_eq!(reply.tokens.refresh_token.unwrap().expose_secret(), "old-refresh-token");
     assert_eq!(reply.tokens.extra["user"].expose_secret(), "old-user-token");
     let got = server.last();
@@ -318,7 +320,9 @@ async fn refresh_separate_goes_elsewhere_and_reads_another_shape() {
 "#,
         Some(&server),
     );
-    let reply = refresh(&egress_to(&[&server]), &acme.config(), &old_tokens(), &[], NOW).await.unwrap();
+    let reply = refresh(&egress_to(&[&server]), &acme.config(), &old_tokens(), &[], LIMITS.deadline, NOW)
+        .await
+        .unwrap();
     assert_eq!(reply.tokens.refresh_token.unwrap().expose_secret(), "r2");
     assert_eq!(reply.tokens.expires_at, Some(datetime!(2026-01-01 13:00 UTC)));
     assert_eq!(server.last().target, "/oauth/refresh");
@@ -337,7 +341,7 @@ async fn refresh_by_access_token_exchanges_it() {
 "#,
         Some(&server),
     );
-    refresh(&egress_to(&[&server]), &acme.config(), &old_tokens(), &[], NOW).await.unwrap();
+    refresh(&egress_to(&[&server]), &acme.config(), &old_tokens(), &[], LIMITS.deadline, NOW).await.unwrap();
     assert_eq!(server.last().field("fb_exchange_token").as_deref(), Some("old-access-token"));
     assert_eq!(server.last().field("refresh_token"), None);
 }
@@ -348,7 +352,9 @@ async fn refresh_without_means_is_not_possible() {
     let without = OAuthTokens { refresh_token: None, ..old_tokens() };
     for (yaml, tokens) in [("", without), ("    refresh: {by: never}\n", old_tokens())] {
         let acme = Acme::new(yaml, Some(&server));
-        let failure = refresh(&egress_to(&[&server]), &acme.config(), &tokens, &[], NOW).await.unwrap_err();
+        let failure = refresh(&egress_to(&[&server]), &acme.config(), &tokens, &[], LIMITS.deadline, NOW)
+            .await
+            .unwrap_err();
         assert_eq!(failure.code, ErrorCode::RefreshNotPossible);
     }
     assert_eq!(server.connections(), 0);
@@ -359,7 +365,7 @@ async fn client_credentials_name_scopes_and_audience() {
     let server = token_server().await;
     let acme =
         Acme::of("client_credentials", "    scopes: {default: [a, b]}\n    audience: aud\n", Some(&server));
-    client_credentials(&egress_to(&[&server]), &acme.config(), &[], NOW).await.unwrap();
+    client_credentials(&egress_to(&[&server]), &acme.config(), &[], LIMITS.deadline, NOW).await.unwrap();
     let got = server.last();
     assert_eq!(got.field("grant_type").as_deref(), Some("client_credentials"));
     assert_eq!(got.field("scope").as_deref(), Some("a b"));
@@ -373,10 +379,10 @@ async fn revocation_standard_hands_in_both_tokens() {
     let mut acme = Acme::new("    revoke: {url: https://acme.example/revoke}\n", Some(&server));
     let egress = egress_to(&[&server]);
     // The tokens come from an overridden endpoint: they do not go to the connector's own.
-    let outcome = revoke(&egress, &acme.config(), &old_tokens()).await.unwrap();
+    let outcome = revoke(&egress, &acme.config(), &old_tokens(), NOW).await.unwrap();
     assert_eq!(outcome, RevokeOutcome::NotOffered);
     acme.overrides.revoke_url = Some(server.url("/revoke"));
-    let outcome = revoke(&egress, &acme.config(), &old_tokens()).await.unwrap();
+    let outcome = revoke(&egress, &acme.config(), &old_tokens(), NOW).await.unwrap();
     assert!(matches!(outcome, RevokeOutcome::Revoked { ref tokens, .. } if tokens.len() == 2), "{outcome:?}");
     let got = server.received();
     let field = |index: usize, name: &str| got[index].field(name).unwrap();
@@ -408,7 +414,7 @@ async fn revocation_as_a_deleted_resource_fits_the_connector() {
         Some(&server),
     );
     acme.overrides.revoke_url = Some(server.url("/applications/x/grant"));
-    let outcome = revoke(&egress_to(&[&server]), &acme.config(), &old_tokens()).await.unwrap();
+    let outcome = revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap();
     assert!(matches!(outcome, RevokeOutcome::Revoked { .. }), "{outcome:?}");
     let got = server.last();
     assert_eq!(
@@ -435,14 +441,52 @@ async fn revocation_refused_says_so_without_secrets() {
         .await;
         let mut acme = Acme::new("", Some(&server));
         acme.overrides.revoke_url = Some(server.url("/revoke"));
-        match revoke(&egress_to(&[&server]), &acme.config(), &old_tokens()).await.unwrap() {
-            RevokeOutcome::Refused { evidence, transient: found, retry_after } => {
+        match revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap() {
+            RevokeOutcome::Refused { evidence, transient: found, retry_after, tokens } => {
+                assert_eq!(tokens, [], "{body}");
                 assert_eq!(found, transient, "{body}");
                 assert_eq!(retry_after.unwrap().as_secs(), 7);
                 assert!(!format!("{evidence:?}").contains("s3cret"), "{evidence:?}");
             }
             other => panic!("{body}: {other:?}"),
         }
+    }
+}
+
+/// S13: a grant whose refresh token is refused lives on, whatever became of its access token.
+#[tokio::test]
+async fn revocation_of_the_access_token_alone_is_not_enough() {
+    let server = Server::http(|request| {
+        let refresh = request.field("token").is_some_and(|token| token == "old-refresh-token");
+        crate::support::answer(if refresh { 503 } else { 200 }, &[("Retry-After", "9")], "")
+    })
+    .await;
+    let mut acme = Acme::new("", Some(&server));
+    acme.overrides.revoke_url = Some(server.url("/revoke"));
+    match revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap() {
+        RevokeOutcome::Refused { tokens, retry_after, transient, .. } => {
+            assert_eq!(tokens, [RevokedToken::AccessToken]);
+            assert_eq!((retry_after.unwrap().as_secs(), transient), (9, true));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Where each token is revoked by itself, one that stays alive is not passed over.
+#[tokio::test]
+async fn revocation_that_reaches_one_token_needs_all_of_them() {
+    for (reach, whole) in [("token", false), ("grant", true)] {
+        let server = Server::http(|request| {
+            let refresh = request.field("token").is_some_and(|token| token == "old-refresh-token");
+            crate::support::answer(if refresh { 200 } else { 500 }, &[], "")
+        })
+        .await;
+        let file = format!("    revoke: {{url: https://acme.example/revoke, reach: {reach}}}\n");
+        let mut acme = Acme::new(&file, Some(&server));
+        acme.overrides.revoke_url = Some(server.url("/revoke"));
+        let outcome = revoke(&egress_to(&[&server]), &acme.config(), &old_tokens(), NOW).await.unwrap();
+        assert_eq!(matches!(outcome, RevokeOutcome::Revoked { .. }), whole, "{reach}: {outcome:?}");
+        assert_eq!(server.received().len(), 2);
     }
 }
 
@@ -469,4 +513,51 @@ async fn identity_comes_from_userinfo_and_follow_ups() {
     assert_eq!(server.last().header("authorization"), Some("Bearer old-access-token"));
     let facts = follow_up(&egress, &acme.target(), &credential).await.unwrap();
     assert_eq!(facts["cloud_id"], "cloud-1");
+}
+
+const INTROSPECT: &str = r#"
+    introspect: {url: "https://acme.example/oauth/introspect", tokens: [access_token, refresh_token]}
+"#;
+
+/// RFC 7662 §2.1: the token, a hint, and the client's own proof; the endpoint moves with the token endpoint.
+#[tokio::test]
+async fn introspection_asks_as_the_token_endpoint_and_reads_active_and_expiry() {
+    let server = Server::http(|_| json(200, r#"{"active":true,"exp":1767272400}"#)).await;
+    let acme = Acme::new(INTROSPECT, Some(&server));
+    let egress = egress_to(&[&server]);
+    let asked =
+        introspect(&egress, &acme.config(), &old_tokens(), IntrospectedToken::RefreshToken).await.unwrap();
+    let until = time::macros::datetime!(2026-01-01 13:00 UTC);
+    assert_eq!(asked, Some(Introspected { active: true, expires_at: Some(until) }));
+    let seen = server.last();
+    assert_eq!(seen.target, "/oauth/introspect");
+    let refresh_token = old_tokens().refresh_token.unwrap();
+    assert_eq!(seen.field("token").as_deref(), Some(refresh_token.expose_secret()));
+    assert_eq!(seen.field("token_type_hint").as_deref(), Some("refresh_token"));
+    assert_eq!(seen.field("client_secret").as_deref(), Some(CLIENT_SECRET));
+}
+
+/// A provider says `active: false` about kinds of tokens that it does not know: nothing is asked that is not stated.
+#[tokio::test]
+async fn introspection_of_a_kind_that_is_not_stated_asks_nobody() {
+    let server = Server::http(|_| json(200, r#"{"active":false}"#)).await;
+    let acme = Acme::new("    introspect: {url: \"https://acme.example/introspect\"}", Some(&server));
+    let egress = egress_to(&[&server]);
+    let asked = introspect(&egress, &acme.config(), &old_tokens(), IntrospectedToken::RefreshToken).await;
+    assert_eq!(asked.unwrap(), None);
+    assert_eq!(server.received().len(), 0);
+}
+
+/// Anything but a clear yes or no says nothing about the token.
+#[tokio::test]
+async fn introspection_without_a_clear_answer_is_an_error() {
+    for (status, body) in
+        [(200, "{}"), (200, r#"{"active":"true"}"#), (200, "<html>"), (401, "{}"), (503, "")]
+    {
+        let server = Server::http(move |_| json(status, body)).await;
+        let acme = Acme::new(INTROSPECT, Some(&server));
+        let egress = egress_to(&[&server]);
+        let asked = introspect(&egress, &acme.config(), &old_tokens(), IntrospectedToken::AccessToken).await;
+        assert!(asked.is_err(), "{status} {body}: {asked:?}");
+    }
 }

@@ -8,7 +8,13 @@ use utoipa::ToSchema;
 use valetkey_engine::NewAccount;
 
 use super::{AccountBody, credential::CredentialBody};
-use crate::{auth::Authenticated, error::ApiError, extract::Json, rest::openapi::Errors, state::App};
+use crate::{
+    auth::Authenticated,
+    error::ApiError,
+    extract::Json,
+    rest::{common::filled, openapi::Errors},
+    state::App,
+};
 
 /// An account to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -20,6 +26,10 @@ pub(crate) struct CreateAccount {
     /// Your own id of the end user.
     #[schema(example = "user_123")]
     identifier: String,
+    /// A name that tells the account apart from others of this identifier on the connection: letters, digits, `_`, `-`,
+    /// `.` and spaces. Leave it out for the only one.
+    #[schema(example = "work")]
+    account_name: Option<String>,
     /// Your own id of the user's organization.
     organization_id: Option<String>,
     /// Your own further user id.
@@ -51,6 +61,7 @@ pub(crate) async fn create(
     let new = NewAccount {
         connection_name: body.connection_name,
         identifier: body.identifier,
+        name: filled(body.account_name),
         organization_id: body.organization_id,
         user_id: body.user_id,
         api_config: body.api_config.map(Value::Object),

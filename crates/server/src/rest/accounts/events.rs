@@ -30,7 +30,7 @@ pub(crate) async fn events(
 ) -> Reply<EventPage> {
     let page = page_request::<EventId>(query.page_size, query.page_token.as_deref())?;
     let account: AccountId = account_id.parse().map_err(|_| Error::new(ErrorCode::AccountNotFound))?;
-    let filter = EventFilter { account: Some(account), connection: None };
+    let filter = EventFilter { account: Some(account), ..query.filter()? };
     let found = app.engine.list_events(&caller, &filter, &page).await?;
     Ok(Json(found.into()))
 }

@@ -21,8 +21,11 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAccounts {
-    /// With exactly this identifier. Together with `connection_name` it names at most one account.
+    /// With exactly this identifier. Together with `connection_name` and `account_name` it
+    /// names at most one account.
     identifier: Option<String>,
+    /// With exactly this name among the accounts of its identifier.
+    account_name: Option<String>,
     /// Of the connection of this name (or id).
     connection_name: Option<String>,
     /// Of a connection of this connector.
@@ -58,11 +61,13 @@ pub(crate) async fn list(
     let filter = AccountFilter {
         connections: Vec::new(),
         identifier: filled(query.identifier),
+        name: filled(query.account_name),
         organization_id: filled(query.organization_id),
         user_id: filled(query.user_id),
         status: filled(query.status).map(|text| status(&text)).transpose()?,
         connector: filled(query.connector),
         query: filled(query.query),
+        ..AccountFilter::default()
     };
     let connections = Vec::from_iter(filled(query.connection_name));
     let found = app.engine.list_accounts(&caller, &connections, filter, &page).await?;

@@ -7,7 +7,9 @@ mod disconnect;
 mod events;
 mod get;
 mod list;
+mod preview;
 mod refresh;
+mod scopes;
 mod update;
 mod verify;
 
@@ -18,7 +20,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_engine::AccountView;
 
-use crate::{rest::common::page_body, state::App};
+use crate::{
+    rest::common::{filled, page_body},
+    state::App,
+};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -27,6 +32,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(refresh::refresh))
         .routes(routes!(disconnect::disconnect))
+        .routes(routes!(preview::preview))
+        .routes(routes!(scopes::scopes))
         .routes(routes!(events::events))
 }
 
@@ -57,6 +64,8 @@ pub(crate) struct AccountBody {
     /// Your own id of the end user.
     #[schema(example = "user_123")]
     identifier: String,
+    /// What tells it apart from other accounts of the identifier on the connection; `null` for the unnamed one.
+    account_name: Option<String>,
     /// Your own id of the user's organization.
     organization_id: Option<String>,
     /// Your own further user id.
@@ -100,6 +109,7 @@ impl From<AccountView> for AccountBody {
             connector: view.connector,
             provider: view.provider,
             identifier: account.identifier,
+            account_name: filled(Some(account.name)),
             organization_id: account.organization_id,
             user_id: account.user_id,
             auth_type: account.auth_type.as_str(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use valetkey_engine::NewConnection;
 
-use super::{ConnectionBody, OverridesBody};
+use super::{ConnectionBody, OverridesBody, PolicyBody};
 use crate::{
     auth::Authenticated,
     error::ApiError,
@@ -43,6 +43,10 @@ pub(crate) struct CreateConnection {
     /// Values for the connector's URL templates, such as a tenant or a subdomain.
     #[serde(default)]
     variables: BTreeMap<String, String>,
+    /// What to do when a user authorizes again but signs in to another account at the provider than before: `flag` takes
+    /// the new grant and tells of it in the history, `refuse` keeps the old one. Default: `flag`.
+    #[serde(default)]
+    identity_policy: PolicyBody,
     /// Whether it is enabled. Default: yes.
     enabled: Option<bool>,
 }
@@ -69,6 +73,7 @@ pub(crate) async fn create(
         scopes: body.scopes,
         overrides: body.overrides.read()?,
         variables: body.variables,
+        identity_policy: body.identity_policy.into(),
         enabled: body.enabled,
     };
     let view = app.engine.create_connection(&caller, new).await?;

@@ -31,7 +31,7 @@ pub(crate) async fn events(
 ) -> Reply<EventPage> {
     let page = page_request::<EventId>(query.page_size, query.page_token.as_deref())?;
     let connection = app.engine.get_connection(&caller, &connection).await?.connection.id;
-    let filter = EventFilter { account: None, connection: Some(connection) };
+    let filter = EventFilter { connection: Some(connection), ..query.filter()? };
     let found = app.engine.list_events(&caller, &filter, &page).await?;
     Ok(Json(found.into()))
 }

@@ -5,6 +5,7 @@ mod delete;
 mod events;
 mod get;
 mod list;
+mod scope_gaps;
 mod test;
 mod update;
 
@@ -15,7 +16,10 @@ use time::OffsetDateTime;
 use url::Url;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use valetkey_domain::{Error, connection::Overrides};
+use valetkey_domain::{
+    Error,
+    connection::{IdentityPolicy, Overrides},
+};
 use valetkey_engine::ConnectionView;
 
 use crate::{rest::common::page_body, state::App};
@@ -25,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create::create, list::list))
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(events::events))
+        .routes(routes!(scope_gaps::scope_gaps))
         .routes(routes!(test::test))
 }
 
@@ -61,6 +66,8 @@ pub(crate) struct ConnectionBody {
     overrides: OverridesBody,
     /// Values for the connector's URL templates.
     variables: BTreeMap<String, String>,
+    /// What happens when a user authorizes again with another account at the provider.
+    identity_policy: PolicyBody,
     /// Whether it is enabled.
     enabled: bool,
     /// Register exactly this at the provider.
@@ -90,6 +97,36 @@ struct FaultBody {
     message: &'static str,
     #[serde(with = "time::serde::rfc3339")]
     since: OffsetDateTime,
+}
+
+/// What happens when a user authorizes an account again, but signs in to another account at the provider than before.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = IdentityPolicy)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PolicyBody {
+    /// The new grant is taken, and an event `account.identity_changed` tells of it.
+    #[default]
+    Flag,
+    /// The new grant is refused; the old one goes on working.
+    Refuse,
+}
+
+impl From<PolicyBody> for IdentityPolicy {
+    fn from(policy: PolicyBody) -> Self {
+        match policy {
+            PolicyBody::Flag => Self::Flag,
+            PolicyBody::Refuse => Self::Refuse,
+        }
+    }
+}
+
+impl From<IdentityPolicy> for PolicyBody {
+    fn from(policy: IdentityPolicy) -> Self {
+        match policy {
+            IdentityPolicy::Flag => Self::Flag,
+            IdentityPolicy::Refuse => Self::Refuse,
+        }
+    }
 }
 
 /// Base URLs that replace the connector's own.
@@ -170,6 +207,7 @@ impl From<ConnectionView> for ConnectionBody {
             scopes: connection.scopes,
             overrides: connection.overrides.into(),
             variables: connection.variables,
+            identity_policy: connection.identity_policy.into(),
             enabled: connection.enabled,
             redirect_uri: view.redirect_uri,
             fault: connection.fault.map(|fault| FaultBody {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use valetkey_engine::ConnectionUpdate;
 
-use super::{ConnectionBody, OverridesBody};
+use super::{ConnectionBody, OverridesBody, PolicyBody};
 use crate::{
     auth::Authenticated,
     extract::{Json, Path},
@@ -40,6 +40,8 @@ pub(crate) struct UpdateConnection {
     overrides: Option<OverridesBody>,
     /// Other values for URL templates; replaces all of them.
     variables: Option<BTreeMap<String, String>>,
+    /// What to do when a user authorizes again but signs in to another account at the provider than before.
+    identity_policy: Option<PolicyBody>,
     /// Whether it is enabled.
     enabled: Option<bool>,
 }
@@ -67,6 +69,7 @@ pub(crate) async fn update(
         scopes: body.scopes,
         overrides: body.overrides.map(OverridesBody::read).transpose()?,
         variables: body.variables,
+        identity_policy: body.identity_policy.map(Into::into),
         enabled: body.enabled,
     };
     Ok(axum::Json(app.engine.update_connection(&caller, &connection, update).await?.into()))

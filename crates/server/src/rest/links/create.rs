@@ -20,6 +20,9 @@ pub(crate) struct CreateLink {
     /// Your own id of the end user.
     #[schema(example = "user_123")]
     identifier: String,
+    /// Which of several accounts of the identifier on the connection. Without it: the unnamed one, else the only one.
+    #[schema(example = "work")]
+    account_name: Option<String>,
     /// Your own id of the user's organization.
     organization_id: Option<String>,
     /// Your own further user id.
@@ -31,6 +34,9 @@ pub(crate) struct CreateLink {
     /// Fewer scopes than the connection asks for; all of them when left out.
     #[serde(default)]
     scopes: Vec<String>,
+    /// A step up: these scopes on top of those that the connection asks for and those that the account has already.
+    #[serde(default)]
+    add_scopes: Vec<String>,
 }
 
 /// Make an authorization link
@@ -47,12 +53,17 @@ pub(crate) async fn create(
     Json(body): Json<CreateLink>,
 ) -> Result<(StatusCode, axum::Json<LinkBody>), ApiError> {
     let account = AccountRef {
+        name: body.account_name,
         organization_id: body.organization_id,
         user_id: body.user_id,
         ..AccountRef::named(body.connection_name, body.identifier)
     };
-    let options =
-        LinkOptions { state: body.state, user_verify_url: body.user_verify_url, scopes: body.scopes };
+    let options = LinkOptions {
+        state: body.state,
+        user_verify_url: body.user_verify_url,
+        scopes: body.scopes,
+        add_scopes: body.add_scopes,
+    };
     let link = app.engine.authorization_link(&caller, &account, options).await?;
     Ok((StatusCode::CREATED, axum::Json(link.into())))
 }

@@ -27,6 +27,9 @@ pub(crate) struct CreateAccountLink {
     /// Fewer scopes than the connection asks for; all of them when left out.
     #[serde(default)]
     scopes: Vec<String>,
+    /// A step up: these scopes on top of those that the connection asks for and those that the account has already.
+    #[serde(default)]
+    add_scopes: Vec<String>,
 }
 
 /// Make an authorization link for an account
@@ -46,8 +49,12 @@ pub(crate) async fn create(
     Path(account_id): Path<String>,
     MaybeJson(body): MaybeJson<CreateAccountLink>,
 ) -> Result<(StatusCode, axum::Json<LinkBody>), ApiError> {
-    let options =
-        LinkOptions { state: body.state, user_verify_url: body.user_verify_url, scopes: body.scopes };
+    let options = LinkOptions {
+        state: body.state,
+        user_verify_url: body.user_verify_url,
+        scopes: body.scopes,
+        add_scopes: body.add_scopes,
+    };
     let link = app.engine.authorization_link(&caller, &AccountRef::id(account_id), options).await?;
     Ok((StatusCode::CREATED, axum::Json(link.into())))
 }

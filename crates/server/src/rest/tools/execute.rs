@@ -31,6 +31,8 @@ pub(crate) struct ExecuteToolBody {
     identifier: Option<String>,
     /// The name of the connection; without it, the one of the tool's connector that has an account of this identifier.
     connection_name: Option<String>,
+    /// Which of several accounts of the identifier on the connection. Without it: the unnamed one, else the only one.
+    account_name: Option<String>,
     /// Your own id of the user's organization.
     organization_id: Option<String>,
     /// Your own further user id.
@@ -79,6 +81,7 @@ pub(crate) async fn execute(
         id: filled(body.connected_account_id),
         connection_name: filled(body.connection_name),
         identifier: filled(body.identifier),
+        name: filled(body.account_name),
         organization_id: filled(body.organization_id),
         user_id: filled(body.user_id),
     };

@@ -58,6 +58,8 @@ struct ReadinessBody {
     connection_name: String,
     /// The user's account on it, if there is one.
     connected_account_id: Option<String>,
+    /// What tells that account apart from others of the user on the connection; `null` for the unnamed one.
+    account_name: Option<String>,
     /// `READY`, `NEEDS_CONNECTION` or `NEEDS_REAUTH`.
     #[schema(example = "READY")]
     state: &'static str,
@@ -68,6 +70,7 @@ impl From<FoundTool> for FoundToolBody {
         let connections = found.connections.into_iter().map(|connection| ReadinessBody {
             connection_name: connection.connection_name,
             connected_account_id: connection.account.map(Into::into),
+            account_name: filled(Some(connection.account_name)),
             state: connection.state.as_str(),
         });
         Self {

@@ -89,6 +89,12 @@ pub(super) fn check(
     if let Some(revoke) = &profile.revoke {
         check_revoke(&format!("{root}.revoke"), &known, connector, revoke)?;
     }
+    if let Some(introspect) = &profile.introspect {
+        known.url(&format!("{root}.introspect.url"), &introspect.url, hosts, &[])?;
+        if introspect.tokens.is_empty() {
+            return refuse(format!("{root}.introspect.tokens"), "is empty, so nothing could be asked");
+        }
+    }
     if let Some(userinfo) = &profile.userinfo {
         known.url(&format!("{root}.userinfo.url"), &userinfo.url, hosts, &[])?;
         for name in userinfo.headers.keys() {

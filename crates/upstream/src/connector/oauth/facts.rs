@@ -22,7 +22,7 @@ pub struct Lifetimes {
 pub struct TokenErrorRule {
     /// The provider's code, whole; absent fits every code.
     pub code: Option<String>,
-    /// A piece of the provider's error text (`AADSTS700082`), whatever the case.
+    /// A piece of the provider's error text (`AADSTS700082`), whatever the case. A number at its end must be whole.
     pub text: Option<String>,
     /// The HTTP status.
     pub status: Option<u16>,

@@ -6,18 +6,20 @@
 mod authorize;
 mod facts;
 mod identity;
+mod introspect;
 mod refresh;
 mod revoke;
 mod token;
 
 use serde::Deserialize;
 
-use super::{Placement, TextTemplate, declared::Introspection};
+use super::{Placement, TextTemplate};
 
 pub use self::{
     authorize::{Authorize, CodeArrival, Pkce, ScopeSet, Scopes},
     facts::{Death, ErrorClass, IssueLimit, Lifetimes, TokenErrorRule},
     identity::{CallMethod, FollowUp, Userinfo},
+    introspect::{Introspect, IntrospectAuth, IntrospectedToken},
     refresh::{Refresh, RefreshBy, Rotation, SecondExchange},
     revoke::{Revoke, RevokeAuth, RevokeMethod, RevokeReach, RevokedToken},
     token::{
@@ -73,8 +75,9 @@ pub struct OAuthProfile {
     /// RFC 6749 §5.2 need no rule.
     #[serde(default)]
     pub errors: Vec<TokenErrorRule>,
-    /// Where a token is introspected to learn its expiry (RFC 7662). Not carried out yet: refused at load.
-    pub introspect: Option<Introspection>,
+    /// Where a token is introspected (RFC 7662): to learn its expiry where the token reply does not tell it, and whether
+    /// it is still good.
+    pub introspect: Option<Introspect>,
     /// Limits on how many tokens may be issued, for warnings.
     #[serde(default)]
     pub limits: Vec<IssueLimit>,

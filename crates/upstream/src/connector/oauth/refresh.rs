@@ -26,6 +26,9 @@ pub struct Refresh {
     pub margin_seconds: u32,
     /// Never renew more often than this.
     pub min_interval_seconds: u32,
+    /// How long the provider may take to answer, if other than the server's setting. Whoever waits for the renewal
+    /// leaves earlier; the request itself goes on, since its answer may be the only copy of a new refresh token.
+    pub deadline_seconds: Option<u32>,
     /// What becomes of the old refresh token.
     pub rotation: Rotation,
 }
@@ -41,6 +44,7 @@ impl Default for Refresh {
             reply: None,
             margin_seconds: 60,
             min_interval_seconds: 0,
+            deadline_seconds: None,
             rotation: Rotation::default(),
         }
     }
@@ -72,6 +76,9 @@ pub struct Rotation {
     pub grace_seconds: u32,
     /// Reuse of a used one kills the whole grant.
     pub reuse_kills_grant: bool,
+    /// A renewal ends the access token of before at once. An access token that still works then proves that nobody has
+    /// renewed the grant elsewhere.
+    pub kills_access_token: bool,
 }
 
 /// A second exchange right after the first: what came back is traded for a longer-lived token.

@@ -30,9 +30,8 @@ pub struct Revoke {
     pub tokens: Vec<RevokedToken>,
     /// A success status alone does not mean success: the body must fit.
     pub success_when: Option<Condition>,
-    /// What a revocation takes with it.
-    #[serde(default)]
-    pub reach: RevokeReach,
+    /// What a revocation takes with it; absent means that nobody has found out yet, and operators are warned.
+    pub reach: Option<RevokeReach>,
     /// What else it does, in words for operators.
     pub note: Option<String>,
 }
@@ -77,17 +76,40 @@ pub enum RevokedToken {
     Extra,
 }
 
+impl RevokedToken {
+    /// The name in connector files and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "refresh_token",
+            Self::AccessToken => "access_token",
+            Self::Extra => "extra",
+        }
+    }
+}
+
 /// What a revocation takes with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeReach {
     /// The one token.
     Token,
     /// The whole grant.
-    #[default]
     Grant,
     /// Every grant of this user for this OAuth client, those of other connections included.
     UserAndClient,
+}
+
+impl RevokeReach {
+    /// The name in connector files and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Grant => "grant",
+            Self::UserAndClient => "user_and_client",
+        }
+    }
 }
 
 fn revoked_tokens() -> Vec<RevokedToken> {

@@ -3,33 +3,69 @@
 //! NIST SP 800-38D §8.3 bounds how many messages one AES-GCM key may encrypt under random nonces. A count kept in
 //! memory would be forgotten by a crash and not be shared by processes, so seals are *reserved* in storage, a block
 //! at a time, before the first of them is made. A crash wastes the rest of a block and never exceeds the bound.
+//!
+//! The reservations also say which term is active: the newest one that has any. A rotation closes the terms before it
+//! in the same commit, and a process goes on with its block for a few seconds only before it looks again. So after a
+//! while nothing is sealed in a closed term any more, wherever processes run, and what is sealed in it can be sealed
+//! anew and the term be retired.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+mod terms;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use valetkey_domain::{
-    Change, Clock, Error, SealedBlob, Store, StoreError, keys::KeyTerm, sealed::SealContext,
-};
-use valetkey_vault::{Keyring, MasterKey, OpenError, TermKey};
+use valetkey_domain::{Clock, Error, SealedBlob, Store, StoreError, sealed::SealContext};
+use valetkey_vault::{Keyring, MasterKey, OpenError};
 use zeroize::Zeroizing;
 
 use crate::Sealer;
 
-/// How often a term may seal.
+pub use terms::{Term, TermUse};
+
+/// How often a term may seal, and how long processes may differ about which one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealLimits {
     /// Seals per term, after which the next term is made. NIST allows 2³² with random nonces.
     pub per_term: u64,
     /// How many seals are reserved at once: one durable write per so many seals.
     pub block: u64,
+    /// How long a process seals without looking whether its term is still the active one.
+    pub confirm: Duration,
+    /// How long after a term was left nothing can come to be stored any more that is sealed in it: longer than
+    /// `confirm` by what a commit may take.
+    pub settle: Duration,
 }
 
 impl Default for SealLimits {
     fn default() -> Self {
-        Self { per_term: 1 << 31, block: 1 << 16 }
+        Self {
+            per_term: 1 << 31,
+            block: 1 << 16,
+            confirm: Duration::from_secs(5),
+            settle: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The master key, and the one before it while it is being replaced.
+#[derive(Debug)]
+pub struct MasterKeys {
+    /// Wraps the terms.
+    pub current: MasterKey,
+    /// What wrapped them before. Terms that it opens are wrapped anew under the current one.
+    pub previous: Option<MasterKey>,
+}
+
+impl From<MasterKey> for MasterKeys {
+    fn from(current: MasterKey) -> Self {
+        Self { current, previous: None }
     }
 }
 
@@ -54,14 +90,15 @@ pub enum KeyringError {
     /// The master key is not the one the database was made with (or the database was altered).
     #[error(
         "the master key does not open term {term} of the keyring in the database: it is not the key that this \
-         database was made with. Nothing was changed. Set `master_key` (or `master_key_file`) to the original key"
+         database was made with. Nothing was changed. Set `master_key` (or `master_key_file`) to the original key; \
+         to replace that key by this one, set the original one as `previous_master_key`"
     )]
     WrongMasterKey {
         /// The first term that does not open.
         term: u32,
     },
-    /// A limit is zero, or a block is larger than a term.
-    #[error("a keyring needs at least one seal per block and blocks no larger than a term")]
+    /// A limit is zero, a block is larger than a term, or a term settles before its last seal.
+    #[error("a keyring needs at least one seal per block, blocks no larger than a term, and time to settle")]
     Limits,
     /// The vault cannot make a key.
     #[error("no key could be made: {0}")]
@@ -89,17 +126,35 @@ struct Budget {
     term: u32,
     left: u64,
     reserved: u64,
+    /// When storage was last seen to have this term as the active one.
+    confirmed: Instant,
+}
+
+impl Budget {
+    fn new(term: u32, left: u64, reserved: u64) -> Self {
+        Self { term, left, reserved, confirmed: Instant::now() }
+    }
+}
+
+/// What this process has seen of terms that are not used any more.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Since when a term is known here not to be the active one any more.
+    left: BTreeMap<u32, Instant>,
+    /// Since when a term is known here not to be in storage any more.
+    gone: BTreeMap<u32, Instant>,
 }
 
 /// Seals and opens for the engine.
 pub struct VaultKeeper {
     store: Arc<dyn Store>,
-    master: MasterKey,
+    masters: MasterKeys,
     clock: Arc<dyn Clock>,
     limits: SealLimits,
     ring: Keyring,
     budget: Mutex<Budget>,
-    /// Held while a block is being reserved, so that one task does it and the others wait.
+    seen: Mutex<Seen>,
+    /// Held while a block is being reserved or the keyring changed, so that one task does it and the others wait.
     reserving: tokio::sync::Mutex<()>,
     seals: AtomicU64,
 }
@@ -109,93 +164,64 @@ pub struct VaultKeeper {
 const ATTEMPTS: usize = 100;
 
 impl VaultKeeper {
-    /// Loads the keyring. An empty database gets term 1; the terms of any other must all open.
+    /// Loads the keyring. An empty database gets term 1; the terms of any other must all open. Those that open under
+    /// the previous master key are wrapped anew under the current one, all in one commit.
     ///
     /// # Errors
     /// [`KeyringError::WrongMasterKey`] if a term does not open (S34: nothing was written), or what storage says.
     pub async fn start(
         store: Arc<dyn Store>,
-        master: MasterKey,
+        masters: impl Into<MasterKeys>,
         clock: Arc<dyn Clock>,
         limits: SealLimits,
     ) -> Result<Self, KeyringError> {
-        if limits.block == 0 || limits.block > limits.per_term {
+        if limits.block == 0 || limits.block > limits.per_term || limits.confirm >= limits.settle {
             return Err(KeyringError::Limits);
         }
         let keeper = Self {
             store,
-            master,
+            masters: masters.into(),
             clock,
             limits,
             ring: Keyring::new(),
-            budget: Mutex::new(Budget { term: 0, left: 0, reserved: 0 }),
+            budget: Mutex::new(Budget::new(0, 0, 0)),
+            seen: Mutex::default(),
             reserving: tokio::sync::Mutex::new(()),
             seals: AtomicU64::new(0),
         };
         for _ in 0..ATTEMPTS {
-            if let Some(newest) = keeper.load().await? {
-                keeper.grant(Budget { term: newest.term, left: 0, reserved: newest.seals_reserved });
+            let terms = keeper.load().await?;
+            if let Some(active) = terms::active(&terms) {
+                keeper.grant(Budget::new(active.term, 0, terms::reserved(active)));
                 return Ok(keeper);
             }
-            if keeper.add_term(1, 0).await? {
-                keeper.grant(Budget { term: 1, left: 0, reserved: 0 });
+            if keeper.insert_term(1, 0).await? {
+                keeper.grant(Budget::new(1, 0, 0));
                 return Ok(keeper);
             }
         }
         Err(KeyringError::Contended)
     }
 
-    /// Reads the terms, adds the ones that are new here and activates the newest. Gives the newest.
-    async fn load(&self) -> Result<Option<KeyTerm>, KeyringError> {
-        let terms = self.store.key_terms().await?;
-        for stored in &terms {
-            if !self.ring.has(stored.term) {
-                let key = self
-                    .master
-                    .unwrap(stored.term, &stored.sealed_key)
-                    .map_err(|_| KeyringError::WrongMasterKey { term: stored.term })?;
-                self.ring.add(stored.term, &key);
-            }
-        }
-        let newest = terms.into_iter().max_by_key(|stored| stored.term);
-        if let Some(newest) = &newest {
-            self.ring.activate(newest.term);
-        }
-        Ok(newest)
-    }
-
-    /// Makes a term with `reserved` seals reserved for this process; false if another process was first.
-    async fn add_term(&self, term: u32, reserved: u64) -> Result<bool, KeyringError> {
-        let key = TermKey::generate()?;
-        let stored = KeyTerm {
-            term,
-            sealed_key: self.master.wrap(term, &key)?,
-            seals_reserved: reserved,
-            created_at: self.clock.now(),
-        };
-        match self.store.commit(Change::InsertKeyTerm(stored).into()).await {
-            Ok(()) => {
-                // Only now: what is sealed in a term that was not stored could never be opened again.
-                self.ring.add(term, &key);
-                self.ring.activate(term);
-                Ok(true)
-            }
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
     fn budget(&self) -> std::sync::MutexGuard<'_, Budget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn grant(&self, granted: Budget) {
         *self.budget() = granted;
     }
 
-    /// One seal out of the reserved block: the term to make it in.
+    /// One seal out of the reserved block: the term to make it in. None when the block is used up, or it is time to
+    /// look whether the term is still the active one.
     fn take(&self) -> Option<u32> {
         let mut budget = self.budget();
+        if budget.confirmed.elapsed() > self.limits.confirm {
+            return None;
+        }
         budget.left = budget.left.checked_sub(1)?;
         Some(budget.term)
     }
@@ -206,26 +232,19 @@ impl VaultKeeper {
             if let Some(term) = self.take() {
                 return Ok(term);
             }
-            let Some(newest) = self.load().await? else {
-                self.add_term(1, 0).await?;
+            let terms = self.load().await?;
+            let Some(active) = terms::active(&terms) else {
+                self.insert_term(1, 0).await?;
                 continue;
             };
-            let from = newest.seals_reserved;
-            if from >= self.limits.per_term {
-                let term = newest.term.saturating_add(1);
-                if self.add_term(term, self.limits.block).await? {
-                    tracing::info!(keyring.term = term, "the keyring goes on with term {term}");
-                    self.grant(Budget { term, left: self.limits.block, reserved: self.limits.block });
+            {
+                let mut budget = self.budget();
+                if budget.term == active.term && budget.left > 0 {
+                    budget.confirmed = Instant::now();
+                    continue;
                 }
-                continue;
             }
-            let to = from.saturating_add(self.limits.block).min(self.limits.per_term);
-            let change = Change::ReserveSeals { term: newest.term, from, to };
-            match self.store.commit(change.into()).await {
-                Ok(()) => self.grant(Budget { term: newest.term, left: to - from, reserved: to }),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(failure) => return Err(failure.into()),
-            }
+            self.next_block(&terms, active).await?;
         }
         Err(KeyringError::Contended)
     }
@@ -269,6 +288,12 @@ impl VaultKeeper {
         }
     }
 
+    /// The limits it works under.
+    #[must_use]
+    pub fn limits(&self) -> SealLimits {
+        self.limits
+    }
+
     /// What the keyring has done so far.
     #[must_use]
     pub fn stats(&self) -> KeyringStats {
@@ -291,6 +316,10 @@ impl Sealer for VaultKeeper {
 
     async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.open_latest(&context, sealed).await
+    }
+
+    fn keeper(&self) -> Option<&VaultKeeper> {
+        Some(self)
     }
 }
 

@@ -1,0 +1,44 @@
+//! Removes what is older than it is kept, a little at a time.
+
+use std::time::Duration as StdDuration;
+
+use async_trait::async_trait;
+use valetkey_domain::{Error, store::Prunable};
+
+use super::{BackgroundSettings, Job, Progress};
+use crate::Engine;
+
+/// How much is removed in one write: little enough that no call waits for it.
+const BATCH: u32 = 500;
+
+pub(super) struct Prune {
+    pub(super) settings: BackgroundSettings,
+}
+
+#[async_trait]
+impl Job for Prune {
+    fn name(&self) -> &'static str {
+        "prune"
+    }
+
+    fn period(&self) -> StdDuration {
+        StdDuration::from_secs(3600)
+    }
+
+    async fn run(&self, engine: &Engine) -> Result<(u64, Progress), Error> {
+        let now = engine.now();
+        let (mut removed, mut more) = (0, false);
+        for (what, kept) in [
+            (Prunable::Events, self.settings.keep_events),
+            (Prunable::Executions, self.settings.keep_executions),
+            (Prunable::Refreshes, self.settings.keep_refreshes),
+            (Prunable::AuthRequests, self.settings.keep_auth_requests),
+        ] {
+            let Some(before) = now.checked_sub(kept) else { continue };
+            let gone = engine.0.store.prune(what, before, BATCH).await?;
+            removed += gone;
+            more |= gone == u64::from(BATCH);
+        }
+        Ok((removed, if more { Progress::More } else { Progress::Idle }))
+    }
+}

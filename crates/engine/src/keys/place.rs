@@ -1,0 +1,76 @@
+//! Every place where something sealed is stored, and what it is sealed for there.
+
+use valetkey_domain::{
+    sealed::SealContext,
+    store::{SealedPlace, SealedRecord},
+};
+
+use crate::{
+    authorize::PKCE_VERIFIER,
+    clients::PRIVATE_KEY,
+    credentials::{CLIENT_SECRET, CREDENTIAL},
+};
+
+/// What kind of secret is sealed at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretKind {
+    /// Credentials of accounts, of all generations that are kept.
+    Credential,
+    /// Client secrets of connections.
+    ClientSecret,
+    /// PKCE verifiers of attempts to authorize.
+    CodeVerifier,
+    /// Private keys that sign our access tokens.
+    SigningKey,
+    /// Credentials of pending revocations.
+    Revocation,
+}
+
+impl SecretKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] =
+        [Self::Credential, Self::ClientSecret, Self::CodeVerifier, Self::SigningKey, Self::Revocation];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Credential => "credentials",
+            Self::ClientSecret => "client_secrets",
+            Self::CodeVerifier => "code_verifiers",
+            Self::SigningKey => "signing_keys",
+            Self::Revocation => "revocations",
+        }
+    }
+
+    /// The kind at a place.
+    #[must_use]
+    pub const fn of(place: &SealedPlace) -> Self {
+        match place {
+            SealedPlace::Credential(..) => Self::Credential,
+            SealedPlace::ClientSecret(_) => Self::ClientSecret,
+            SealedPlace::CodeVerifier(_) => Self::CodeVerifier,
+            SealedPlace::SigningKey(_) => Self::SigningKey,
+            SealedPlace::Revocation(_) => Self::Revocation,
+        }
+    }
+}
+
+/// What the secret of `record` is sealed for; `None` for a row that does not say.
+pub(super) fn context(record: &SealedRecord) -> Option<SealContext<'_>> {
+    let environment = record.environment.as_ref().map(valetkey_domain::EnvironmentId::as_str);
+    let (environment, record, field, generation) = match &record.place {
+        SealedPlace::Credential(account, generation) => {
+            (environment?, account.as_str(), CREDENTIAL, *generation)
+        }
+        SealedPlace::ClientSecret(connection) => (environment?, connection.as_str(), CLIENT_SECRET, 0),
+        SealedPlace::CodeVerifier(attempt) => (environment?, attempt.as_str(), PKCE_VERIFIER, 0),
+        // One set of keys signs for every environment.
+        SealedPlace::SigningKey(kid) => ("", kid.as_str(), PRIVATE_KEY, 0),
+        SealedPlace::Revocation(_) => {
+            let (account, generation) = record.sealed_for.as_ref()?;
+            (environment?, account.as_str(), CREDENTIAL, *generation)
+        }
+    };
+    Some(SealContext { environment, record, field, generation })
+}

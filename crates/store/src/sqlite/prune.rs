@@ -1,0 +1,90 @@
+//! Removing what grows without end, by age.
+//!
+//! What is to go is looked for by a reading connection, so that the writer only removes rows by their key.
+
+use rusqlite::{Connection, params};
+use valetkey_domain::{
+    AuthRequest, Event, EventId, Execution, ExecutionId, RefreshAttempt, StoreError, Time, store::Prunable,
+};
+
+use crate::values::later;
+
+use super::row::{Columns, Conflicts, Record, all, execute, micros};
+
+/// The key of a row of `T`.
+struct Key<T>(String, std::marker::PhantomData<T>);
+
+impl<T: Record> Record for Key<T> {
+    const TABLE: &'static str = T::TABLE;
+    const COLUMNS: &'static str = "id";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(columns.get("id")?, std::marker::PhantomData))
+    }
+}
+
+fn keys<T: Record>(
+    connection: &Connection,
+    rest: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<String>, StoreError> {
+    Ok(all::<Key<T>>(connection, rest, params)?.into_iter().map(|key| key.0).collect())
+}
+
+/// The keys of up to `limit` records from before an instant, the oldest first.
+pub(super) fn find(
+    connection: &Connection,
+    what: Prunable,
+    before: Time,
+    limit: u32,
+) -> Result<Vec<String>, StoreError> {
+    let at = micros(before);
+    match what {
+        // Ids sort by time: they bound the walk, and the times decide.
+        Prunable::Events => {
+            let end = EventId::first_of(later(before));
+            let rest = "id < ?1 AND at < ?2 ORDER BY id LIMIT ?3";
+            keys::<Event>(connection, rest, params![end.as_str(), at, limit])
+        }
+        Prunable::Executions => {
+            let end = ExecutionId::first_of(later(before));
+            let rest = "id < ?1 AND started_at < ?2 AND +status <> 'RUNNING' ORDER BY id LIMIT ?3";
+            keys::<Execution>(connection, rest, params![end.as_str(), at, limit])
+        }
+        Prunable::AuthRequests => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<AuthRequest>(connection, rest, params![at, limit])
+        }
+        Prunable::Refreshes => {
+            let rest = "outcome IS NOT NULL AND ended_at < ?1 AND EXISTS (SELECT 1 FROM refreshes AS later
+                    WHERE later.account = refreshes.account AND later.fence > refreshes.fence)
+                ORDER BY ended_at LIMIT ?2";
+            keys::<RefreshAttempt>(connection, rest, params![at, limit])
+        }
+    }
+}
+
+/// Removes the records of these keys that are still from before the instant, and says how many.
+pub(super) fn remove(
+    connection: &Connection,
+    what: Prunable,
+    before: Time,
+    keys: &[String],
+) -> Result<u64, StoreError> {
+    let (table, sql) = match what {
+        Prunable::Events => ("events", "DELETE FROM events WHERE id = ?1 AND at < ?2"),
+        Prunable::Executions => {
+            ("executions", "DELETE FROM executions WHERE id = ?1 AND started_at < ?2 AND status <> 'RUNNING'")
+        }
+        Prunable::AuthRequests => {
+            ("auth_requests", "DELETE FROM auth_requests WHERE id = ?1 AND expires_at < ?2")
+        }
+        Prunable::Refreshes => ("refreshes", "DELETE FROM refreshes WHERE id = ?1 AND ended_at < ?2"),
+    };
+    let conflicts = Conflicts { table, record: table, unique: table, reference: table };
+    let mut removed = 0;
+    for key in keys {
+        removed += execute(connection, conflicts, sql, params![key, micros(before)])? as u64;
+    }
+    Ok(removed)
+}
