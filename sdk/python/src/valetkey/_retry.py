@@ -1,0 +1,61 @@
+"""When a request is sent again, and after which wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Optional
+
+from ._request import Request
+from .errors import ConnectionError, ValetkeyError
+
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 8.0
+
+_STATUSES = (429, 502, 503, 504)
+
+# Of the codes with such a status, those that would fail again.
+_FUTILE = ("upstream_tls_failed", "upstream_response_too_large", "upstream_redirected")
+
+# The server says that nothing was done yet.
+_NOTHING_DONE = ("overloaded", "shutting_down")
+
+# The connection was not made, and the reason may pass.
+_NOT_SENT = ("connection_dns_failed", "connection_refused")
+
+
+def jitter(attempt: int, random: float) -> float:
+    """How long to wait before repeat `attempt` (0, 1 …), in seconds: full jitter over an exponential bound."""
+    bound: float = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
+    return random * bound
+
+
+def may_repeat(request: Request, error: ValetkeyError, said: Mapping[str, Any], *, sent: bool) -> bool:
+    """Whether a request that ended in `error` may be sent again.
+
+    `said` is the error object of the answer, `sent` whether anything can have reached the server.
+    """
+    if error.code == "connection_tls_failed":
+        return False
+    if error.code in _NOTHING_DONE or (isinstance(error, ConnectionError) and not sent):
+        return True
+    if not request.repeatable or error.code in _FUTILE or said.get("retry") == "never":
+        return False
+    return isinstance(error, ConnectionError) or error.http_status in _STATUSES
+
+
+def told(headers: Mapping[str, str], said: Mapping[str, Any]) -> Optional[int]:
+    """How long the answer says to wait, in milliseconds: the error's own figure, else Retry-After (RFC 9110 §10.2.3)."""
+    exact = said.get("retry_after_ms")
+    if isinstance(exact, int) and not isinstance(exact, bool) and exact >= 0:
+        return exact
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", value):
+        return int(value) * 1000
+    try:
+        # The difference to the server's own clock: this machine's may be wrong.
+        until, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
+        return max(0, int((until - now).total_seconds() * 1000))
+    except (TypeError, ValueError, IndexError):
+        return None

@@ -1,0 +1,407 @@
+"""What the server answers with. Times are aware `datetime`s; ids are strings with a prefix that says what they are of.
+
+Every object keeps the JSON that it was read from in `raw`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Optional
+
+from ._decode import Model
+
+
+@dataclass(frozen=True)
+class ConnectedAccount(Model):
+    """One end user's account at a provider, as far as it is connected."""
+
+    id: str
+    """`ca_…`"""
+    status: str
+    """`PENDING`, `PENDING_VERIFICATION`, `ACTIVE`, `EXPIRED`, `REVOKED`, `ERROR` or `DISCONNECTED`."""
+    connection_name: str
+    """The name of its connection."""
+    connection_id: str
+    """`conn_…`"""
+    connector: str
+    """The connector, such as `gmail`."""
+    provider: str
+    """The connector's official upper-case name."""
+    identifier: str
+    """Your own id of the end user."""
+    auth_type: str
+    """How it is authorized: `OAUTH`, `OAUTH_CLIENT_CREDENTIALS`, `API_KEY`, `BASIC`, `BEARER` or `NONE`."""
+    scopes: list[str]
+    """The scopes granted at the provider."""
+    api_config: dict[str, Any]
+    """Free settings that you keep with the account."""
+    created_at: Optional[datetime]
+    updated_at: Optional[datetime]
+    last_used_at: Optional[datetime]
+    """When it was last used for a call, to the minute."""
+    token_expires_at: Optional[datetime]
+    """When the provider's access token stops working; `None` if unknown or never."""
+    label: Optional[str]
+    """The e-mail address or user name at the provider, if known."""
+    cause: Optional[str]
+    """Why it is not working, as a code of the catalogue."""
+    organization_id: Optional[str]
+    """Your own id of the user's organization."""
+    user_id: Optional[str]
+    """Your own further user id."""
+
+
+@dataclass(frozen=True)
+class AuthorizationLink(Model):
+    """A link for the end user. It is a secret: whoever opens it first may authorize."""
+
+    link: str = field(repr=False)
+    """The address to open."""
+    expires_at: Optional[datetime]
+    """When it stops working."""
+    account: ConnectedAccount
+    """The account that it is for."""
+
+
+@dataclass(frozen=True)
+class VerifiedUser(Model):
+    """A user whose identity was confirmed."""
+
+    account: ConnectedAccount
+    """The account, now `ACTIVE`."""
+    post_user_verify_redirect_url: str
+    """Send the user here next: a page that says it is done."""
+
+
+@dataclass(frozen=True)
+class ToolResult(Model):
+    """What a tool gave."""
+
+    execution_id: str
+    """The record of the call: `ex_…`"""
+    connected_account_id: str
+    """The account that was used."""
+    tool_name: str
+    """The tool's own name."""
+    data: Any
+    """The tool's answer."""
+
+
+@dataclass(frozen=True)
+class StartedExecution(Model):
+    """A tool call that goes on in the background."""
+
+    execution_id: str
+    """The record of the call: `ex_…`, for `wait_for_execution`."""
+    status: str
+    """`RUNNING`"""
+
+
+@dataclass(frozen=True)
+class ExecutionFailure(Model):
+    """Why an execution failed."""
+
+    code: str
+    """The code of the catalogue."""
+    message: str
+    """What happened."""
+    cause: str
+    """Why."""
+
+
+@dataclass(frozen=True)
+class Execution(Model):
+    """The record of one tool call or proxied request."""
+
+    id: str
+    """`ex_…`"""
+    status: str
+    """`RUNNING`, `SUCCEEDED`, `FAILED` or `UNKNOWN` (the server ended before the outcome was known)."""
+    connector: str
+    connection_id: str
+    connected_account_id: str
+    identifier: str
+    """The account's identifier."""
+    client_id: str
+    """The API client that called."""
+    source: str
+    """Through which door the call came: `rest`, `grpc`, `compat_rest`, `proxy` …"""
+    request_id: str
+    started_at: Optional[datetime]
+    tool_name: Optional[str]
+    """The tool's own name; `None` for a proxied request."""
+    agent_run_id: Optional[str]
+    """Your own id of an agent run."""
+    duration_us: Optional[int]
+    """How long it took, in microseconds."""
+    upstream_request: Optional[str]
+    """Method and path sent to the provider, without the query."""
+    upstream_status: Optional[int]
+    """The provider's HTTP status, if it answered."""
+    error_code: Optional[str]
+    """Why it failed, as a code of the catalogue."""
+    error_message: Optional[str]
+    """The error message as the caller got it."""
+    data: Any
+    """The tool's answer, for executions in the background that succeeded."""
+    error: Optional[ExecutionFailure]
+    """Why it failed, for executions in the background."""
+
+
+@dataclass(frozen=True)
+class Event(Model):
+    """One entry in the history of an account or a connection."""
+
+    id: str
+    """`ev_…`"""
+    at: Optional[datetime]
+    kind: str
+    """What happened."""
+    actor: str
+    """Who did it: `client:…`, `token:…`, `end_user` or `system`."""
+    data: dict[str, Any]
+    """Evidence and detail."""
+    code: Optional[str]
+    """The cause, as a code of the catalogue."""
+    account_id: Optional[str]
+    connection_id: Optional[str]
+
+
+@dataclass(frozen=True)
+class Tool(Model):
+    """A named action of a connector."""
+
+    name: str
+    connector: str
+    provider: str
+    """The connector's official upper-case name."""
+    definition: dict[str, Any]
+    """`name`, `description`, `input_schema` (JSON Schema) and `annotations`, to hand to a model as they are."""
+
+
+@dataclass(frozen=True)
+class ConnectionReadiness(Model):
+    """How a connection stands for one user."""
+
+    connection_name: str
+    state: str
+    """`READY`, `NEEDS_CONNECTION` or `NEEDS_REAUTH`."""
+    connected_account_id: Optional[str]
+    """The user's account on it, if there is one."""
+
+
+@dataclass(frozen=True)
+class FoundTool(Model):
+    """A tool that fits a search."""
+
+    tool: Tool
+    description: str
+    score: float
+    """How well it fits, from 0 to 1."""
+    connections: list[ConnectionReadiness]
+    """The connections of its connector; empty when no user was named."""
+
+
+@dataclass(frozen=True)
+class ConnectionFault(Model):
+    """What the provider refuses about a connection's own configuration."""
+
+    code: str
+    message: str
+    since: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class Connection(Model):
+    """A configured connector."""
+
+    id: str
+    """`conn_…`"""
+    name: str
+    """Its name, unique within the environment."""
+    connector: str
+    provider: str
+    """The connector's official upper-case name."""
+    display_name: str
+    """The connector's name for people."""
+    auth_type: str
+    """How its accounts are authorized."""
+    client_id: Optional[str]
+    """The OAuth client at the provider."""
+    has_client_secret: bool
+    """Whether a client secret is stored."""
+    use_shared_credentials: bool
+    """Whether the operator-wide OAuth client is used."""
+    scopes: list[str]
+    """The scopes asked for; empty means the connector's defaults."""
+    overrides: dict[str, Any]
+    """Other addresses than the connector's."""
+    variables: dict[str, Any]
+    """Values for the connector's URL templates."""
+    enabled: bool
+    redirect_uri: str
+    """Register exactly this at the provider."""
+    created_at: Optional[datetime]
+    updated_at: Optional[datetime]
+    fault: Optional[ConnectionFault]
+    """Set while the provider refuses the connection's own configuration."""
+
+
+@dataclass(frozen=True)
+class ConnectionCheck(Model):
+    """One thing that was checked about a connection."""
+
+    item: str
+    """What: `client_credentials`, `token_endpoint` …"""
+    ok: bool
+    """Whether it is in order."""
+    detail: str
+    """What was found, in words."""
+    code: Optional[str]
+    """The code of the catalogue, if it is not in order."""
+
+
+@dataclass(frozen=True)
+class UncheckedItem(Model):
+    """One thing that could not be checked from the server."""
+
+    item: str
+    reason: str
+    """Why not, and how to find out."""
+
+
+@dataclass(frozen=True)
+class ConnectionTest(Model):
+    """What a test of a connection found."""
+
+    ok: bool
+    """Whether everything that could be checked is in order."""
+    checked: list[ConnectionCheck]
+    not_checked: list[UncheckedItem]
+
+
+@dataclass(frozen=True)
+class ConnectorField(Model):
+    """A field of a static credential, or a variable of a connector's addresses."""
+
+    name: str
+    label: str
+    """Its label for people."""
+    secret: bool
+    required: bool
+    help: Optional[str]
+    """Where to find the value."""
+
+
+@dataclass(frozen=True)
+class Connector(Model):
+    """The definition of a third-party app."""
+
+    slug: str
+    """Its name."""
+    provider: str
+    """Its official upper-case name."""
+    display_name: str
+    """Its name for people."""
+    description: str
+    auth_type: str
+    """How its accounts are authorized."""
+    scopes: list[str]
+    """The scopes that a connection asks for unless told otherwise."""
+    fields: list[ConnectorField]
+    """The fields of a static credential."""
+    variables: list[ConnectorField]
+    """The variables of its URL templates, to be set on the connection."""
+    tools: list[str]
+    """The names of its tools."""
+    shared_credentials: bool
+    """Whether the operator has set a shared OAuth client."""
+
+
+@dataclass(frozen=True)
+class Remedy(Model):
+    """One thing to do about a failure."""
+
+    action: str
+    """The kind of step; programs branch on it: `reauthorize`, `wait`, `fix_request` …"""
+    text: str
+    """The step in words."""
+    url: Optional[str] = field(repr=False)
+    """A link that performs or explains the step. An authorization link is a secret."""
+
+
+@dataclass(frozen=True)
+class FieldViolation(Model):
+    """A field of a request that is at fault."""
+
+    field: str
+    """The path of the field: `tool_input.to`."""
+    message: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True)
+class ProviderEvidence(Model):
+    """What the provider said."""
+
+    status: Optional[int]
+    """The HTTP status."""
+    code: Optional[str]
+    """The provider's own code."""
+    message: Optional[str]
+    """The provider's own words."""
+
+
+@dataclass(frozen=True)
+class Evidence(Model):
+    """What a finding rests on."""
+
+    kind: str
+    """`event`, `execution`, `probe` …"""
+    ref: Optional[str]
+    """The id of the event or execution."""
+    at: Optional[datetime]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Finding(Model):
+    """One reason why it does not work."""
+
+    code: str
+    """The code of the catalogue."""
+    confidence: str
+    """`certain`, `likely` or `possible`."""
+    actor: str
+    """Whose move it is: `end_user`, `developer`, `operator`, `provider_admin` or `nobody`."""
+    message: str
+    cause: str
+    evidence: list[Evidence]
+    remedies: list[Remedy]
+    """What to do, in order."""
+
+
+@dataclass(frozen=True)
+class DiagnosisStep(Model):
+    """One thing that a diagnosis looked at."""
+
+    name: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Diagnosis(Model):
+    """The answer to "why does it not work?"."""
+
+    subject: dict[str, Any]
+    """What was diagnosed: its ids."""
+    verdict: str
+    """`healthy`, `degraded` or `broken`."""
+    summary: str
+    """The answer in a few sentences."""
+    findings: list[Finding]
+    """The reasons, most certain first."""
+    steps: list[DiagnosisStep]
+    """What was looked at."""
