@@ -3,15 +3,15 @@ import { Deadline } from "./deadline.js";
 import type { DebugLog } from "./debug.js";
 import { type Failure, type FailedAnswer, failureOf, tokenFailureOf, unreadable } from "./error-answers.js";
 import { networkFailureOf } from "./error-network.js";
-import { ConfigurationError, TimeoutError, ValetkeyError } from "./errors.js";
+import { TimeoutError, ValetkeyError } from "./errors.js";
 import type { CallOptions, Settings } from "./options.js";
-import { type Attempt, mayRepeat, waitMs } from "./retry.js";
+import { type Attempt, isPassing, mayRepeat, waitMs } from "./retry.js";
 import type { Runtime } from "./runtime.js";
 import { VERSION } from "./version.js";
 import { fromWire, toWire } from "./wire.js";
 
 /** What a query may hold; `undefined` and `null` are left out. */
-export type Query = Record<string, string | number | boolean | null | undefined>;
+export type Query = Record<string, string | number | boolean | readonly string[] | null | undefined>;
 
 /** One request of the API. */
 export interface Call {
@@ -40,6 +40,8 @@ class Failed {
   constructor(
     readonly attempt: Attempt,
     readonly status: number | undefined,
+    /** The provider's answer, to be handed on if no repeat helps. */
+    readonly answer?: Answer,
   ) {}
 }
 
@@ -82,7 +84,12 @@ export class Http {
           this.#bearer.drop(token);
           continue;
         }
-        await this.#pause(call, outcome.attempt, repeats, deadline, options);
+        try {
+          await this.#pause(call, outcome.attempt, repeats, deadline, options);
+        } catch (thrown) {
+          if (outcome.answer && thrown === outcome.attempt.error) return outcome.answer;
+          throw thrown;
+        }
         repeats += 1;
       }
     } finally {
@@ -114,8 +121,8 @@ export class Http {
     const body = this.#parse(call, answer);
     const { access_token: token, expires_in: seconds } = (body ?? {}) as Record<string, unknown>;
     if (typeof token !== "string" || token === "") throw unreadable(this.#failed(call, answer));
-    // RFC 6749 §5.1 lets a server leave expires_in out; then the token is asked for anew each hour.
-    return { token, lifeMs: (typeof seconds === "number" ? seconds : 3600) * 1000 };
+    // RFC 6749 §5.1 lets a server leave expires_in out; then the token is taken to live five minutes.
+    return { token, lifeMs: (typeof seconds === "number" ? seconds : 300) * 1000 };
   }
 
   #deadline(call: Call, options: CallOptions): Deadline {
@@ -148,6 +155,11 @@ export class Http {
     const good = (status >= 200 && status < 300) || call.handedOn?.(headers) === true;
     const content = call.handedOn || path === "/oauth/token" ? undefined : tryParse(answer.bytes);
     this.#log.answer(method, path, status, this.#runtime.now() - started, headers.get("x-request-id"), good ? content : undefined);
+    if (good && call.handedOn && call.repeatable && isPassing(status)) {
+      // What the body says is the provider's business; only status and Retry-After count here.
+      const { error } = explain({ ...this.#failed(call, answer), text: "" });
+      return new Failed({ error, sent: true, passes: true }, undefined, answer);
+    }
     if (good) return answer;
     const { error, never } = explain(this.#failed(call, answer));
     this.#log.failure(method, path, error);
@@ -191,7 +203,8 @@ export class Http {
     url.pathname = `${url.pathname.replace(/\/$/, "")}${path}`;
     const query = new URLSearchParams(ownQuery);
     for (const [name, value] of Object.entries(call.query ?? {})) {
-      if (value !== undefined && value !== null) query.append(name, String(value));
+      if (value === undefined || value === null) continue;
+      for (const one of Array.isArray(value) ? value : [value]) query.append(name, String(one));
     }
     url.search = query.toString();
     return url;
@@ -235,17 +248,4 @@ function timedOut(call: Call, timeoutMs: number): TimeoutError {
       { action: "check_network", text: "If nothing answers at all, check that the server runs and can be reached." },
     ],
   });
-}
-
-/** One segment of a path. `.` and `..` would lead to another path, with the token. */
-export function segment(what: string, value: string): string {
-  if (value === "" || value === "." || value === ".." || typeof value !== "string") {
-    throw new ConfigurationError({
-      code: "client_misconfigured",
-      message: `${what} is ${value === "" ? "empty" : `"${value}"`}.`,
-      cause: "It becomes part of the address of the request.",
-      remedies: [{ action: "fix_request", text: `Give ${what}.` }],
-    });
-  }
-  return encodeURIComponent(value);
 }

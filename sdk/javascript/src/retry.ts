@@ -19,6 +19,11 @@ const NOTHING_DONE: ReadonlySet<string> = new Set(["overloaded", "shutting_down"
 const BASE_MS = 500;
 const CAP_MS = 8_000;
 
+/** Whether a status may pass by itself. */
+export function isPassing(status: number): boolean {
+  return PASSING_STATUS.has(status);
+}
+
 /** Whether the same request may and should be sent again. */
 export function mayRepeat({ error, sent, passes }: Attempt, repeatable: boolean): boolean {
   if (!passes) return false;
