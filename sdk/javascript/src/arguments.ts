@@ -42,7 +42,7 @@ export function named(ref: AccountRef): NamedAccount {
 
 function encoded(text: string): string {
   // RFC 3986 §2.3: only these are unreserved.
-  return encodeURIComponent(text.toWellFormed()).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** One segment of a path. An empty one, `.` and `..` would lead to another path, with the token. */

@@ -22,8 +22,9 @@ export function fetchFor(settings: Settings, env: NodeJS.ProcessEnv): { fetch: R
         ? new undici.Agent({ connect: tls })
         : new undici.ProxyAgent({ uri: proxy, requestTls: tls });
     // undici's Response and RequestInit are those of the global fetch, declared a second time.
-    const send = undici.fetch as unknown as (url: URL, init: RequestInit & { dispatcher: unknown }) => Promise<Response>;
-    return { fetch: (url: URL, init: RequestInit) => send(url, { ...init, dispatcher }), close: () => dispatcher.close() };
+    const send = undici.fetch as unknown as (url: URL, init: unknown) => Promise<Response>;
+    const direct = (url: URL, init: RequestInit) => send(url, Object.assign({}, init, { dispatcher }));
+    return { fetch: direct, close: () => dispatcher.close() };
   };
   return {
     fetch: async (url, init) => {

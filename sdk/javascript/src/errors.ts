@@ -134,7 +134,7 @@ export class ValetkeyError extends Error {
   /** The error for structured logs: everything but links and what lies underneath. */
   toJSON(): Record<string, unknown> {
     const remedies = this.remedies.map(({ action, text }) => ({ action, text }));
-    return { name: this.name, message: this.message, ...this, remedies };
+    return { ...(this as object), name: this.name, message: this.message, remedies };
   }
 
   [inspect.custom](): string {

@@ -25,9 +25,10 @@ export async function waitForExecution(http: Http, executionId: string, options:
     const { timeoutMs: _, ...others } = options;
     const execution = await getExecution(http, executionId, others);
     if (execution.status !== "RUNNING") return execution;
+    const left = ends - runtime.now();
+    if (left <= 0) throw stillRunning(executionId, timeoutMs);
     const pause = PAUSES_MS[Math.min(n, PAUSES_MS.length - 1)] ?? 0;
-    if (runtime.now() + pause > ends) throw stillRunning(executionId, timeoutMs);
-    await runtime.sleep(pause, options.signal ?? never);
+    await runtime.sleep(Math.min(pause, left), options.signal ?? never);
   }
 }
 

@@ -103,6 +103,9 @@ function baseUrlOf(text: string | undefined): URL {
 }
 
 function credentialsOf(options: ValetkeyClientOptions, env: NodeJS.ProcessEnv): Credentials {
+  if (options.apiToken && (options.clientId || options.clientSecret)) {
+    throw misconfigured("There are two kinds of credentials.", "Set either apiToken, or clientId and clientSecret.");
+  }
   if (options.apiToken) return { kind: "token", token: options.apiToken };
   // What the program says about the client wins over a token that happens to be in the environment.
   const named = Boolean(options.clientId || options.clientSecret);
