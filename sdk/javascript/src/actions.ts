@@ -1,8 +1,8 @@
-import { type AccountRef, named, segment } from "./arguments.js";
+import { type AccountRef, invalidArgument, named, segment } from "./arguments.js";
+import { completeAccount, completeFound, withAccount } from "./complete.js";
 import { NotFoundError, ValetkeyError } from "./errors.js";
-import { invalidArgument } from "./arguments.js";
 import { freshKey, getExecution, waitForExecution } from "./executions.js";
-import type { Http } from "./http.js";
+import type { Http, Query } from "./http.js";
 import type {
   AccountEvent,
   AuthorizationLink,
@@ -110,7 +110,7 @@ export class Actions {
   async getConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
     const account = named(ref);
     if (!("id" in account)) return this.#find(account.identifier, account.connectionName, options);
-    return (await this.#http.json({ method: "GET", path: accountPath(account.id), repeatable: true }, options)) as ConnectedAccount;
+    return completeAccount(await this.#http.json({ method: "GET", path: accountPath(account.id), repeatable: true }, options));
   }
 
   /** The account; made, `PENDING`, if it is not there yet. */
@@ -133,7 +133,7 @@ export class Actions {
 
   /** Makes an account; `ConflictError` if it is there already. */
   async createConnectedAccount(account: NewAccount & CredentialFields, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return (await this.#post(ACCOUNTS, account, options)) as ConnectedAccount;
+    return completeAccount(await this.#post(ACCOUNTS, account, options));
   }
 
   /** Changes what is given and leaves the rest. */
@@ -143,7 +143,7 @@ export class Actions {
   ): Promise<ConnectedAccount> {
     const { identifier, connectionName, connectedAccountId, ...json } = account;
     const path = accountPath(await this.#id({ identifier, connectionName, connectedAccountId }, options));
-    return (await this.#http.json({ method: "PATCH", path, json, repeatable: false }, options)) as ConnectedAccount;
+    return completeAccount(await this.#http.json({ method: "PATCH", path, json, repeatable: false }, options));
   }
 
   /** All accounts that fit. */
@@ -158,7 +158,7 @@ export class Actions {
       query: filter.query,
       page_size: filter.pageSize,
     };
-    return pages(this.#http, ACCOUNTS, query, options);
+    return this.#accounts(query, options);
   }
 
   /** The history of an account. */
@@ -172,7 +172,7 @@ export class Actions {
 
   /** Gives the account's credential up, at the provider too where it allows that. */
   async disconnectConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return (await this.#post(`${accountPath(await this.#id(ref, options))}/disconnect`, undefined, options)) as ConnectedAccount;
+    return completeAccount(await this.#post(`${accountPath(await this.#id(ref, options))}/disconnect`, undefined, options));
   }
 
   /** Deletes an account and its credential. */
@@ -183,16 +183,16 @@ export class Actions {
 
   /** Renews the account's credential now. `AccountExpiredError` or `AccountRevokedError` if only its user can. */
   async refreshConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return (await this.#post(`${accountPath(await this.#id(ref, options))}/refresh`, undefined, options)) as ConnectedAccount;
+    return completeAccount(await this.#post(`${accountPath(await this.#id(ref, options))}/refresh`, undefined, options));
   }
 
   /** A link for the user to authorize the account with. Makes the account if identifier and connection name it. */
   async getAuthorizationLink(request: LinkRequest, options: CallOptions = {}): Promise<AuthorizationLink> {
     const account = named(request);
-    if (!("id" in account)) return (await this.#post("/v1/connect/authorization-links", request, options)) as AuthorizationLink;
+    if (!("id" in account)) return withAccount<AuthorizationLink>(await this.#post("/v1/connect/authorization-links", request, options));
     const { scopes, state, userVerifyUrl } = request;
     const path = `${accountPath(account.id)}/authorization-link`;
-    return (await this.#post(path, { scopes, state, userVerifyUrl }, options)) as AuthorizationLink;
+    return withAccount<AuthorizationLink>(await this.#post(path, { scopes, state, userVerifyUrl }, options));
   }
 
   /** Confirms that the user who authorized is the one your app knows by this identifier. */
@@ -200,7 +200,7 @@ export class Actions {
     request: { authRequestId: string; identifier: string },
     options: CallOptions = {},
   ): Promise<VerifiedUser> {
-    return (await this.#post(`${ACCOUNTS}/verify`, request, options)) as VerifiedUser;
+    return withAccount<VerifiedUser>(await this.#post(`${ACCOUNTS}/verify`, request, options));
   }
 
   /** Runs a tool and gives its output. Safe to repeat: the server runs it once per idempotency key. */
@@ -237,7 +237,7 @@ export class Actions {
     options: CallOptions = {},
   ): Promise<FoundTool[]> {
     const call = { method: "POST", path: `${TOOLS}/search`, json: search, repeatable: true };
-    return ((await this.#http.json(call, options)) as { items: FoundTool[] }).items;
+    return ((await this.#http.json(call, options)) as { items?: FoundTool[] }).items?.map(completeFound) ?? [];
   }
 
   /** One tool. */
@@ -290,6 +290,10 @@ export class Actions {
     return { ...found, findings, steps: found.steps ?? [] };
   }
 
+  async *#accounts(query: Query, options: CallOptions): AsyncGenerator<ConnectedAccount, void, undefined> {
+    for await (const account of pages<ConnectedAccount>(this.#http, ACCOUNTS, query, options)) yield completeAccount(account);
+  }
+
   async #execute(call: ToolCall, mode: "async" | undefined, options: CallOptions): Promise<unknown> {
     const { idempotencyKey, ...body } = call;
     const request = {
@@ -317,7 +321,7 @@ export class Actions {
       items?: ConnectedAccount[];
     };
     const account = page.items?.[0];
-    if (account) return account;
+    if (account) return completeAccount(account);
     throw new NotFoundError({
       code: "account_not_found",
       message: `${identifier} has no connected account of ${connectionName}.`,

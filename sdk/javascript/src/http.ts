@@ -63,11 +63,13 @@ export class Http {
     return this.#runtime;
   }
 
-  /** The answer's JSON under JavaScript's names; `undefined` if it has no content. */
+  /** The answer's JSON object under JavaScript's names; `undefined` for deletions, whose answer says nothing. */
   async json(call: Call, options: CallOptions = {}): Promise<unknown> {
     const answer = await this.send(call, options);
-    if (answer.status === 204 || answer.bytes.byteLength === 0) return undefined;
-    return fromWire(this.#parse(call, answer));
+    if (call.method === "DELETE") return undefined;
+    const value = this.#parse(call, answer);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw unreadable(this.#failed(call, answer));
+    return fromWire(value);
   }
 
   /** The answer, if it is a success or the provider's own. */
@@ -79,10 +81,12 @@ export class Http {
         const token = await deadline.race(this.#bearer.token());
         const outcome = await this.#attempt(call, { authorization: `Bearer ${token}` }, deadline, failureOf);
         if (!(outcome instanceof Failed)) return outcome;
-        if (outcome.status === 401 && this.#bearer.renewable && !renewed) {
-          renewed = true;
+        if (outcome.status === 401 && this.#bearer.renewable) {
           this.#bearer.drop(token);
-          continue;
+          if (!renewed) {
+            renewed = true;
+            continue;
+          }
         }
         try {
           await this.#pause(call, outcome.attempt, repeats, deadline, options);
@@ -241,7 +245,7 @@ function tryParse(bytes: Uint8Array): unknown {
 function timedOut(call: Call, timeoutMs: number): TimeoutError {
   return new TimeoutError({
     code: "client_timeout",
-    message: `${call.method} ${call.path} had no answer within ${timeoutMs} ms.`,
+    message: `${call.method} ${call.path} had no answer within ${timeoutMs / 1000} s.`,
     cause: "The time that the caller allows for the call, its retries included, is over.",
     remedies: [
       { action: "retry", text: "Try again, with a longer timeoutMs if the call takes long; run slow tools with executeToolAsync." },
