@@ -110,7 +110,9 @@ export class Actions {
   async getConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
     const account = named(ref);
     if (!("id" in account)) return this.#find(account.identifier, account.connectionName, options);
-    return completeAccount(await this.#http.json({ method: "GET", path: accountPath(account.id), repeatable: true }, options));
+    return completeAccount(
+      await this.#http.json({ method: "GET", path: accountPath(account.id), repeatable: true }, options),
+    );
   }
 
   /** The account; made, `PENDING`, if it is not there yet. */
@@ -132,7 +134,10 @@ export class Actions {
   }
 
   /** Makes an account; `ConflictError` if it is there already. */
-  async createConnectedAccount(account: NewAccount & CredentialFields, options: CallOptions = {}): Promise<ConnectedAccount> {
+  async createConnectedAccount(
+    account: NewAccount & CredentialFields,
+    options: CallOptions = {},
+  ): Promise<ConnectedAccount> {
     return completeAccount(await this.#post(ACCOUNTS, account, options));
   }
 
@@ -147,7 +152,10 @@ export class Actions {
   }
 
   /** All accounts that fit. */
-  listConnectedAccounts(filter: AccountFilter = {}, options: CallOptions = {}): AsyncGenerator<ConnectedAccount, void, undefined> {
+  listConnectedAccounts(
+    filter: AccountFilter = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<ConnectedAccount, void, undefined> {
     const query = {
       identifier: filter.identifier,
       connection_name: filter.connectionName,
@@ -172,7 +180,9 @@ export class Actions {
 
   /** Gives the account's credential up, at the provider too where it allows that. */
   async disconnectConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return completeAccount(await this.#post(`${accountPath(await this.#id(ref, options))}/disconnect`, undefined, options));
+    return completeAccount(
+      await this.#post(`${accountPath(await this.#id(ref, options))}/disconnect`, undefined, options),
+    );
   }
 
   /** Deletes an account and its credential. */
@@ -183,13 +193,16 @@ export class Actions {
 
   /** Renews the account's credential now. `AccountExpiredError` or `AccountRevokedError` if only its user can. */
   async refreshConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return completeAccount(await this.#post(`${accountPath(await this.#id(ref, options))}/refresh`, undefined, options));
+    return completeAccount(
+      await this.#post(`${accountPath(await this.#id(ref, options))}/refresh`, undefined, options),
+    );
   }
 
   /** A link for the user to authorize the account with. Makes the account if identifier and connection name it. */
   async getAuthorizationLink(request: LinkRequest, options: CallOptions = {}): Promise<AuthorizationLink> {
     const account = named(request);
-    if (!("id" in account)) return withAccount<AuthorizationLink>(await this.#post("/v1/connect/authorization-links", request, options));
+    if (!("id" in account))
+      return withAccount<AuthorizationLink>(await this.#post("/v1/connect/authorization-links", request, options));
     const { scopes, state, userVerifyUrl } = request;
     const path = `${accountPath(account.id)}/authorization-link`;
     return withAccount<AuthorizationLink>(await this.#post(path, { scopes, state, userVerifyUrl }, options));
@@ -215,7 +228,8 @@ export class Actions {
 
   /** Sends a request to the provider's API with the account's credential; the answer comes back as it is. */
   request(request: ProxyRequest, options: CallOptions = {}): Promise<ProxyResponse> {
-    const find = async (identifier: string, connectionName: string) => (await this.#find(identifier, connectionName, options)).id;
+    const find = async (identifier: string, connectionName: string) =>
+      (await this.#find(identifier, connectionName, options)).id;
     return proxied(this.#http, request, find, options);
   }
 
@@ -242,7 +256,10 @@ export class Actions {
 
   /** One tool. */
   async getTool({ name }: { name: string }, options: CallOptions = {}): Promise<Tool> {
-    return (await this.#http.json({ method: "GET", path: `${TOOLS}/${segment("name", name)}`, repeatable: true }, options)) as Tool;
+    return (await this.#http.json(
+      { method: "GET", path: `${TOOLS}/${segment("name", name)}`, repeatable: true },
+      options,
+    )) as Tool;
   }
 
   /** The record of a call. */
@@ -286,12 +303,17 @@ export class Actions {
         ? { method: "GET", path: `${accountPath(account.id)}/diagnosis`, query: { probe } }
         : { method: "POST", path: "/v1/connect/diagnoses", json: { ...account, executionId, probe } };
     const found = (await this.#http.json({ ...call, repeatable: true }, options)) as Diagnosis;
-    const findings = (found.findings ?? []).map((one) => ({ ...one, evidence: one.evidence ?? [], remedies: one.remedies ?? [] }));
+    const findings = (found.findings ?? []).map((one) => ({
+      ...one,
+      evidence: one.evidence ?? [],
+      remedies: one.remedies ?? [],
+    }));
     return { ...found, findings, steps: found.steps ?? [] };
   }
 
   async *#accounts(query: Query, options: CallOptions): AsyncGenerator<ConnectedAccount, void, undefined> {
-    for await (const account of pages<ConnectedAccount>(this.#http, ACCOUNTS, query, options)) yield completeAccount(account);
+    for await (const account of pages<ConnectedAccount>(this.#http, ACCOUNTS, query, options))
+      yield completeAccount(account);
   }
 
   async #execute(call: ToolCall, mode: "async" | undefined, options: CallOptions): Promise<unknown> {
@@ -326,7 +348,12 @@ export class Actions {
       code: "account_not_found",
       message: `${identifier} has no connected account of ${connectionName}.`,
       cause: "The user has not been given an authorization link for this connection yet, or the account was deleted.",
-      remedies: [{ action: "authorize", text: "Make one with getOrCreateConnectedAccount, and send its user the link of getAuthorizationLink." }],
+      remedies: [
+        {
+          action: "authorize",
+          text: "Make one with getOrCreateConnectedAccount, and send its user the link of getAuthorizationLink.",
+        },
+      ],
       httpStatus: 404,
     });
   }

@@ -30,7 +30,8 @@ const HOW = "Give connectedAccountId, or identifier and connectionName together.
 export function named(ref: AccountRef): NamedAccount {
   const { identifier, connectionName, connectedAccountId: id } = ref;
   if (id !== undefined) {
-    if (identifier !== undefined || connectionName !== undefined) throw invalidArgument("The account is named in two ways.", HOW);
+    if (identifier !== undefined || connectionName !== undefined)
+      throw invalidArgument("The account is named in two ways.", HOW);
     return { id };
   }
   if (identifier && connectionName) return { identifier, connectionName };
@@ -48,7 +49,10 @@ function encoded(text: string): string {
 /** One segment of a path. An empty one, `.` and `..` would lead to another path, with the token. */
 export function segment(what: string, value: string): string {
   if (typeof value !== "string" || value === "" || value === "." || value === "..") {
-    throw invalidArgument(`${what} is ${value ? `"${value}"` : "empty"}.`, `Give ${what}; it becomes part of the address.`);
+    throw invalidArgument(
+      `${what} is ${value ? `"${value}"` : "empty"}.`,
+      `Give ${what}; it becomes part of the address.`,
+    );
   }
   return encoded(value);
 }
@@ -59,7 +63,10 @@ export function proxiedPath(path: string): string {
   if (rest === "") throw invalidArgument("The path is empty.", "Give the path of the provider's API, such as /v1/me.");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
   if (/[?#\\\u0000-\u001f\u007f]/.test(rest)) {
-    throw invalidArgument("The path holds ?, #, \\ or a control character.", "Give the query as `query`, and encode the rest.");
+    throw invalidArgument(
+      "The path holds ?, #, \\ or a control character.",
+      "Give the query as `query`, and encode the rest.",
+    );
   }
   if (rest.split("/").some((part) => /^(\.|%2e){1,2}$/i.test(part))) {
     throw invalidArgument("The path holds a . or .. segment.", "Give the path as it is at the provider, without dots.");

@@ -28,12 +28,18 @@ export class Connections {
 
   /** Makes a connection. */
   async create(fields: ConnectionFields & { connector: string }, options: CallOptions = {}): Promise<Connection> {
-    return (await this.#http.json({ method: "POST", path: ROOT, json: fields, repeatable: false }, options)) as Connection;
+    return (await this.#http.json(
+      { method: "POST", path: ROOT, json: fields, repeatable: false },
+      options,
+    )) as Connection;
   }
 
   /** One connection; `NotFoundError` if there is none. */
   async get(connection: string, options: CallOptions = {}): Promise<Connection> {
-    return (await this.#http.json({ method: "GET", path: this.#path(connection), repeatable: true }, options)) as Connection;
+    return (await this.#http.json(
+      { method: "GET", path: this.#path(connection), repeatable: true },
+      options,
+    )) as Connection;
   }
 
   /** All connections that fit. */

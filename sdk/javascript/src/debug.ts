@@ -46,7 +46,14 @@ export class DebugLog {
     this.#write(`→ ${method} ${path}${shown(content)}`);
   }
 
-  answer(method: string, path: string, status: number, tookMs: number, requestId: string | null, content: unknown): void {
+  answer(
+    method: string,
+    path: string,
+    status: number,
+    tookMs: number,
+    requestId: string | null,
+    content: unknown,
+  ): void {
     const id = requestId ? ` ${requestId}` : "";
     this.#write(`← ${status} ${method} ${path} in ${Math.round(tookMs)} ms${id}${shown(content)}`);
   }

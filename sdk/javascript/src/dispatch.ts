@@ -7,7 +7,10 @@ import type { Runtime } from "./runtime.js";
  * How requests are sent: by the global `fetch`, which keeps connections open for reuse, or, where a private
  * certificate or a proxy needs it, by undici's own with a dispatcher of the same version.
  */
-export function fetchFor(settings: Settings, env: NodeJS.ProcessEnv): { fetch: Runtime["fetch"]; close(): Promise<void> } {
+export function fetchFor(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+): { fetch: Runtime["fetch"]; close(): Promise<void> } {
   const proxy = settings.proxyUrl ?? proxyFromEnvironment(settings.baseUrl, env);
   if (settings.ca === undefined && settings.caFile === undefined && proxy === undefined) {
     return { fetch: (url, init) => globalThis.fetch(url, init), close: async () => {} };
@@ -18,9 +21,7 @@ export function fetchFor(settings: Settings, env: NodeJS.ProcessEnv): { fetch: R
     const ca = certificatesOf(settings);
     const tls = ca === undefined ? {} : { ca };
     const dispatcher =
-      proxy === undefined
-        ? new undici.Agent({ connect: tls })
-        : new undici.ProxyAgent({ uri: proxy, requestTls: tls });
+      proxy === undefined ? new undici.Agent({ connect: tls }) : new undici.ProxyAgent({ uri: proxy, requestTls: tls });
     // undici's Response and RequestInit are those of the global fetch, declared a second time.
     const send = undici.fetch as unknown as (url: URL, init: unknown) => Promise<Response>;
     const direct = (url: URL, init: RequestInit) => send(url, Object.assign({}, init, { dispatcher }));
@@ -44,7 +45,9 @@ function certificatesOf({ ca, caFile }: Settings): string | undefined {
       code: "client_misconfigured",
       message: `The certificate file ${caFile} cannot be read.`,
       cause: error instanceof Error ? error.message : "",
-      remedies: [{ action: "fix_request", text: "Set caFile (VALETKEY_CA_FILE) to a PEM file that this process may read." }],
+      remedies: [
+        { action: "fix_request", text: "Set caFile (VALETKEY_CA_FILE) to a PEM file that this process may read." },
+      ],
       original: error,
     });
   }
@@ -57,7 +60,10 @@ export function proxyFromEnvironment(url: URL, env: NodeJS.ProcessEnv): string |
   const proxy =
     url.protocol === "https:" ? env["https_proxy"] || env["HTTPS_PROXY"] : env["http_proxy"] || env["HTTP_PROXY"];
   if (!proxy) return undefined;
-  const exempt = (env["no_proxy"] || env["NO_PROXY"] || "").toLowerCase().split(/[\s,]+/).filter(Boolean);
+  const exempt = (env["no_proxy"] || env["NO_PROXY"] || "")
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter(Boolean);
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   const spared = exempt.some((entry) => {
     const [name = "", onlyPort] = entry.split(/:(\d+)$/);

@@ -1,7 +1,7 @@
 // From an answer of the server to the error it stands for: by code first, by status second.
 
-import * as errors from "./errors.js";
 import type { ErrorDetails, FieldViolation, ProviderEvidence, Remedy, ValetkeyError } from "./errors.js";
+import * as errors from "./errors.js";
 
 type ErrorClass = new (details: ErrorDetails) => ValetkeyError;
 
@@ -121,7 +121,12 @@ export function unreadable(answer: FailedAnswer, original?: unknown): ValetkeyEr
     code: "response_invalid",
     message: `The answer to ${answer.method} ${answer.path} could not be read.`,
     cause: `It came with status ${answer.status} and is not the JSON that Valetkey sends.`,
-    remedies: [{ action: "check_network", text: "Check that the URL is Valetkey's own and that nothing in between rewrites answers." }],
+    remedies: [
+      {
+        action: "check_network",
+        text: "Check that the URL is Valetkey's own and that nothing in between rewrites answers.",
+      },
+    ],
     requestId: requestId(answer),
     httpStatus: answer.status,
     original,

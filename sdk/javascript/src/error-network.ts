@@ -8,7 +8,8 @@ const DNS = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_NONAME", "EAI_
 const REFUSED = new Set(["ECONNREFUSED"]);
 const UNREACHABLE = new Set(["EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT"]);
 /** The names that Node gives to what OpenSSL dislikes about a certificate, and to failed handshakes. */
-const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH|ERROR_IN_CERT_|EPROTO)/;
+const TLS =
+  /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH|ERROR_IN_CERT_|EPROTO)/;
 
 /** Which codes occur in an exception and below it. */
 function codesOf(error: unknown, depth = 0): string[] {
@@ -54,7 +55,9 @@ function explain(kind: Kind, url: URL, codes: string[]): Explanation {
         message: `Nothing accepts connections at ${url.host}.`,
         cause: `The connection was refused${reason}.`,
         remedies: [
-          check("Check that the Valetkey server runs and listens on this address and port, and that envUrl (VALETKEY_URL) names it."),
+          check(
+            "Check that the Valetkey server runs and listens on this address and port, and that envUrl (VALETKEY_URL) names it.",
+          ),
           check("Check that no firewall stands in between."),
         ],
       };
@@ -68,7 +71,9 @@ function explain(kind: Kind, url: URL, codes: string[]): Explanation {
             action: "check_credentials",
             text: "For a private certificate set caFile (VALETKEY_CA_FILE) to the authority's certificate; `valetkey dev` writes the path of its own into its environment file.",
           },
-          check("Otherwise check the server's certificate, this machine's clock, and proxies that inspect TLS. Do not switch verification off."),
+          check(
+            "Otherwise check the server's certificate, this machine's clock, and proxies that inspect TLS. Do not switch verification off.",
+          ),
         ],
       };
     case "unreachable":
@@ -84,7 +89,10 @@ function explain(kind: Kind, url: URL, codes: string[]): Explanation {
         message: `The connection to ${url.host} ended before the answer.`,
         cause: `The server, or something in between, closed it${reason}.`,
         remedies: [
-          { action: "retry", text: "Send the request again; for calls that change something, check first whether it happened." },
+          {
+            action: "retry",
+            text: "Send the request again; for calls that change something, check first whether it happened.",
+          },
           check("If it stays, look at the server's log and at proxies in between."),
         ],
       };

@@ -121,7 +121,8 @@ export class ValetkeyError extends Error {
     if (this.remedies.length > 0) {
       lines.push("What to do:");
       for (const remedy of this.remedies) {
-        const ready = LINK_ACTIONS.has(remedy.action) && remedy.url ? " (A link is ready: error.authorizationLink)" : "";
+        const ready =
+          LINK_ACTIONS.has(remedy.action) && remedy.url ? " (A link is ready: error.authorizationLink)" : "";
         lines.push(`  - ${remedy.text}${ready}`);
       }
     }

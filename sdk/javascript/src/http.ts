@@ -1,7 +1,7 @@
-import { type IssuedToken, Bearer } from "./auth.js";
+import { Bearer, type IssuedToken } from "./auth.js";
 import { Deadline } from "./deadline.js";
 import type { DebugLog } from "./debug.js";
-import { type Failure, type FailedAnswer, failureOf, tokenFailureOf, unreadable } from "./error-answers.js";
+import { type FailedAnswer, type Failure, failureOf, tokenFailureOf, unreadable } from "./error-answers.js";
 import { networkFailureOf } from "./error-network.js";
 import { TimeoutError, ValetkeyError } from "./errors.js";
 import type { CallOptions, Settings } from "./options.js";
@@ -68,7 +68,8 @@ export class Http {
     const answer = await this.send(call, options);
     if (call.method === "DELETE") return undefined;
     const value = this.#parse(call, answer);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw unreadable(this.#failed(call, answer));
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw unreadable(this.#failed(call, answer));
     return fromWire(value);
   }
 
@@ -158,7 +159,14 @@ export class Http {
     const { status, headers } = answer;
     const good = (status >= 200 && status < 300) || call.handedOn?.(headers) === true;
     const content = call.handedOn || path === "/oauth/token" ? undefined : tryParse(answer.bytes);
-    this.#log.answer(method, path, status, this.#runtime.now() - started, headers.get("x-request-id"), good ? content : undefined);
+    this.#log.answer(
+      method,
+      path,
+      status,
+      this.#runtime.now() - started,
+      headers.get("x-request-id"),
+      good ? content : undefined,
+    );
     if (good && call.handedOn && call.repeatable && isPassing(status)) {
       // What the body says is the provider's business; only status and Retry-After count here.
       const { error } = explain({ ...this.#failed(call, answer), text: "" });
@@ -248,7 +256,10 @@ function timedOut(call: Call, timeoutMs: number): TimeoutError {
     message: `${call.method} ${call.path} had no answer within ${timeoutMs / 1000} s.`,
     cause: "The time that the caller allows for the call, its retries included, is over.",
     remedies: [
-      { action: "retry", text: "Try again, with a longer timeoutMs if the call takes long; run slow tools with executeToolAsync." },
+      {
+        action: "retry",
+        text: "Try again, with a longer timeoutMs if the call takes long; run slow tools with executeToolAsync.",
+      },
       { action: "check_network", text: "If nothing answers at all, check that the server runs and can be reached." },
     ],
   });

@@ -1,7 +1,7 @@
 export * from "./actions.js";
 export type { AccountRef } from "./arguments.js";
 export * from "./client.js";
-export { Connections, type ConnectionFields } from "./connections.js";
+export { type ConnectionFields, Connections } from "./connections.js";
 export type { LogSink } from "./debug.js";
 export * from "./errors.js";
 export * from "./models.js";

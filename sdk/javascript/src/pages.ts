@@ -7,7 +7,12 @@ interface Page<T> {
 }
 
 /** Goes over all pages; the next one is asked for when it is needed. */
-export async function* pages<T>(http: Http, path: string, query: Query, options: CallOptions): AsyncGenerator<T, void, undefined> {
+export async function* pages<T>(
+  http: Http,
+  path: string,
+  query: Query,
+  options: CallOptions,
+): AsyncGenerator<T, void, undefined> {
   let pageToken: string | null | undefined;
   do {
     const call = { method: "GET", path, query: { ...query, page_token: pageToken }, repeatable: true };

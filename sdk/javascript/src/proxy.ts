@@ -64,7 +64,10 @@ export async function proxied(
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
   if (headers["authorization"] !== undefined) {
-    throw invalidArgument("An Authorization header is given.", "Leave it out: the account's credential takes its place.");
+    throw invalidArgument(
+      "An Authorization header is given.",
+      "Leave it out: the account's credential takes its place.",
+    );
   }
   if ("id" in account) {
     headers["connected_account_id"] = account.id;

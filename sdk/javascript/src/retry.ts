@@ -12,7 +12,11 @@ export interface Attempt {
 /** Statuses that pass by themselves. */
 const PASSING_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Codes that stay whatever their status suggests. */
-const LASTING: ReadonlySet<string> = new Set(["upstream_tls_failed", "upstream_response_too_large", "upstream_redirected"]);
+const LASTING: ReadonlySet<string> = new Set([
+  "upstream_tls_failed",
+  "upstream_response_too_large",
+  "upstream_redirected",
+]);
 /** Codes before which nothing was done, so that every call may be repeated. */
 const NOTHING_DONE: ReadonlySet<string> = new Set(["overloaded", "shutting_down"]);
 

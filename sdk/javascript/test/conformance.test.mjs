@@ -6,13 +6,39 @@ import { test } from "node:test";
 import * as sdk from "valetkey";
 
 const folder = process.env.CONFORMANCE ?? new URL("../../conformance/cases/", import.meta.url).pathname;
-const VARIABLES = ["VALETKEY_URL", "VALETKEY_ENV_URL", "VALETKEY_API_TOKEN", "VALETKEY_CLIENT_ID", "VALETKEY_CLIENT_SECRET", "VALETKEY_CA_FILE"];
-const CONNECTIONS = { get_connection: "get", update_connection: "update", delete_connection: "delete", test_connection: "test", list_connection_events: "listEvents" };
-const OPAQUE = new Set(["data", "tool_input", "api_config", "variables", "fields", "definition", "overrides", "credential", "json", "headers", "query"]);
+const VARIABLES = [
+  "VALETKEY_URL",
+  "VALETKEY_ENV_URL",
+  "VALETKEY_API_TOKEN",
+  "VALETKEY_CLIENT_ID",
+  "VALETKEY_CLIENT_SECRET",
+  "VALETKEY_CA_FILE",
+];
+const CONNECTIONS = {
+  get_connection: "get",
+  update_connection: "update",
+  delete_connection: "delete",
+  test_connection: "test",
+  list_connection_events: "listEvents",
+};
+const OPAQUE = new Set([
+  "data",
+  "tool_input",
+  "api_config",
+  "variables",
+  "fields",
+  "definition",
+  "overrides",
+  "credential",
+  "json",
+  "headers",
+  "query",
+]);
 
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-const argumentsOf = (args) => Object.fromEntries(Object.entries(args ?? {}).map(([name, value]) => [camel(name), value]));
+const argumentsOf = (args) =>
+  Object.fromEntries(Object.entries(args ?? {}).map(([name, value]) => [camel(name), value]));
 
 /** A world in which time passes only when it is told to. */
 class World {
@@ -60,11 +86,17 @@ class World {
       this.problems.push(error);
     }
     const { response, fault, takes_ms: takes = 0 } = exchange ?? { response: { status: 500 } };
-    if (fault === "timeout") this.advance(Math.max(0, Math.min(...[...this.timers].map((timer) => timer.at)) - this.now));
+    if (fault === "timeout")
+      this.advance(Math.max(0, Math.min(...[...this.timers].map((timer) => timer.at)) - this.now));
     this.advance(takes);
     init.signal.throwIfAborted();
     if (fault) {
-      const codes = { refused: "ECONNREFUSED", dns: "ENOTFOUND", tls: "DEPTH_ZERO_SELF_SIGNED_CERT", cut: "ECONNRESET" };
+      const codes = {
+        refused: "ECONNREFUSED",
+        dns: "ENOTFOUND",
+        tls: "DEPTH_ZERO_SELF_SIGNED_CERT",
+        cut: "ECONNRESET",
+      };
       throw new TypeError("fetch failed", { cause: Object.assign(new Error(fault), { code: codes[fault] }) });
     }
     const body = "json" in response ? JSON.stringify(response.json) : (response.text ?? "");
@@ -81,8 +113,13 @@ class World {
       query[name] = all.length > 1 ? all : all[0];
     }
     this.#match(query, expected.query ?? {}, "query");
-    const { headers } = new Request(url, { method: init.method, headers: init.headers, ...(init.body ? { body: init.body } : {}) });
-    for (const [name, value] of Object.entries(expected.headers ?? {})) this.#match(headers.get(name) ?? undefined, value, name);
+    const { headers } = new Request(url, {
+      method: init.method,
+      headers: init.headers,
+      ...(init.body ? { body: init.body } : {}),
+    });
+    for (const [name, value] of Object.entries(expected.headers ?? {}))
+      this.#match(headers.get(name) ?? undefined, value, name);
     if ("form" in expected) {
       this.#match(Object.fromEntries(new URLSearchParams(init.body)), expected.form, "form");
       assert.match(headers.get("content-type"), /^application\/x-www-form-urlencoded/);
@@ -139,7 +176,8 @@ const INSTANT = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/;
 function includes(actual, expected, at) {
   if (expected?.$any) return assert.ok(actual, at);
   if (expected?.$match) return assert.match(String(actual), new RegExp(expected.$match), at);
-  if (expected === null) return assert.ok(actual === undefined || actual === null, `${at} is ${JSON.stringify(actual)}`);
+  if (expected === null)
+    return assert.ok(actual === undefined || actual === null, `${at} is ${JSON.stringify(actual)}`);
   if (Array.isArray(expected)) {
     assert.equal(actual?.length, expected.length, `length of ${at}`);
     return expected.forEach((one, n) => includes(actual[n], one, `${at}[${n}]`));
@@ -161,7 +199,10 @@ async function call(client, step) {
   if (step.call === "list_connectors") return client.connections.listConnectors();
   if (step.call === "get_connector") return client.connections.getConnector(args.name);
   const own = CONNECTIONS[step.call];
-  if (own) return Object.keys(fields).length > 0 ? client.connections[own](connection, fields) : client.connections[own](connection);
+  if (own)
+    return Object.keys(fields).length > 0
+      ? client.connections[own](connection, fields)
+      : client.connections[own](connection);
   if (step.call === "wait_for_execution") {
     const { timeoutMs, ...rest } = args;
     return client.actions.waitForExecution(rest, { timeoutMs });
@@ -193,7 +234,11 @@ function checkError(error, expected) {
     const actual = error[camel(name)];
     includes(actual, value, name);
   }
-  for (const piece of expected.text ?? []) assert.ok([piece, camel(piece)].some((one) => String(error).includes(one)), `${piece} is not in ${error}`);
+  for (const piece of expected.text ?? [])
+    assert.ok(
+      [piece, camel(piece)].some((one) => String(error).includes(one)),
+      `${piece} is not in ${error}`,
+    );
   for (const piece of expected.text_lacks ?? []) assert.ok(!String(error).includes(piece), `${piece} is in ${error}`);
   for (const text of [String(error), error.stack, JSON.stringify(error)]) assert.ok(!text.includes("canary"), text);
 }
@@ -204,7 +249,8 @@ async function play(script) {
   Object.assign(process.env, script.env);
   const given = script.client ?? { api_token: "vk_canary_token" };
   const options = argumentsOf(given.env_url === undefined ? { env_url: "https://valetkey.test", ...given } : given);
-  if (options.envUrl === null || ("env" in script && "VALETKEY_URL" in script.env && given.env_url === undefined)) delete options.envUrl;
+  if (options.envUrl === null || ("env" in script && "VALETKEY_URL" in script.env && given.env_url === undefined))
+    delete options.envUrl;
   const lines = [];
   let client;
   const make = () => {
@@ -237,7 +283,9 @@ async function play(script) {
 }
 
 let count = 0;
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")).sort()) {
+for (const file of readdirSync(folder)
+  .filter((name) => name.endsWith(".json"))
+  .sort()) {
   for (const script of JSON.parse(readFileSync(`${folder}/${file}`, "utf8")).cases) {
     count += 1;
     test(`conformance: ${script.name}`, () => play(script));
