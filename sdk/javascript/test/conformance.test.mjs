@@ -132,7 +132,7 @@ class World {
     if (typeof expected !== "object" || expected === null) return assert.deepEqual(actual, expected, at);
     if (Array.isArray(expected)) {
       assert.equal(actual?.length, expected.length, at);
-      return expected.forEach((one, n) => this.#match(actual[n], one, `${at}[${n}]`));
+      return void expected.forEach((one, n) => void this.#match(actual[n], one, `${at}[${n}]`));
     }
     if ("$match" in expected) return assert.match(String(actual), new RegExp(expected.$match), at);
     if ("$any" in expected) return assert.notEqual(actual, undefined, at);
@@ -180,11 +180,11 @@ function includes(actual, expected, at) {
     return assert.ok(actual === undefined || actual === null, `${at} is ${JSON.stringify(actual)}`);
   if (Array.isArray(expected)) {
     assert.equal(actual?.length, expected.length, `length of ${at}`);
-    return expected.forEach((one, n) => includes(actual[n], one, `${at}[${n}]`));
+    return void expected.forEach((one, n) => void includes(actual[n], one, `${at}[${n}]`));
   }
   if (typeof expected === "object") {
     assert.ok(typeof actual === "object" && actual !== null, `${at} is ${actual}`);
-    return Object.keys(expected).forEach((name) => includes(actual[name], expected[name], `${at}.${name}`));
+    return void Object.keys(expected).forEach((name) => void includes(actual[name], expected[name], `${at}.${name}`));
   }
   if (INSTANT.test(expected) && INSTANT.test(actual)) return assert.equal(Date.parse(actual), Date.parse(expected), at);
   assert.equal(actual, expected, at);
@@ -277,7 +277,7 @@ async function play(script) {
   assert.equal(world.seen, (script.exchanges ?? []).length, "number of requests");
   const sleeps = script.sleeps_ms ?? [];
   assert.equal(world.sleeps.length, sleeps.length, `sleeps: ${world.sleeps}`);
-  sleeps.forEach((ms, n) => assert.ok(Math.abs(world.sleeps[n] - ms) <= 1, `sleeps: ${world.sleeps}`));
+  for (const [n, ms] of sleeps.entries()) assert.ok(Math.abs(world.sleeps[n] - ms) <= 1, `sleeps: ${world.sleeps}`);
   for (const line of lines) assert.ok(!line.includes("canary"), line);
   for (const name of VARIABLES) delete process.env[name];
 }
