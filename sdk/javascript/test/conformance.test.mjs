@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import * as sdk from "valetkey";
+import * as namespace from "valetkey";
 
+const sdk = { ...namespace };
 const folder = process.env.CONFORMANCE ?? new URL("../../conformance/cases/", import.meta.url).pathname;
 const VARIABLES = [
   "VALETKEY_URL",
