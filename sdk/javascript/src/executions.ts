@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import { segment } from "./arguments.js";
+import { TimeoutError } from "./errors.js";
+import type { Http } from "./http.js";
+import type { Execution } from "./models.js";
+import type { CallOptions } from "./options.js";
+
+/** How long to wait between questions, in milliseconds; the last one stays. */
+const PAUSES_MS = [500, 1000, 2000, 4000, 5000];
+/** How long to wait in all unless the caller says so. */
+const WAIT_MS = 300_000;
+
+export async function getExecution(http: Http, executionId: string, options: CallOptions): Promise<Execution> {
+  const path = `/v1/connect/executions/${segment("executionId", executionId)}`;
+  return (await http.json({ method: "GET", path, repeatable: true }, options)) as Execution;
+}
+
+/** Asks for the execution until it has ended, or until the caller's patience has. */
+export async function waitForExecution(http: Http, executionId: string, options: CallOptions): Promise<Execution> {
+  const { runtime } = http;
+  const timeoutMs = options.timeoutMs ?? WAIT_MS;
+  const ends = runtime.now() + timeoutMs;
+  const never = new AbortController().signal;
+  for (let n = 0; ; n += 1) {
+    const { timeoutMs: _, ...others } = options;
+    const execution = await getExecution(http, executionId, others);
+    if (execution.status !== "RUNNING") return execution;
+    const left = ends - runtime.now();
+    if (left <= 0) throw stillRunning(executionId, timeoutMs);
+    const pause = PAUSES_MS[Math.min(n, PAUSES_MS.length - 1)] ?? 0;
+    await runtime.sleep(Math.min(pause, left), options.signal ?? never);
+  }
+}
+
+function stillRunning(executionId: string, timeoutMs: number): TimeoutError {
+  return new TimeoutError({
+    code: "client_timeout",
+    message: `The execution ${executionId} did not end within ${timeoutMs} ms.`,
+    cause: "It goes on; only the waiting is over.",
+    remedies: [{ action: "wait", text: `Wait again: waitForExecution({executionId: "${executionId}"}).` }],
+    executionId,
+  });
+}
+
+/** A key under which the server runs a tool once, however often the request arrives. */
+export function freshKey(): string {
+  return randomUUID();
+}

@@ -1,0 +1,11 @@
+export * from "./actions.js";
+export type { AccountRef } from "./arguments.js";
+export * from "./client.js";
+export { type ConnectionFields, Connections } from "./connections.js";
+export type { LogSink } from "./debug.js";
+export * from "./errors.js";
+export * from "./models.js";
+export type { CallOptions, ValetkeyClientOptions } from "./options.js";
+export { type ProxyRequest, ProxyResponse } from "./proxy.js";
+export type { Runtime } from "./runtime.js";
+export { VERSION } from "./version.js";

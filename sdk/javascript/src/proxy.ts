@@ -1,0 +1,98 @@
+import { type AccountRef, invalidArgument, named, proxiedPath } from "./arguments.js";
+import type { Answer, Http } from "./http.js";
+import type { CallOptions } from "./options.js";
+
+/** A request to the provider's own API, made with the account's credential. */
+export interface ProxyRequest extends AccountRef {
+  /** `GET`, `POST`, … */
+  method: string;
+  /** The path at the provider, without query. */
+  path: string;
+  query?: Record<string, string | number | boolean | readonly string[] | null | undefined> | undefined;
+  /** Headers for the provider. `Authorization` is not yours to set. */
+  headers?: Record<string, string> | undefined;
+  /** Sent as JSON, as it is. */
+  json?: unknown;
+  /** Sent as it is, instead of `json`. */
+  body?: string | Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** The provider's answer, whatever its status. */
+export class ProxyResponse {
+  /** The provider's HTTP status. */
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body as it came. */
+  readonly bytes: Uint8Array;
+  /** `ex_…`, the record of the request. */
+  readonly executionId: string | undefined;
+
+  constructor(answer: Answer) {
+    this.status = answer.status;
+    this.headers = answer.headers;
+    this.bytes = answer.bytes;
+    this.executionId = answer.headers.get("x-execution-id") ?? undefined;
+  }
+
+  /** Whether the status is 200–299. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** The body as UTF-8. */
+  text(): string {
+    return new TextDecoder().decode(this.bytes);
+  }
+
+  /** The body as JSON, with the provider's names; throws a `SyntaxError` if it is none. */
+  json(): unknown {
+    return JSON.parse(this.text());
+  }
+}
+
+const ASCII = /^[\x20-\x7e]+$/;
+
+export async function proxied(
+  http: Http,
+  request: ProxyRequest,
+  find: (identifier: string, connectionName: string) => Promise<string>,
+  options: CallOptions,
+): Promise<ProxyResponse> {
+  const account = named(request);
+  const path = `/proxy/${proxiedPath(request.path)}`;
+  const method = request.method.toUpperCase();
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
+  if (headers["authorization"] !== undefined) {
+    throw invalidArgument(
+      "An Authorization header is given.",
+      "Leave it out: the account's credential takes its place.",
+    );
+  }
+  if ("id" in account) {
+    headers["connected_account_id"] = account.id;
+  } else if (ASCII.test(account.identifier) && ASCII.test(account.connectionName)) {
+    headers["connection_name"] = account.connectionName;
+    headers["identifier"] = account.identifier;
+  } else {
+    headers["connected_account_id"] = await find(account.identifier, account.connectionName);
+  }
+  let body: string | Uint8Array<ArrayBuffer> | undefined = request.body;
+  if (request.json !== undefined) {
+    headers["content-type"] ??= "application/json";
+    body = JSON.stringify(request.json);
+  }
+  const answer = await http.send(
+    {
+      method,
+      path,
+      headers,
+      ...(request.query ? { query: request.query } : {}),
+      ...(body === undefined ? {} : { body }),
+      repeatable: method === "GET" || method === "HEAD",
+      handedOn: (answered) => answered.has("x-execution-id"),
+    },
+    options,
+  );
+  return new ProxyResponse(answer);
+}
