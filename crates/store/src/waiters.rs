@@ -26,7 +26,8 @@ pub(crate) fn ended_by(changes: &Changes) -> impl Iterator<Item = &AccountId> {
 struct Place<'w> {
     waiters: &'w Waiters,
     account: &'w AccountId,
-    ended: Arc<Notify>,
+    /// Given back when the place is left.
+    ended: Option<Arc<Notify>>,
 }
 
 impl Waiters {
@@ -36,9 +37,11 @@ impl Waiters {
 
     pub(crate) async fn wait(&self, account: &AccountId, at_most: Duration) {
         let ended = Arc::clone(self.lines().entry(account.as_str().to_owned()).or_default());
-        let place = Place { waiters: self, account, ended };
-        // Either way the caller looks again.
-        let _ = tokio::time::timeout(at_most, place.ended.notified()).await;
+        let place = Place { waiters: self, account, ended: Some(ended) };
+        if let Some(ended) = &place.ended {
+            // Either way the caller looks again.
+            let _ = tokio::time::timeout(at_most, ended.notified()).await;
+        }
     }
 
     /// Wakes who waits for what `changes` ended. They are written when this is called.
@@ -71,8 +74,8 @@ impl Waiters {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut lines = self.waiters.lines();
-        // One is in the map and one is this place.
-        if Arc::strong_count(&self.ended) == 2 {
+        drop(self.ended.take());
+        if lines.get(self.account.as_str()).is_some_and(|line| Arc::strong_count(line) == 1) {
             lines.remove(self.account.as_str());
         }
     }
