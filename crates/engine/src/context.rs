@@ -86,6 +86,16 @@ pub struct EngineSettings {
     /// not wait that long; the answer is worth it all the same, since it may be the only copy of a refresh token.
     /// Default: 120 seconds.
     pub refresh_deadline: Duration,
+    /// How long the answer of a call is kept for who asks again. Default: 24 hours.
+    pub keep_answers: Duration,
+    /// The largest answer that is kept, in bytes. Default: 1 MiB.
+    pub max_kept_answer_bytes: usize,
+    /// How many calls whose caller does not wait run at the same time. Default: 64.
+    pub detached_at_once: usize,
+    /// How many of them wait for their turn at most. Default: 1000.
+    pub detached_waiting: usize,
+    /// How many calls of one batch run at the same time. Default: 8.
+    pub batch_at_once: usize,
 }
 
 impl EngineSettings {
@@ -103,6 +113,11 @@ impl EngineSettings {
             call_deadline: Duration::from_secs(30),
             max_response_bytes: 8 << 20,
             refresh_deadline: Duration::from_secs(120),
+            keep_answers: Duration::from_secs(24 * 3600),
+            max_kept_answer_bytes: 1 << 20,
+            detached_at_once: 64,
+            detached_waiting: 1000,
+            batch_at_once: 8,
         }
     }
 }
@@ -141,6 +156,7 @@ impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, keyring, connectors, egress, clock, entropy, settings } = parts;
+        let calls = Calls::new(&settings);
         Self(Arc::new(Inner {
             store,
             keyring,
@@ -151,7 +167,7 @@ impl Engine {
             settings,
             joined: OnceCell::new(),
             tasks: TaskTracker::new(),
-            calls: Calls::default(),
+            calls,
             event_ids: EventIds::default(),
             signing_keys: SigningKeys::default(),
             resealing: Resealing::default(),
@@ -187,9 +203,10 @@ impl Engine {
         Ok(self.0.store.check().await?)
     }
 
-    /// Waits for the work that outlives its callers (exchanges, refreshes, revocations). Call it at shutdown, after
-    /// the last request was taken on.
+    /// Waits for the work that outlives its callers (exchanges, refreshes, revocations, calls that nobody waits for).
+    /// Calls that wait for their turn are ended as not made. Call it at shutdown, after the last request was taken on.
     pub async fn drain(&self) {
+        self.0.calls.detached.stop();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
@@ -254,6 +271,7 @@ fn refused_commit(refusal: StoreError) -> Error {
     let code = match *what {
         "connection.name" => ErrorCode::ConnectionAlreadyExists,
         "connection.accounts" => ErrorCode::ConnectionInUse,
+        "answer.key" => ErrorCode::IdempotencyInProgress,
         "account.identifier" => ErrorCode::AccountAlreadyExists,
         "api_client" => ErrorCode::ApiClientAlreadyExists,
         _ => return refusal.into(),

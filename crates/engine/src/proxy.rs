@@ -134,13 +134,13 @@ impl Engine {
         let failure = match self.exchange(prepared, &mut run).await {
             Ok(response) => {
                 let noted = failure_of(response.status());
-                match self.finish_run(&mut run, noted.as_ref()).await {
+                match self.finish_run(&mut run, noted.as_ref(), None).await {
                     Ok(()) => return Ok(ProxyReply { execution_id: run.id().clone(), response }),
                     Err(unrecorded) => unrecorded,
                 }
             }
             Err(error) => {
-                if let Err(unrecorded) = self.finish_run(&mut run, Some(&error)).await {
+                if let Err(unrecorded) = self.finish_run(&mut run, Some(&error), None).await {
                     tracing::error!(%unrecorded, execution = %run.id(), "a failed call could not be recorded");
                 }
                 error
@@ -161,6 +161,7 @@ impl Engine {
             return Err(error);
         }
         let connector = self.connector_of(&connection)?;
+        let deadline = self.bounded(deadline, connector, &connection);
         let ready = self.ready(&account, &connection, deadline).await?;
         let leg = Leg {
             connector,
@@ -210,7 +211,8 @@ impl Engine {
         let head_deadline = deadline.limits(self.call_limits())?.deadline;
         let limits = StreamLimits { head_deadline, ..StreamLimits::default() };
         run.leaves_for(request.method(), request.uri().path());
-        let response = self.0.egress.stream(request, limits).await.map_err(Error::from)?;
+        let response = self.0.egress.stream(request, limits).await;
+        let response = response.map_err(|fault| deadline.explain(fault.into()))?;
         run.answered(response.status());
         if response.status().as_u16() < 400 {
             run.proved(ready.generation);

@@ -175,6 +175,8 @@ pub struct Api {
     /// How failures show in answers.
     #[serde(default)]
     pub errors: ApiErrors,
+    /// The longest that a call may take, in milliseconds.
+    pub timeout_ms: Option<u32>,
     /// How requests are signed. Not carried out yet: refused at load.
     pub signing: Option<declared::Signing>,
 }
