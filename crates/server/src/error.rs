@@ -47,7 +47,7 @@ pub(crate) struct ErrorResponse {
 /// One error: what happened, why, and what to do about it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Error)]
-struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// The code from the catalogue; programs branch on it.
     #[schema(example = "account_revoked")]
     code: &'static str,
@@ -140,13 +140,12 @@ impl From<&ProviderEvidence> for ProviderBody {
     }
 }
 
-/// Writes an error out: status, headers and JSON. `docs_base` is where the error pages are: `…/docs/errors/`.
-pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
-    let details = error.details();
-    let code = error.code();
-    let retry_after_ms = retry_after_ms(error);
-    let body = ErrorResponse {
-        error: ErrorBody {
+impl ErrorBody {
+    /// An error inside an answer that is none as a whole. `docs_base` as for [`render`].
+    pub(crate) fn of(error: &Error, request_id: &RequestId, docs_base: &str) -> Self {
+        let details = error.details();
+        let code = error.code();
+        Self {
             code: code.as_str(),
             message: details.message.clone(),
             cause: error.cause_text().to_owned(),
@@ -157,10 +156,17 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
             account_id: details.account.as_ref().map(ToString::to_string),
             connection_id: details.connection.as_ref().map(ToString::to_string),
             execution_id: details.execution.as_ref().map(ToString::to_string),
-            retry_after_ms,
+            retry_after_ms: retry_after_ms(error),
             provider: details.provider.as_ref().map(ProviderBody::from),
-        },
-    };
+        }
+    }
+}
+
+/// Writes an error out: status, headers and JSON. `docs_base` is where the error pages are: `…/docs/errors/`.
+pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
+    let code = error.code();
+    let retry_after_ms = retry_after_ms(error);
+    let body = ErrorResponse { error: ErrorBody::of(error, request_id, docs_base) };
     let mut response = (status_of(code), Json(body)).into_response();
     let headers = response.headers_mut();
     if let Some(millis) = retry_after_ms {

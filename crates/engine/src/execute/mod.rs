@@ -2,6 +2,7 @@
 //! answer, record what happened.
 
 mod attempt;
+mod batch;
 pub(crate) mod call;
 mod detached;
 mod keep;
@@ -17,6 +18,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, tool::Tool};
 
+pub use self::batch::MAX_BATCH;
 pub use self::detached::{Accepted, ExecutionAnswer};
 use self::{call::Deadline, keep::Claim};
 pub(crate) use self::{

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
+mod detached;
 mod end;
 mod execute;
 mod frozen;
@@ -11,6 +12,7 @@ mod provider;
 mod proxy;
 mod recovery;
 mod refresh;
+mod repeated;
 mod revocation;
 mod test_connection;
 mod tools;

@@ -1,5 +1,6 @@
 //! Tools: named actions of a connector.
 
+mod batch;
 mod execute;
 mod get;
 mod list;
@@ -17,6 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(execute::execute))
+        .routes(routes!(batch::batch))
         .routes(routes!(search::search))
         .routes(routes!(get::get))
 }
