@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use valetkey_domain::AccountId;
 
-use crate::{EngineSettings, execute::Detached, refresh::Refreshes};
+use crate::{EngineSettings, execute::Detached, limits::Limits, refresh::Refreshes};
 
 /// How long the same news is not told again.
 const NEWS_LASTS: Duration = Duration::from_secs(600);
@@ -21,6 +21,8 @@ pub(crate) struct Calls {
     pub(crate) refreshes: Refreshes,
     /// Calls that nobody waits for.
     pub(crate) detached: Detached,
+    /// What is known of the providers' limits.
+    pub(crate) limits: Limits,
     /// Told whenever a call ends whose answer is kept.
     pub(crate) answered: Notify,
     told: moka::sync::Cache<String, ()>,
@@ -31,6 +33,7 @@ impl Calls {
     pub(crate) fn new(settings: &EngineSettings) -> Self {
         Self {
             detached: Detached::new(settings),
+            limits: Limits::new(settings),
             answered: Notify::new(),
             refreshes: Refreshes::default(),
             told: moka::sync::Cache::builder().max_capacity(NEWS_REMEMBERED).time_to_live(NEWS_LASTS).build(),

@@ -94,6 +94,12 @@ pub struct EngineSettings {
     pub detached_at_once: usize,
     /// How many of them wait for their turn at most. Default: 1000.
     pub detached_waiting: usize,
+    /// How many calls through one connection run at the same time. Default: 100.
+    pub calls_per_connection: usize,
+    /// How many more wait for their turn at most. Default: 1000.
+    pub calls_waiting: usize,
+    /// How often a call is made at most that does no harm when repeated and fails in passing. Default: 3.
+    pub call_attempts: u32,
     /// How many calls of one batch run at the same time. Default: 8.
     pub batch_at_once: usize,
 }
@@ -117,6 +123,9 @@ impl EngineSettings {
             max_kept_answer_bytes: 1 << 20,
             detached_at_once: 64,
             detached_waiting: 1000,
+            calls_per_connection: 100,
+            calls_waiting: 1000,
+            call_attempts: 3,
             batch_at_once: 8,
         }
     }

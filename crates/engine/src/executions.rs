@@ -81,6 +81,11 @@ impl Run {
         self.sent = true;
     }
 
+    /// Notes that the request did not reach the provider after all.
+    pub(crate) fn came_back(&mut self) {
+        self.sent = false;
+    }
+
     /// Notes that the provider accepted the credential of this generation.
     pub(crate) fn proved(&mut self, generation: u64) {
         self.proved = Some(generation);

@@ -20,6 +20,7 @@ mod executions;
 mod identity;
 pub mod keyring;
 mod keys;
+mod limits;
 mod links;
 mod proxy;
 mod refresh;

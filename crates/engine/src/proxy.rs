@@ -176,8 +176,10 @@ impl Engine {
         if !method.is_safe() {
             self.announce_run(run).await?;
         }
+        self.wait_for_provider(&ready.account, &connection, deadline).await?;
         let response = self.send_leg(request, &ready, deadline, run).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
+            self.learn_from_reply(connector, &ready.account, &connection, &response);
             return Ok(response);
         }
         let refused = refusal_of(response).await;
@@ -193,6 +195,26 @@ impl Engine {
                 let refused = refusal_of(response).await;
                 Err(self.refused_again(&renewed, &connection, refused).await)
             }
+        }
+    }
+
+    /// Learns what an answer that is handed on tells of the provider's limits.
+    fn learn_from_reply<B>(
+        &self,
+        connector: &Connector,
+        account: &Account,
+        connection: &Connection,
+        response: &Response<B>,
+    ) {
+        let (rules, errors) = (&connector.api.limits, &connector.api.errors);
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            let mut error = Error::new(ErrorCode::UpstreamRateLimited);
+            if let Some(wait) = errors.wait_told(response.headers()) {
+                error = error.retry_after_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            }
+            self.learn_refused(rules, account, connection, error);
+        } else if let Some(wait) = errors.exhausted(response.headers()) {
+            self.learn_exhausted(rules, account, connection, wait);
         }
     }
 

@@ -1,5 +1,7 @@
 //! One call of a tool: what can be checked here, a fresh credential, the request and its answer.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use valetkey_domain::{Account, Error, ErrorCode, catalogue::RemedyAction};
 use valetkey_upstream::{
@@ -12,7 +14,24 @@ use super::{
     call::{Renewal, not_repeated},
     refusal,
 };
-use crate::{Engine, context::target, executions::Run, refresh::Ready};
+use crate::{Engine, context::target, executions::Run, limits::share, refresh::Ready};
+
+/// How long a call that failed in passing waits before it is made again: at random up to this, doubled each time.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+const LAST_BACK_OFF: Duration = Duration::from_secs(5);
+
+/// Whether a failure may be over in a moment: a limit, a gateway's 502, 503 or 504, or no connection.
+fn in_passing(error: &Error) -> bool {
+    let status = error.details().provider.as_ref().and_then(|said| said.status);
+    match error.code() {
+        ErrorCode::UpstreamRateLimited | ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamDnsFailed => {
+            true
+        }
+        ErrorCode::UpstreamError => matches!(status, Some(502 | 503)),
+        ErrorCode::UpstreamTimeout => matches!(status, None | Some(504)),
+        _ => false,
+    }
+}
 
 impl Engine {
     /// Calls with a fresh credential, and once more with another one if that is refused.
@@ -26,14 +45,14 @@ impl Engine {
         let ready = self.ready(account, connection, *deadline).await?;
         // A refresh may have brought fewer scopes than there were.
         require_scopes(prepared, &ready.account)?;
-        let refused = match self.call_once(prepared, &ready, run).await {
+        let refused = match self.call_patiently(prepared, &ready, run).await {
             Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => error,
             done => return done.map(|data| (ready.account, data)),
         };
         match deadline.hold(self.renew_refused(&ready, connection, &refused)).await? {
             Renewal::Futile(error) => Err(error),
             Renewal::Renewed(_) if !may_repeat(tool) => Err(not_repeated(refused)),
-            Renewal::Renewed(renewed) => match self.call_once(prepared, &renewed, run).await {
+            Renewal::Renewed(renewed) => match self.call_patiently(prepared, &renewed, run).await {
                 Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => {
                     Err(self.refused_again(&renewed, connection, error).await)
                 }
@@ -56,6 +75,36 @@ impl Engine {
         require_scopes(prepared, account)
     }
 
+    /// Waits for its turn and calls; a call that does no harm when repeated is made again if it failed in passing, as long
+    /// as its deadline allows.
+    async fn call_patiently(
+        &self,
+        prepared: &Prepared,
+        ready: &Ready,
+        run: &mut Run,
+    ) -> Result<Value, Error> {
+        let Prepared { connector, tool, connection, deadline, .. } = prepared;
+        let mut tries = 1;
+        loop {
+            let turn = self.admit(connector, &ready.account, connection, *deadline).await?;
+            let outcome = self.call_once(prepared, ready, run).await;
+            drop(turn);
+            let error = match outcome {
+                Err(error) if may_repeat(tool) && in_passing(&error) => error,
+                done => return done,
+            };
+            let told = error.details().retry_after_ms.map_or(Duration::ZERO, Duration::from_millis);
+            let back_off = FIRST_BACK_OFF.saturating_mul(1 << tries.min(10)).min(LAST_BACK_OFF);
+            let wait = told + share(back_off, &*self.0.entropy);
+            if tries >= self.0.settings.call_attempts || wait >= deadline.remaining() {
+                return Err(error);
+            }
+            tracing::debug!(%error, execution = %run.id(), tries, "a call failed in passing and is made again");
+            tokio::time::sleep(wait).await;
+            tries += 1;
+        }
+    }
+
     /// One request and its answer. Nothing of the credential is in what comes back.
     async fn call_once(&self, prepared: &Prepared, ready: &Ready, run: &mut Run) -> Result<Value, Error> {
         let Prepared { connector, tool, connection, input, deadline, .. } = prepared;
@@ -70,13 +119,27 @@ impl Engine {
         run.leaves_for(&method, &path);
         let mask = tool::Mask::of(&ready.credential);
         let response = self.0.egress.send(request, limits).await;
-        let response = response.map_err(|fault| deadline.explain(fault.into()))?;
+        let response = response.map_err(|fault| {
+            if !fault.sent {
+                run.came_back();
+            }
+            deadline.explain(fault.into())
+        })?;
         run.answered(response.status);
+        let rules = &connector.api.limits;
         match tool::shape(tool, &response) {
             Ok(mut data) => {
+                match tool.exhausted(&response) {
+                    Some(wait) => self.learn_exhausted(rules, &ready.account, connection, wait),
+                    None => self.learn_accepted(&ready.account, connection),
+                }
                 run.proved(ready.generation);
                 mask.value(&mut data);
                 Ok(data)
+            }
+            Err(error) if error.code() == ErrorCode::UpstreamRateLimited => {
+                let error = self.learn_refused(rules, &ready.account, connection, error);
+                Err(mask.error(error))
             }
             Err(error) => Err(mask.error(error)),
         }

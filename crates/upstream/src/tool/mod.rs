@@ -5,13 +5,14 @@ mod credential;
 mod filter;
 mod gmail;
 mod mime;
+mod quota;
 mod render;
 mod request;
 mod schema;
 mod shape;
 pub(crate) mod template;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jsonschema::Validator;
 use serde::Deserialize;
@@ -28,7 +29,7 @@ use self::{
     request::{Request, RequestFile},
     shape::{ResponseFile, Shape},
 };
-use crate::connector::ApiErrors;
+use crate::{connector::ApiErrors, http::Response};
 
 /// A named action of a connector.
 #[derive(Clone)]
@@ -152,6 +153,12 @@ impl Tool {
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.request.token.as_deref()
+    }
+
+    /// How long the provider takes no more calls, if an answer says that nothing is left of a quota.
+    #[must_use]
+    pub fn exhausted(&self, response: &Response) -> Option<Duration> {
+        self.errors.exhausted(&response.headers)
     }
 
     /// The scopes that are missing for this tool: of each group that no granted scope meets, the narrowest one. Empty
