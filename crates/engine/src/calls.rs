@@ -5,7 +5,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use valetkey_domain::AccountId;
 
-use crate::{EngineSettings, execute::Detached, limits::Limits, refresh::Refreshes};
+use crate::{
+    EngineSettings,
+    execute::{Detached, ReadCache},
+    limits::Limits,
+    refresh::Refreshes,
+};
 
 /// How long the same news is not told again.
 const NEWS_LASTS: Duration = Duration::from_secs(600);
@@ -21,6 +26,8 @@ pub(crate) struct Calls {
     pub(crate) refreshes: Refreshes,
     /// Calls that nobody waits for.
     pub(crate) detached: Detached,
+    /// Answers of tools that only read.
+    pub(crate) reads: ReadCache,
     /// What is known of the providers' limits.
     pub(crate) limits: Limits,
     /// Told whenever a call ends whose answer is kept.
@@ -33,6 +40,7 @@ impl Calls {
     pub(crate) fn new(settings: &EngineSettings) -> Self {
         Self {
             detached: Detached::new(settings),
+            reads: ReadCache::new(settings),
             limits: Limits::new(settings),
             answered: Notify::new(),
             refreshes: Refreshes::default(),

@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
-    AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob, SecretString,
-    Store, StoreError, Time, event::NewEvent, refresh::Joined, sealed::SealContext,
+    AccountId, AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob,
+    SecretString, Store, StoreError, Time, event::NewEvent, refresh::Joined, sealed::SealContext,
 };
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
@@ -100,6 +100,8 @@ pub struct EngineSettings {
     pub calls_waiting: usize,
     /// How often a call is made at most that does no harm when repeated and fails in passing. Default: 3.
     pub call_attempts: u32,
+    /// How much memory answers of cacheable tools may take, in bytes. Default: 32 MiB.
+    pub read_cache_bytes: u64,
     /// How many calls of one batch run at the same time. Default: 8.
     pub batch_at_once: usize,
 }
@@ -126,6 +128,7 @@ impl EngineSettings {
             calls_per_connection: 100,
             calls_waiting: 1000,
             call_attempts: 3,
+            read_cache_bytes: 32 << 20,
             batch_at_once: 8,
         }
     }
@@ -233,7 +236,15 @@ impl Engine {
 
     /// Applies `changes` as one transaction.
     pub(crate) async fn commit(&self, changes: impl Into<Changes>) -> Result<(), Error> {
-        self.0.store.commit(changes.into()).await.map_err(refused_commit)
+        let changes = changes.into();
+        // What was read with another grant, or of an account that is gone, is not given again.
+        // A renewal is still the same grant.
+        let is_renewal = changes.0.iter().any(|change| matches!(change, Change::EndRefresh { .. }));
+        let ended = changes.0.iter().filter(|_| !is_renewal).filter_map(ends_what_was_read);
+        let ended: Vec<_> = ended.cloned().collect();
+        let committed = self.0.store.commit(changes).await.map_err(refused_commit);
+        ended.iter().for_each(|account| self.0.calls.reads.forget(account));
+        committed
     }
 
     /// `{public_url}{path}`; the path begins with a slash.
@@ -272,6 +283,15 @@ pub(crate) fn target<'a>(
     metadata: &'a BTreeMap<String, String>,
 ) -> Target<'a> {
     Target { connector, overrides: &connection.overrides, variables: &connection.variables, metadata }
+}
+
+/// The account whose answers a change makes worthless.
+fn ends_what_was_read(change: &Change) -> Option<&AccountId> {
+    match change {
+        Change::UpdateAccount(account) => Some(&account.id),
+        Change::DeleteAccount(account) | Change::EraseCredentials(account) => Some(account),
+        _ => None,
+    }
 }
 
 /// A refused commit as the caller should see it: a taken name is not a race.

@@ -70,6 +70,11 @@ impl Run {
         self.keeping.is_some()
     }
 
+    /// Whether a request left for the provider, as far as is known.
+    pub(crate) fn has_left(&self) -> bool {
+        self.sent
+    }
+
     /// Whether another call with the same key was first: this one is not made and leaves no record.
     pub(crate) fn is_outrun(&self) -> bool {
         self.keeping.as_ref().is_some_and(|keeping| keeping.outrun)

@@ -39,7 +39,7 @@ pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, 
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
-pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_BATCH, ToolOutcome};
+pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_AGE, MAX_BATCH, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};

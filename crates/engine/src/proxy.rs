@@ -131,7 +131,12 @@ impl Engine {
         B::Error: Into<BodyError>,
     {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
-        let failure = match self.exchange(prepared, &mut run).await {
+        let changes_something = !prepared.method.is_safe();
+        let exchanged = self.exchange(prepared, &mut run).await;
+        if changes_something && run.has_left() {
+            self.0.calls.reads.forget(&account.id);
+        }
+        let failure = match exchanged {
             Ok(response) => {
                 let noted = failure_of(response.status());
                 match self.finish_run(&mut run, noted.as_ref(), None).await {

@@ -377,6 +377,7 @@ impl Engine {
                     tool: execution.tool.unwrap_or_default(),
                     execution_id: execution.id,
                     data,
+                    age: None,
                     replayed: true,
                 })
             }

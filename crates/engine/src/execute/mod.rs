@@ -3,6 +3,7 @@
 
 mod attempt;
 mod batch;
+mod cache;
 pub(crate) mod call;
 mod detached;
 mod keep;
@@ -18,13 +19,14 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, tool::Tool};
 
-pub use self::batch::MAX_BATCH;
 pub use self::detached::{Accepted, ExecutionAnswer};
-use self::{call::Deadline, keep::Claim};
+pub use self::{batch::MAX_BATCH, cache::MAX_AGE};
 pub(crate) use self::{
+    cache::ReadCache,
     detached::Detached,
     keep::{ANSWER, Keeping},
 };
+use self::{call::Deadline, keep::Claim};
 use crate::{
     AccountRef, AccountView, Engine,
     executions::{CallOrigin, Run},
@@ -50,6 +52,8 @@ pub struct ExecuteTool {
     pub deadline: Option<Duration>,
     /// The caller's key for this call: repeated with the same key it is not made again. 1 to 255 visible characters.
     pub idempotency_key: Option<String>,
+    /// For a tool that is `cacheable`: how old an answer may be that was given before.
+    pub max_age: Option<Duration>,
 }
 
 impl ExecuteTool {
@@ -65,6 +69,7 @@ impl ExecuteTool {
             request_id: String::new(),
             deadline: None,
             idempotency_key: None,
+            max_age: None,
         }
     }
 }
@@ -80,6 +85,8 @@ pub struct ToolOutcome {
     pub tool: String,
     /// The shaped answer.
     pub data: Value,
+    /// How old the answer is, if it was given before (`max_age`).
+    pub age: Option<Duration>,
     /// Whether it is the answer of an earlier call with the same idempotency key.
     pub replayed: bool,
 }
@@ -108,7 +115,11 @@ impl Engine {
         caller.require(Permission::ToolsExecute)?;
         let deadline = self.deadline(call.deadline);
         let Some(claim) = Claim::of(&call)? else {
+            let max_age = call.max_age;
             let (prepared, run) = self.prepare(caller, call, deadline).await?;
+            if let Some(max_age) = max_age {
+                return self.see_through_cached(prepared, run, max_age).await;
+            }
             return self.see_through(prepared, run).await;
         };
         loop {
@@ -150,6 +161,52 @@ impl Engine {
         Ok((Prepared { caller, connector, tool, account, connection, input, deadline }, run))
     }
 
+    /// Gives the answer that was given before, if it is not older than that; otherwise carries the call out and keeps what
+    /// it brings. Whatever refuses a call refuses it here too.
+    async fn see_through_cached(
+        &self,
+        prepared: Prepared,
+        run: Run,
+        max_age: Duration,
+    ) -> Result<ToolOutcome, Error> {
+        if !prepared.tool.cacheable {
+            let message = format!("the tool {} is not cacheable", prepared.tool.name);
+            return Err(Error::invalid("max_age", message));
+        }
+        let cache = &self.0.calls.reads;
+        let key = cache.key(&prepared.account, &prepared.tool, &prepared.input);
+        if let Some((data, age)) = cache.get(&key, max_age, self.now()) {
+            return self.answer_again(prepared, run, data, age).await;
+        }
+        let outcome = self.see_through(prepared, run).await?;
+        cache.put(key, &outcome.data, self.now());
+        Ok(outcome)
+    }
+
+    /// Records a call that was answered from memory, and answers it.
+    async fn answer_again(
+        &self,
+        prepared: Prepared,
+        mut run: Run,
+        data: Value,
+        age: Duration,
+    ) -> Result<ToolOutcome, Error> {
+        let refused = self.check_call(&prepared).err();
+        self.finish_run(&mut run, refused.as_ref(), None).await?;
+        if let Some(error) = refused {
+            let error = self.with_link(&prepared.caller, &prepared.account, error).await;
+            return Err(error.account(&prepared.account.id).execution(run.id()));
+        }
+        Ok(ToolOutcome {
+            execution_id: run.id().clone(),
+            account: self.account_view(prepared.account, &prepared.connection),
+            tool: prepared.tool.name.clone(),
+            data,
+            age: Some(age),
+            replayed: false,
+        })
+    }
+
     /// Carries a call out. One that may have an effect is seen through even if the caller hangs up: its outcome must not
     /// stay unrecorded.
     async fn see_through(&self, prepared: Prepared, run: Run) -> Result<ToolOutcome, Error> {
@@ -185,6 +242,9 @@ impl Engine {
     /// Calls, records, answers.
     async fn carry_out(&self, prepared: Prepared, mut run: Run) -> Result<ToolOutcome, Error> {
         let outcome = self.attempt(&prepared, &mut run).await;
+        if !prepared.tool.read_only && run.has_left() {
+            self.0.calls.reads.forget(&prepared.account.id);
+        }
         let brought = outcome.as_ref().ok().map(|(_, data)| data);
         let recorded = self.finish_run(&mut run, outcome.as_ref().err(), brought).await;
         let outcome = match (outcome, recorded) {
@@ -201,6 +261,7 @@ impl Engine {
                 account: self.account_view(account, &prepared.connection),
                 tool: prepared.tool.name.clone(),
                 data,
+                age: None,
                 replayed: false,
             }),
             Err(error) => {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use valetkey_domain::{Error, execution::Source};
-use valetkey_engine::{Accepted, AccountRef, ExecuteTool, ToolOutcome};
+use valetkey_engine::{Accepted, AccountRef, ExecuteTool, MAX_AGE, ToolOutcome};
 
 use crate::{
     RequestContext,
@@ -58,6 +58,10 @@ pub(crate) struct ExecuteToolBody {
     /// The longest that the call may take, in milliseconds; never more than connection, connector and server allow.
     #[schema(minimum = 1)]
     timeout_ms: Option<u64>,
+    /// For a tool that is cacheable (`cacheable` in the list of tools): how old an answer may be that was given before,
+    /// in seconds. Without it the provider is always asked. Not together with an idempotency key or `mode: async`.
+    #[schema(minimum = 0, maximum = 3600)]
+    max_age: Option<u64>,
     /// Your own key for this call, in place of the header `Idempotency-Key`.
     #[schema(max_length = 255)]
     idempotency_key: Option<String>,
@@ -94,6 +98,18 @@ impl ExecuteToolBody {
             }
             (header, body) => header.or(body),
         };
+        if let Some(seconds) = self.max_age {
+            if seconds > MAX_AGE.as_secs() {
+                return Err(Error::invalid(
+                    "max_age",
+                    format!("must be at most {} seconds", MAX_AGE.as_secs()),
+                ));
+            }
+            if idempotency_key.is_some() || self.mode == Mode::Async {
+                let message = "cannot be given together with an idempotency key or with mode async";
+                return Err(Error::invalid("max_age", message));
+            }
+        }
         let account = AccountRef {
             id: filled(self.connected_account_id),
             connection_name: filled(self.connection_name),
@@ -109,6 +125,7 @@ impl ExecuteToolBody {
             request_id: context.id().to_string(),
             deadline: self.timeout_ms.map(Duration::from_millis),
             idempotency_key,
+            max_age: self.max_age.map(Duration::from_secs),
             ..ExecuteTool::new(account, self.tool_name, input)
         };
         Ok((call, self.mode))
@@ -128,6 +145,13 @@ pub(crate) struct OutcomeBody {
     /// The tool's answer.
     #[schema(value_type = Object)]
     data: Value,
+    /// Whether the answer was given before and the provider was not asked (`max_age`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    cached: bool,
+    /// How old such an answer is, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age: Option<u64>,
 }
 
 impl From<ToolOutcome> for OutcomeBody {
@@ -137,6 +161,8 @@ impl From<ToolOutcome> for OutcomeBody {
             connected_account_id: outcome.account.account.id.into(),
             tool_name: outcome.tool,
             data: outcome.data,
+            cached: outcome.age.is_some(),
+            age: outcome.age.map(|age| age.as_secs()),
         }
     }
 }
