@@ -184,8 +184,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("max_kept_answer_bytes", "BYTES", "1048576", "The largest answer that is kept."),
     setting("async_at_once", "COUNT", "64", "How many calls with mode async run at the same time."),
     setting("async_waiting", "COUNT", "1000", "How many of them wait for their turn at most."),
-    setting("calls_per_connection", "COUNT", "100", "How many tool calls through one connection run at the same time."),
-    setting("calls_waiting", "COUNT", "1000", "How many more wait for their turn, for each connection, at most."),
+    setting(
+        "calls_per_connection",
+        "COUNT",
+        "100",
+        "How many tool calls through one connection run at the same time.",
+    ),
+    setting(
+        "calls_waiting",
+        "COUNT",
+        "1000",
+        "How many more wait for their turn, for each connection, at most.",
+    ),
     setting(
         "call_attempts",
         "COUNT",
