@@ -197,7 +197,7 @@ const GAPS: [&str; 7] = [
     "tools",
     "account.id",
 ];
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "id",
     "name",
     "connector",
