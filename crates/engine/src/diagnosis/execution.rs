@@ -347,12 +347,13 @@ impl Case<'_> {
 }
 
 impl Engine {
-    /// Finds out why a recorded call failed.
+    /// Finds out why a recorded call failed. With `links` the remedies hold what can be clicked.
     pub(super) async fn diagnose_execution(
         &self,
         caller: &Caller,
         execution: Execution,
         options: &DiagnosisOptions,
+        links: bool,
     ) -> Result<Diagnosis, Error> {
         let subject = Subject {
             kind: SubjectKind::Execution,
@@ -404,7 +405,9 @@ impl Engine {
         if !is_about_the_request(seen.code) {
             findings.extend(of_account);
         }
-        self.fill_in(&case, &mut findings).await;
+        if links {
+            self.fill_in(&case, &mut findings).await;
+        }
         let well = case.signs_of_health();
         Ok(Diagnosis::of(subject, findings, steps, well))
     }

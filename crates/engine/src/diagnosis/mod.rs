@@ -93,7 +93,7 @@ impl Engine {
                 if options.probe {
                     caller.require(Permission::AccountsWrite)?;
                 }
-                self.diagnose_execution(caller, execution, options).await
+                self.diagnose_execution(caller, execution, options, true).await
             }
         }
     }
@@ -179,7 +179,8 @@ impl Engine {
         if execution::is_fine(execution) {
             return Ok(None);
         }
-        let found = self.diagnose_execution(caller, execution.clone(), &DiagnosisOptions::default()).await;
+        let options = DiagnosisOptions::default();
+        let found = self.diagnose_execution(caller, execution.clone(), &options, false).await;
         match found {
             Ok(diagnosis) => Ok(Some(diagnosis.short())),
             // The account or connection of an old record may be gone.
