@@ -62,7 +62,7 @@ api: { base_url: "https://jira.example/api", errors: { message: [message] } }
 tools:
   - name: jira_get_issue
     title: Get an issue
-    description: Reads an issue.
+    description: Reads one issue of the site with its fields.
     read_only: true
     scopes: [[read]]
     input: {}

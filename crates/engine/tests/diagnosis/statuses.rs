@@ -61,7 +61,7 @@ async fn link_expired_unused_is_told() {
     fixture.clock.advance(Duration::hours(30));
     let diagnosis = diagnose(&fixture, "acme", "user_1").await;
     let finding = first(&diagnosis, ErrorCode::LinkExpired);
-    rests_on_event(&fixture, finding, "acme", EventKind::LinkCreated).await;
+    rests_on(finding, EvidenceKind::Event, "authorization.link_created: made 30 hours ago");
     link(finding);
 }
 
