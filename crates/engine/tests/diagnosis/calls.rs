@@ -235,6 +235,7 @@ async fn provider_that_fails_or_cannot_be_reached_is_told_with_its_status_page()
         ("http://127.0.0.1:1/api", ErrorCode::UpstreamUnreachable),
         ("https://no-such-host.invalid/api", ErrorCode::UpstreamDnsFailed),
     ] {
+        fixture.clock.advance(time::Duration::seconds(1));
         let mut overrides = fixture.overrides();
         overrides.api_base_url = Some(address.parse().unwrap());
         let update = ConnectionUpdate { overrides: Some(overrides), ..ConnectionUpdate::default() };
