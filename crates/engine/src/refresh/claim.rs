@@ -118,6 +118,8 @@ impl Engine {
         };
         // Before the lease, so that what is wrong with the connection leaves no attempt behind.
         self.oauth_client(&subject.connection).await?;
+        // What the answer will need is made ready before it can come: until it is written nobody else has it.
+        self.0.keyring.ready().await?;
         let asked_at = Instant::now();
         let begin = Change::BeginRefresh { attempt: attempt.clone(), lease: deadline + STORING };
         match self.0.store.commit(changes.and(begin)).await {
