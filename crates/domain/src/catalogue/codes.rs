@@ -361,20 +361,66 @@ catalogue! {
         [(Retry, "Try again in a moment; look at the provider's status page.")];
     UpstreamTimeout = "upstream_timeout", 504, DeadlineExceeded, Nobody, Later,
         "The provider did not answer in time.",
-        "The deadline of the call passed.",
+        "The connection stood, but the deadline of the call passed before the answer was complete.",
         [(Retry, "Try again; for calls that change something, check first whether it happened.")];
+    UpstreamConnectTimeout = "upstream_connect_timeout", 504, DeadlineExceeded, Operator, Later,
+        "No connection to the provider came about in time.",
+        "Packets are dropped on the way, as firewalls do, or the provider's front is overloaded. Nothing was sent.",
+        [(CheckNetwork, "Check that this server may reach the provider's host on its port: routes, firewall, https_proxy."),
+         (Retry, "Nothing was sent: try again in a moment.")];
     UpstreamUnreachable = "upstream_unreachable", 502, Internal, Operator, Later,
         "The provider could not be reached.",
-        "The connection was refused or broke.",
+        "No route leads there, or the connection broke.",
         [(CheckNetwork, "Check the network, firewall and proxy settings between this server and the provider.")];
+    UpstreamRefused = "upstream_refused", 502, Internal, Operator, Later,
+        "The provider's host refused the connection.",
+        "Nothing listens on that port there, or a firewall rejects it. Nothing was sent.",
+        [(CheckNetwork, "Check host and port in the connection's overrides, and whether a firewall rejects the connection.")];
     UpstreamDnsFailed = "upstream_dns_failed", 502, Internal, Operator, Later,
         "The provider's host name could not be resolved.",
-        "DNS has no answer for it.",
+        "DNS has no address for it.",
         [(CheckNetwork, "Check the host name in the connection's overrides and this server's DNS.")];
+    UpstreamResolverFailed = "upstream_resolver_failed", 502, Internal, Operator, Later,
+        "This server's DNS resolver does not answer.",
+        "The resolver is down, not reachable or not configured; it says nothing about the host name itself.",
+        [(CheckNetwork, "Check the resolver of this server (/etc/resolv.conf, the container's DNS) and that port 53 is open to it.")];
+    UpstreamProxyUnreachable = "upstream_proxy_unreachable", 502, Internal, Operator, Later,
+        "The egress proxy cannot be reached.",
+        "The proxy of https_proxy does not exist at that address, refuses the connection or does not answer. Nothing was sent.",
+        [(ConfigureServer, "Check host and port in https_proxy and that the proxy runs; unset https_proxy if this server needs none.")];
+    UpstreamProxyAuthRequired = "upstream_proxy_auth_required", 502, Internal, Operator, Never,
+        "The egress proxy wants other credentials.",
+        "It answered 407: https_proxy holds no user name and password, or wrong ones. Nothing was sent.",
+        [(ConfigureServer, "Set https_proxy to http://user:password@host:port with the proxy's credentials and start the server again.")];
+    UpstreamProxyRefused = "upstream_proxy_refused", 502, Internal, Operator, Later,
+        "The egress proxy does not let this call through.",
+        "It refused to open a tunnel to the provider's host. Nothing was sent.",
+        [(CheckNetwork, "Have the provider's host and port 443 allowed on the proxy; look into the proxy's log.")];
     UpstreamTlsFailed = "upstream_tls_failed", 502, Internal, Operator, Never,
         "No trusted TLS connection to the provider.",
-        "Its certificate is expired, for another host or from an unknown authority.",
-        [(CheckNetwork, "Behind a TLS-inspecting proxy set upstream_ca_file; otherwise check this server's clock.")];
+        "The handshake failed: the other side speaks no TLS that is still considered safe, or its certificate cannot be used.",
+        [(CheckNetwork, "Behind a TLS-inspecting proxy set upstream_ca_file; otherwise look at who answers on this port, and with what.")];
+    UpstreamTlsExpired = "upstream_tls_expired", 502, Internal, Operator, Never,
+        "The provider's certificate has expired.",
+        "It was not renewed in time, or this server's clock is ahead.",
+        [(CheckNetwork, "Check this server's clock; if it is right, the provider (or the proxy in between) must renew its certificate.")];
+    UpstreamTlsNotYetValid = "upstream_tls_not_yet_valid", 502, Internal, Operator, Never,
+        "The provider's certificate is not valid yet.",
+        "This server's clock is behind, as a rule; seldom a certificate was put up too early.",
+        [(CheckNetwork, "Check this server's clock: it is probably behind.")];
+    UpstreamTlsUnknownIssuer = "upstream_tls_unknown_issuer", 502, Internal, Operator, Never,
+        "The provider's certificate is signed by an authority that this server does not know.",
+        "A proxy that inspects TLS put its own certificate in place of the provider's, or the provider uses a private authority.",
+        [(ConfigureServer, "Behind a TLS-inspecting proxy or with a private CA, set upstream_ca_file to its certificate and start the server again.")];
+    UpstreamTlsHostMismatch = "upstream_tls_host_mismatch", 502, Internal, Operator, Never,
+        "The provider's certificate is for another host name.",
+        "The host in the connection's overrides is not the one that the certificate names, or DNS leads elsewhere.",
+        [(ConfigureConnection, "Check the host name in the connection's overrides."),
+         (CheckNetwork, "Check what the name resolves to from this server.")];
+    ServerClockWrong = "server_clock_wrong", 502, Internal, Operator, Later,
+        "This server's clock is wrong.",
+        "The dates in providers' answers differ from it. Certificates, tokens and links are judged by the clock.",
+        [(ConfigureServer, "Set this machine's clock and keep it right with NTP (timedatectl, chronyc tracking).")];
     UpstreamResponseInvalid = "upstream_response_invalid", 502, Internal, Nobody, Later,
         "The provider's answer could not be read.",
         "It is not what the connector expects.",
