@@ -56,7 +56,8 @@ impl fmt::Display for ClockSkew {
 }
 
 fn in_words(duration: Duration) -> String {
-    let (days, hours, minutes) = (duration.whole_days(), duration.whole_hours(), duration.whole_minutes());
+    let rounded = |unit: i64| (duration.whole_seconds() + unit / 2) / unit;
+    let (days, hours, minutes) = (rounded(86_400), rounded(3600), rounded(60));
     match () {
         () if days >= 2 => format!("{days} days"),
         () if hours >= 2 => format!("{hours} hours"),
@@ -170,7 +171,7 @@ mod tests {
         let skew = watch.skew().unwrap();
         assert!(skew.is_wrong() && skew.behind.whole_seconds() == 599, "{skew:?}");
         assert_eq!(skew.hosts, ["a.example", "b.example"]);
-        assert!(skew.to_string().contains("9 minutes behind"), "{skew}");
+        assert!(skew.to_string().contains("10 minutes behind"), "{skew}");
     }
 
     #[test]
@@ -179,7 +180,7 @@ mod tests {
         answered(&watch, "a.example", "Wed, 25 Nov 2026 12:00:00 GMT");
         let skew = watch.skew().unwrap();
         assert_eq!(skew.behind.whole_hours(), -23);
-        assert!(skew.to_string().contains("23 hours ahead of"), "{skew}");
+        assert!(skew.to_string().contains("24 hours ahead of"), "{skew}");
     }
 
     #[test]

@@ -69,8 +69,7 @@ pub(super) async fn open(proxy: &EgressProxy, host: &str, port: u16) -> Result<T
         )
     };
     let refused = |what: String| Fault::unsent(FaultKind::Proxy(ProxyFault::Refused), what);
-    let mut stream =
-        TcpStream::connect((proxy.host.as_str(), proxy.port)).await.map_err(io_fault)?;
+    let mut stream = TcpStream::connect((proxy.host.as_str(), proxy.port)).await.map_err(io_fault)?;
     stream.set_nodelay(true).map_err(io_fault)?;
     let mut head = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
     if let Some(authorization) = &proxy.authorization {
@@ -99,13 +98,17 @@ pub(super) async fn open(proxy: &EgressProxy, host: &str, port: u16) -> Result<T
             FaultKind::Proxy(ProxyFault::AuthRequired),
             match proxy.authorization {
                 Some(_) => format!("The egress proxy {proxy} refuses the credentials of https_proxy (407)"),
-                None => format!("The egress proxy {proxy} asks for credentials (407), and https_proxy has none"),
+                None => {
+                    format!("The egress proxy {proxy} asks for credentials (407), and https_proxy has none")
+                }
             },
         )),
         Some(status @ 300..) => {
             Err(refused(format!("The egress proxy {proxy} refused a tunnel to {host}:{port} ({status})")))
         }
-        _ => Err(refused(format!("What the egress proxy {proxy} answers is not the answer of an HTTP proxy"))),
+        _ => {
+            Err(refused(format!("What the egress proxy {proxy} answers is not the answer of an HTTP proxy")))
+        }
     }
 }
 

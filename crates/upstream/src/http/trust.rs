@@ -25,18 +25,34 @@ pub(super) struct Verifier(pub(super) Arc<WebPkiServerVerifier>);
 pub(super) struct Untrusted {
     /// The authority at the end of the chain that was shown, as far as it can be read.
     issuer: Option<String>,
-    /// Whether the certificate vouches for itself.
-    self_signed: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It vouches for itself.
+    SelfSigned,
+    /// Its issuer is not among the authorities.
+    Unknown,
+    /// An authority of this name is known, but it has another key: as a rule a private one that was made anew.
+    OtherKey,
 }
 
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.issuer, self.self_signed) {
-            (Some(issuer), true) => write!(f, "its certificate is signed by itself (\"{issuer}\")"),
-            (Some(issuer), false) => write!(
+        match (&self.issuer, self.kind) {
+            (Some(issuer), Kind::SelfSigned) => {
+                write!(f, "its certificate is signed by itself (\"{issuer}\")")
+            }
+            (Some(issuer), Kind::Unknown) => write!(
                 f,
                 "its certificate was issued by \"{issuer}\", which is not a known authority: perhaps a proxy in \
                  between that inspects TLS"
+            ),
+            (Some(issuer), Kind::OtherKey) => write!(
+                f,
+                "its certificate was issued by \"{issuer}\", but not with the key of the authority that is known by \
+                 this name: perhaps it was made anew, perhaps a proxy in between inspects TLS"
             ),
             (None, _) => f.write_str("its certificate was issued by an authority that is not known"),
         }
@@ -54,11 +70,13 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict =
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verdict = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verdict.map_err(|error| match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                let untrusted = untrusted(end_entity, intermediates);
+            Error::InvalidCertificate(
+                reason @ (CertificateError::UnknownIssuer | CertificateError::BadSignature),
+            ) => {
+                let known = reason == CertificateError::BadSignature;
+                let untrusted = untrusted(end_entity, intermediates, known);
                 Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(untrusted))))
             }
             other => other,
@@ -96,26 +114,34 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn untrusted(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Untrusted {
+fn untrusted(
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    name_is_known: bool,
+) -> Untrusted {
     let last = intermediates.last().unwrap_or(end_entity);
-    let read = Certificate::from_der(last).ok();
-    Untrusted {
-        self_signed: intermediates.is_empty()
-            && read.as_ref().is_some_and(|read| read.tbs_certificate.issuer == read.tbs_certificate.subject),
-        issuer: read.and_then(|read| short_name(&read.tbs_certificate.issuer)),
-    }
+    let read = Certificate::from_der(last).ok().map(|read| read.tbs_certificate);
+    let vouches_for_itself =
+        intermediates.is_empty() && read.as_ref().is_some_and(|read| read.issuer == read.subject);
+    let kind = match (vouches_for_itself, name_is_known) {
+        (_, true) => Kind::OtherKey,
+        (true, false) => Kind::SelfSigned,
+        (false, false) => Kind::Unknown,
+    };
+    Untrusted { kind, issuer: read.and_then(|read| short_name(&read.issuer)) }
 }
 
 /// The longest name that is repeated: whoever shows a certificate chooses it.
 const MAX_NAME: usize = 120;
 
 /// What people call an issuer: its common name, else its organization, else all of it.
-pub(super) fn short_name(name: &Name) -> Option<String> {
+fn short_name(name: &Name) -> Option<String> {
     let attribute = |kind: &str| {
         let prefix = format!("{kind}=");
-        name.0.iter().flat_map(|set| set.0.iter()).find_map(|attribute| {
-            attribute.to_string().strip_prefix(&prefix).map(str::to_owned)
-        })
+        name.0
+            .iter()
+            .flat_map(|set| set.0.iter())
+            .find_map(|attribute| attribute.to_string().strip_prefix(&prefix).map(str::to_owned))
     };
     let text = attribute("CN").or_else(|| attribute("O")).unwrap_or_else(|| name.to_string());
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NAME).collect();
