@@ -25,6 +25,7 @@ mod proxy;
 mod refresh;
 mod revoke;
 mod scopes;
+mod status_page;
 mod store_state;
 mod tools;
 

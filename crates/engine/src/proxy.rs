@@ -131,6 +131,7 @@ impl Engine {
         B::Error: Into<BodyError>,
     {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
+        let connector = self.connector_of(&prepared.connection).ok().cloned();
         let failure = match self.exchange(prepared, &mut run).await {
             Ok(response) => {
                 let noted = failure_of(response.status());
@@ -145,6 +146,10 @@ impl Engine {
                 }
                 error
             }
+        };
+        let failure = match &connector {
+            Some(connector) => status_page::linked(connector, failure),
+            None => failure,
         };
         let failure = self.with_link(&caller, &account, failure).await;
         Err(failure.account(&account.id).execution(run.id()))

@@ -163,6 +163,7 @@ impl Engine {
                 data,
             }),
             Err(error) => {
+                let error = status_page::linked(&prepared.connector, error);
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
                 Err(error.account(&prepared.account.id).execution(run.id()))
             }
