@@ -28,6 +28,7 @@ use crate::{
     },
     executions::{CallOrigin, Run},
     refresh::Ready,
+    status_page,
 };
 
 /// How much of a refusal is read for the evidence, in bytes.

@@ -24,6 +24,7 @@ use crate::{
     context::target,
     executions::{CallOrigin, Run},
     refresh::Ready,
+    status_page,
 };
 
 /// A tool call.

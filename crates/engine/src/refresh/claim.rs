@@ -13,7 +13,7 @@ use valetkey_domain::{
 };
 
 use super::{Subject, Why, backoff::millis, breaker::Pass, flight::Landing, recovery::Lost};
-use crate::{Engine, context::target};
+use crate::{Engine, context::target, status_page};
 
 /// What storing an answer, and waking up, may take beyond the deadline of the token call.
 const STORING: Duration = Duration::from_secs(60);
