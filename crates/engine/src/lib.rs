@@ -25,6 +25,7 @@ mod proxy;
 mod refresh;
 mod revoke;
 mod scopes;
+mod server_mark;
 mod status_page;
 mod store_state;
 mod tools;
@@ -45,6 +46,7 @@ pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
+pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,

@@ -599,6 +599,112 @@ catalogue! {
         "The quota of the shared OAuth client is used up.",
         "Everybody who uses the shared client draws on one quota.",
         [(ConfigureConnection, "Give the connection an OAuth client of its own.")];
+    // Findings about this server itself: `valetkey doctor system`.
+    MasterKeyMissing = "master_key_missing", 200, Ok, Operator, Never,
+        "The server has no usable master key.",
+        "It is not set, cannot be fetched, or is no key of 32 bytes. Without it nothing that is stored can be opened.",
+        [(ConfigureServer, "Set master_key, master_key_file or master_key_command to the key that this database was made with. For a new database make one with `openssl rand -base64 32` and keep a copy elsewhere.")];
+    MasterKeyWrong = "master_key_wrong", 200, Ok, Operator, Never,
+        "The master key is not the one of this database.",
+        "It does not open the keyring in the database: another key is set, or the settings name another database.",
+        [(ConfigureServer, "Set the key that this database was made with. To replace it by the present one, set the old one as previous_master_key and start the server once.")];
+    SettingInvalid = "setting_invalid", 200, Ok, Operator, Never,
+        "A setting is wrong.",
+        "The server refuses to start with it.",
+        [(ConfigureServer, "Correct the named setting; `valetkey settings` explains every one.")];
+    DatabaseUnreachable = "database_unreachable", 200, Ok, Operator, Never,
+        "The database cannot be reached.",
+        "Host, port, name or password in database_url are wrong, the database server is down, or the network does not lead there.",
+        [(ConfigureServer, "Check database_url and that the database server runs and accepts connections from this machine.")];
+    DatabaseUnusable = "database_unusable", 200, Ok, Operator, Never,
+        "The database cannot be used by this version.",
+        "It is something else, damaged, or was written by a newer version.",
+        [(ConfigureServer, "Name the right database in database_url or data_dir, start the newer version, or restore a backup.")];
+    DatabaseMissing = "database_missing", 200, Ok, Operator, Never,
+        "There is no database yet.",
+        "The server has never been started with these settings, or they name another place than before.",
+        [(ConfigureServer, "If there should be one, correct data_dir or database_url; otherwise start the server, which makes it.")];
+    DatabaseFull = "database_full", 200, Ok, Operator, Never,
+        "There is no room left for the database.",
+        "The disk or the quota is used up: nothing can be stored, and so no call is made and no credential renewed.",
+        [(ConfigureServer, "Make room on the disk of the database, or move data_dir to a larger one.")];
+    DatabaseReadOnly = "database_read_only", 200, Ok, Operator, Never,
+        "The database accepts no writes.",
+        "The file, its folder or the file system is read-only for this user, or the PostgreSQL server is a standby.",
+        [(ConfigureServer, "Give the user of the server the right to write there, or name the primary in database_url.")];
+    DiskNearlyFull = "disk_nearly_full", 200, Ok, Operator, Never,
+        "The disk of the database is nearly full.",
+        "When it is full, nothing can be stored, and so no call is made and no credential renewed.",
+        [(ConfigureServer, "Make room on the disk before it is full.")];
+    MigrationsPending = "migrations_pending", 200, Ok, Operator, Never,
+        "The database is of an older version.",
+        "The new version was installed, but not started on this database yet.",
+        [(ConfigureServer, "Make a backup, then start the server of this version: it migrates the database.")];
+    DataFolderExposed = "data_folder_exposed", 200, Ok, Operator, Never,
+        "Other users of this machine can get at the server's files.",
+        "The rights of the file or folder are wider than its owner's.",
+        [(ConfigureServer, "Take the rights away: chmod 700 for the folder, 600 for files, and see that the server's user owns them.")];
+    DataFolderUnwritable = "data_folder_unwritable", 200, Ok, Operator, Never,
+        "The data folder cannot be written to.",
+        "It belongs to another user, or the file system is read-only.",
+        [(ConfigureServer, "Give the user of the server the folder: chown, or another data_dir.")];
+    PublicUrlUnreachable = "public_url_unreachable", 200, Ok, Operator, Never,
+        "The server cannot be reached at its public URL.",
+        "The server is not running, what stands in front of it does not pass requests on, or the name leads elsewhere. Callbacks of providers end there.",
+        [(ConfigureServer, "Start the server; check public_url, DNS, the certificate and what stands in front of the server.")];
+    PublicUrlElsewhere = "public_url_elsewhere", 200, Ok, Operator, Never,
+        "Something else answers at the public URL.",
+        "public_url names another server, or what stands in front passes requests on to another one.",
+        [(ConfigureServer, "Correct public_url, or the route in front of the server.")];
+    ServerNotReady = "server_not_ready", 200, Ok, Operator, Never,
+        "The server runs, but cannot do its work.",
+        "It answers that it is not ready: its database is gone, full or read-only.",
+        [(ConfigureServer, "Look at the other findings, at the database, and at the server's log.")];
+    BackgroundFailing = "background_failing", 200, Ok, Operator, Never,
+        "The background of the server fails.",
+        "Its last runs ended with an error: credentials are not renewed ahead of time, and revocations are not tried again.",
+        [(ConfigureServer, "Read `valetkey background status` and the server's log.")];
+    WorkerMissing = "worker_missing", 200, Ok, Operator, Never,
+        "No process does the background's work.",
+        "The processes that were found answer callers only (role = api).",
+        [(ConfigureServer, "Start a process with role = worker or all on the same database.")];
+    ListenerCertificateExpired = "listener_certificate_expired", 200, Ok, Operator, Never,
+        "The certificate of this server is not valid now.",
+        "It has expired or is not valid yet: browsers and clients refuse to speak to the server.",
+        [(ConfigureServer, "Renew the certificate in tls_cert and start the server again.")];
+    ListenerCertificateExpiring = "listener_certificate_expiring", 200, Ok, Operator, Never,
+        "The certificate of this server expires soon.",
+        "It is read when the server starts: a renewed file takes effect at the next start.",
+        [(ConfigureServer, "Renew the certificate in tls_cert and start the server again.")];
+    ListenerCertificateMismatch = "listener_certificate_mismatch", 200, Ok, Operator, Never,
+        "The certificate of this server is not for its public URL.",
+        "Its names do not include the host of public_url.",
+        [(ConfigureServer, "Have a certificate made for the host of public_url, or correct public_url.")];
+    // Findings before launch: `valetkey doctor connection --preflight`.
+    RedirectUriUnsuitable = "redirect_uri_unsuitable", 200, Ok, Operator, Never,
+        "Providers will not accept the redirect URI.",
+        "It is plain http to another machine, or an address or name that only this machine knows.",
+        [(ConfigureServer, "Set public_url to the https address under which browsers reach this server, then register the new redirect URI.")];
+    RedirectUriUnverified = "redirect_uri_unverified", 200, Ok, Developer, Never,
+        "Whether the provider knows the redirect URI shows when a user authorizes.",
+        "Providers check the redirect URI on their own pages only.",
+        [(RegisterRedirectUri, "Register exactly the connection's redirect_uri in the provider's console: same scheme, host, port and path, no trailing slash.")];
+    PkceMissing = "pkce_missing", 200, Ok, Developer, Never,
+        "The authorization is not protected by PKCE.",
+        "The connector file says that the provider does not take it.",
+        [(ConfigureConnection, "If the provider takes PKCE, correct the connector file: authorize.pkce: s256.")];
+    TestModeRisk = "test_mode_risk", 200, Ok, Developer, Never,
+        "Grants may end after seven days if the OAuth app is still in testing.",
+        "At Google, an app of user type External in status Testing gets refresh tokens that live seven days.",
+        [(CheckProvider, "In the Google Auth Platform, set the app's publishing status to In production (or its user type to Internal).")];
+    VerificationNeeded = "verification_needed", 200, Ok, Developer, Never,
+        "The provider has to verify the OAuth app before strangers may use it.",
+        "The connection asks for sensitive or restricted scopes.",
+        [(CheckProvider, "Start the provider's verification, or ask for less far-reaching scopes.")];
+    ClientSecretOld = "client_secret_old", 200, Ok, Developer, Never,
+        "The OAuth client's secret is old.",
+        "It was set long ago. Some providers end secrets after a fixed time, and an old secret may have been seen by many.",
+        [(ConfigureConnection, "Look up in the provider's console when it expires, make a new secret, and update the connection.")];
     // The server itself.
     KeyTermNotFound = "key_term_not_found", 404, NotFound, Operator, Never,
         "The keyring has no such term.",
