@@ -88,7 +88,7 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
-        Noun::Doctor(on) => doctor::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Doctor(on) => doctor::run(on.command, &on.common).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
     }
 }
@@ -110,11 +110,14 @@ impl PageArgs {
     }
 }
 
+fn pretty(answer: &Value) -> String {
+    serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string())
+}
+
 /// Prints an answer: as JSON if asked for, else as `text` makes it.
 fn show(session: &Session, answer: &Value, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
     if session.json {
-        let pretty = serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string());
-        return output::print_line(&pretty);
+        return output::print_line(&pretty(answer));
     }
     output::print(&text(answer))
 }

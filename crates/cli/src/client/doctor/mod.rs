@@ -5,8 +5,12 @@ mod prose;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Session, show};
-use crate::failure::{Exit, Failure};
+use super::{Common, Session, pretty, show};
+use crate::{
+    doctor::{self, System},
+    failure::{Exit, Failure},
+    output,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -16,6 +20,9 @@ pub(crate) enum Command {
     Connection(Connection),
     /// Diagnose a tool or proxied call
     Execution(Execution),
+    /// Diagnose this server itself: settings, master key, database, disk, public URL, certificate, clock, the way out.
+    /// Reads the settings of `valetkey serve` and works where the server cannot start
+    System(Box<System>),
 }
 
 #[derive(Debug, Args)]
@@ -53,8 +60,13 @@ pub(crate) struct Probe {
     probe: bool,
 }
 
-pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+pub(super) async fn run(command: Command, common: &Common) -> Result<(), Failure> {
+    if let Command::System(system) = command {
+        return of_system(&system, common).await;
+    }
+    let session = &Session::open(common)?;
     let diagnosis = match command {
+        Command::System(_) => return Ok(()),
         Command::Account(Account { account, connection, probe: Probe { probe } }) => {
             let body = match connection {
                 Some(name) => json!({"identifier": account, "connection_name": name, "probe": probe}),
@@ -72,9 +84,24 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
     tell(session, &diagnosis)
 }
 
+async fn of_system(system: &System, common: &Common) -> Result<(), Failure> {
+    let (diagnosis, public_url) = doctor::diagnose(system).await;
+    let diagnosis = doctor::as_json(&diagnosis, public_url.as_ref());
+    if common.json {
+        output::print_line(&pretty(&diagnosis))?;
+    } else {
+        output::print(&prose::diagnosis(&diagnosis))?;
+    }
+    ending(&diagnosis)
+}
+
 /// Prints a diagnosis; what is broken ends with exit code 1, so that scripts can branch on it.
 fn tell(session: &Session, diagnosis: &Value) -> Result<(), Failure> {
     show(session, diagnosis, prose::diagnosis)?;
+    ending(diagnosis)
+}
+
+fn ending(diagnosis: &Value) -> Result<(), Failure> {
     match (diagnosis["verdict"].as_str(), diagnosis["findings"][0]["code"].as_str()) {
         (Some("broken"), Some(code)) => {
             Err(Failure::new(Exit::Refused, format!("Broken: {}.", super::view::clean(code))))
