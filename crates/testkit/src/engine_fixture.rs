@@ -448,7 +448,7 @@ impl Browser {
     ) -> CallbackOutcome {
         let connection = redirect_uri.rsplit('/').next().unwrap_or_default();
         let values = params.iter().map(|(name, value)| (name.clone(), SecretString::from(value.as_str())));
-        let params = CallbackParams { values: values.collect(), repeated: Vec::new() };
+        let params = CallbackParams { values: values.collect(), repeated: Vec::new(), user_agent: None };
         engine.handle_callback(connection, params, self.cookie.as_ref()).await
     }
 

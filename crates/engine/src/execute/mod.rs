@@ -165,6 +165,7 @@ impl Engine {
             }),
             Err(error) => {
                 let error = status_page::linked(&prepared.connector, error);
+                self.note_rate_limit(&prepared.account, &prepared.connection, run.id(), &error).await;
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
                 Err(error.account(&prepared.account.id).execution(run.id()))
             }

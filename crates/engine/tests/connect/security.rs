@@ -231,7 +231,7 @@ async fn issuer_given_twice_is_refused() {
     let mut values: BTreeMap<_, _> =
         consent.params.iter().map(|(n, v)| (n.clone(), SecretString::from(v.as_str()))).collect();
     values.insert("iss".into(), SecretString::from(fixture.provider.base().as_str().trim_end_matches('/')));
-    let params = CallbackParams { values, repeated: vec!["iss".into()] };
+    let params = CallbackParams { values, repeated: vec!["iss".into()], user_agent: None };
     let id = consent.redirect_uri.rsplit('/').next().unwrap();
     let page = failed(fixture.engine.handle_callback(id, params, browser.cookie.as_ref()).await);
     assert_eq!(page.error.code(), ErrorCode::IssuerMismatch);
