@@ -3,5 +3,6 @@
 
 mod commands;
 mod dev;
+mod doctor_system;
 mod harness;
 mod serve;
