@@ -21,6 +21,7 @@ mod identity;
 pub mod keyring;
 mod keys;
 mod links;
+mod preflight;
 mod proxy;
 mod refresh;
 mod revoke;

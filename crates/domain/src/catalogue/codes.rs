@@ -685,10 +685,6 @@ catalogue! {
         "Providers will not accept the redirect URI.",
         "It is plain http to another machine, or an address or name that only this machine knows.",
         [(ConfigureServer, "Set public_url to the https address under which browsers reach this server, then register the new redirect URI.")];
-    RedirectUriUnverified = "redirect_uri_unverified", 200, Ok, Developer, Never,
-        "Whether the provider knows the redirect URI shows when a user authorizes.",
-        "Providers check the redirect URI on their own pages only.",
-        [(RegisterRedirectUri, "Register exactly the connection's redirect_uri in the provider's console: same scheme, host, port and path, no trailing slash.")];
     PkceMissing = "pkce_missing", 200, Ok, Developer, Never,
         "The authorization is not protected by PKCE.",
         "The connector file says that the provider does not take it.",
