@@ -133,6 +133,7 @@ impl Engine {
     {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
         let connector = self.connector_of(&prepared.connection).ok().cloned();
+        let connection = prepared.connection.clone();
         let failure = match self.exchange(prepared, &mut run).await {
             Ok(response) => {
                 let noted = failure_of(response.status());
@@ -153,7 +154,8 @@ impl Engine {
             None => failure,
         };
         let failure = self.with_link(&caller, &account, failure).await;
-        Err(failure.account(&account.id).execution(run.id()))
+        let short = self.short_diagnosis(&caller, &account, &connection, None, &failure).await;
+        Err(failure.account(&account.id).execution(run.id()).diagnosis(short))
     }
 
     async fn exchange<B>(&self, prepared: Prepared<B>, run: &mut Run) -> Result<Response<ResponseBody>, Error>

@@ -40,6 +40,9 @@ pub(crate) struct Account {
 pub(crate) struct Connection {
     /// Its name or id
     connection: String,
+    /// Check before launch: redirect URI, scopes, lasting access, PKCE, client credentials, secret age, consent
+    #[arg(long, conflicts_with = "probe")]
+    preflight: bool,
     #[command(flatten)]
     probe: Probe,
 }
@@ -74,7 +77,10 @@ pub(super) async fn run(command: Command, common: &Common) -> Result<(), Failure
             };
             session.post(&["diagnoses"], &body).await?
         }
-        Command::Connection(Connection { connection, probe: Probe { probe } }) => {
+        Command::Connection(Connection { connection, preflight: true, .. }) => {
+            session.post(&["connections", &connection, "preflight"], &json!({})).await?
+        }
+        Command::Connection(Connection { connection, probe: Probe { probe }, .. }) => {
             session.post(&["diagnoses"], &json!({"connection_name": connection, "probe": probe})).await?
         }
         Command::Execution(Execution { execution_id, probe: Probe { probe } }) => {
