@@ -30,6 +30,7 @@ mod scopes;
 mod server_mark;
 mod status_page;
 mod store_state;
+mod support;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -51,6 +52,7 @@ pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
 pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
+pub use support::{Redactor, SupportConnector, SupportFacts};
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,
