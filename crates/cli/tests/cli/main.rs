@@ -6,3 +6,4 @@ mod dev;
 mod doctor_system;
 mod harness;
 mod serve;
+mod support_bundle;

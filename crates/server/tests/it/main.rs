@@ -12,4 +12,5 @@ mod proxy;
 mod rest;
 mod result_pages;
 mod routes;
+mod support;
 mod token;
