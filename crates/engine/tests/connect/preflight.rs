@@ -125,6 +125,22 @@ async fn provider_that_is_down_is_told_as_such_and_not_as_a_wrong_client() {
     lacks(&diagnosis, ErrorCode::InvalidClient);
 }
 
+/// What went wrong on the way to the token endpoint is told with its own code.
+#[tokio::test]
+async fn token_endpoint_that_refuses_the_connection_is_told_as_such() {
+    let fixture = fixture().await;
+    let mut new = fixture.new_connection("acme", "acme");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}/token", listener.local_addr().unwrap());
+    drop(listener);
+    new.overrides.token_url = Some(nowhere.parse().unwrap());
+    fixture.engine.create_connection(&fixture.caller, new).await.unwrap();
+    let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
+    let found = finding(&diagnosis, ErrorCode::UpstreamRefused);
+    assert_eq!((found.actor, step(&diagnosis, "token_endpoint")), (Actor::Operator, StepOutcome::Failed));
+    lacks(&diagnosis, ErrorCode::InvalidClient);
+}
+
 #[tokio::test]
 async fn public_url_leading_elsewhere_or_nowhere_is_told() {
     let elsewhere = public(|| "{\"status\":\"ready\",\"server\":\"0123456789abcdef\"}".to_owned()).await;

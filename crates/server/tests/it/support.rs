@@ -22,8 +22,8 @@ async fn leaky() -> (App, Vec<String>, Vec<String>) {
     app.fixture.connection("keyed", "acmekey").await;
     let oauth = json!({"connection_name": "notes", "identifier": "user_1",
         "credential": {"oauth": {"access_token": ACCESS, "refresh_token": REFRESH, "scopes": ["read"]}}});
-    let keyed = json!({"connection_name": "keyed", "identifier": "user_2", "probe": false,
-        "credential": {"api_key": {"api_key": KEY}}});
+    let keyed = json!({"connection_name": "keyed", "identifier": "user_2", "skip_probe": true,
+        "credential": {"fields": {"api_key": KEY}}});
     let mut ids = Vec::new();
     for body in [oauth, keyed] {
         let made = app.post("/v1/connect/accounts", &body).await;
