@@ -17,7 +17,7 @@ async fn bundle_of_an_account_has_what_a_helper_asks_for_and_no_secret() {
     let steps = "called it with vk_canary-canary-canary";
     let made = dev.run(&[
         "support-bundle",
-        "--account",
+        "--identifier",
         "user_1",
         "--connection",
         "sandbox",
@@ -50,7 +50,7 @@ async fn bundle_of_an_account_has_what_a_helper_asks_for_and_no_secret() {
     assert_eq!(bundle["server"]["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(bundle["account"]["label"], Value::Null);
     assert_eq!(dev.run(&["support-bundle"]).code, 2);
-    dev.run(&["support-bundle", "--account", "nobody", "--connection", "sandbox"])
+    dev.run(&["support-bundle", "--identifier", "nobody", "--connection", "sandbox"])
         .refused(1, &["account_not_found"]);
 }
 

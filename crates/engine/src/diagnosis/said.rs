@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 use valetkey_domain::{
-    Event, Evidence, Finding, catalogue::RemedyAction, diagnosis::EvidenceKind, error::ProviderEvidence,
+    Event, Evidence, Finding,
+    catalogue::{Actor, RemedyAction},
+    diagnosis::EvidenceKind,
+    error::ProviderEvidence,
 };
 use valetkey_upstream::connector::{Place, Reason};
 

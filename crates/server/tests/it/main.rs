@@ -5,6 +5,7 @@
 mod app;
 mod browser;
 mod connect_pages;
+mod diagnoses;
 mod life;
 mod listener;
 mod openapi;

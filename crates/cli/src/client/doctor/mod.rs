@@ -5,7 +5,7 @@ mod prose;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Common, Session, pretty, show};
+use super::{Common, Session, account::Pick, pretty, show};
 use crate::{
     doctor::{self, System},
     failure::{Exit, Failure},
@@ -27,13 +27,12 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Account {
-    /// Its id: ca_…; or its identifier, with --connection
-    account: String,
-    /// The name of the connection, if the account is named by its identifier
-    #[arg(long, value_name = "NAME")]
-    connection: Option<String>,
     #[command(flatten)]
-    probe: Probe,
+    account: Pick,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    registered: Registered,
 }
 
 #[derive(Debug, Args)]
@@ -44,7 +43,9 @@ pub(crate) struct Connection {
     #[arg(long, conflicts_with = "probe")]
     preflight: bool,
     #[command(flatten)]
-    probe: Probe,
+    how: How,
+    #[command(flatten)]
+    registered: Registered,
 }
 
 #[derive(Debug, Args)]
@@ -52,42 +53,53 @@ pub(crate) struct Execution {
     /// Its id: ex_…
     execution_id: String,
     #[command(flatten)]
-    probe: Probe,
+    how: How,
 }
 
-/// Whether the provider is asked too.
+/// How far to go.
 #[derive(Debug, Args)]
-pub(crate) struct Probe {
+pub(crate) struct How {
     /// Ask the provider too: refresh the credential, compare scopes, make the cheapest read call
     #[arg(long)]
     probe: bool,
 }
 
+/// What is registered at the provider.
+#[derive(Debug, Args)]
+pub(crate) struct Registered {
+    /// A redirect URI as the provider's console shows it; a difference to ours is named. Repeatable
+    #[arg(long = "registered-redirect-uri", value_name = "URI")]
+    uris: Vec<String>,
+}
+
 pub(super) async fn run(command: Command, common: &Common) -> Result<(), Failure> {
-    if let Command::System(system) = command {
-        return of_system(&system, common).await;
-    }
-    let session = &Session::open(common)?;
-    let diagnosis = match command {
-        Command::System(_) => return Ok(()),
-        Command::Account(Account { account, connection, probe: Probe { probe } }) => {
-            let body = match connection {
-                Some(name) => json!({"identifier": account, "connection_name": name, "probe": probe}),
-                None => json!({"account_id": account, "probe": probe}),
-            };
-            session.post(&["diagnoses"], &body).await?
-        }
+    let open = || Session::open(common);
+    let body = match command {
+        Command::System(system) => return of_system(&system, common).await,
         Command::Connection(Connection { connection, preflight: true, .. }) => {
-            session.post(&["connections", &connection, "preflight"], &json!({})).await?
+            let path = ["connections", connection.as_str(), "preflight"];
+            let session = open()?;
+            return tell(&session, &session.post(&path, &json!({})).await?);
         }
-        Command::Connection(Connection { connection, probe: Probe { probe }, .. }) => {
-            session.post(&["diagnoses"], &json!({"connection_name": connection, "probe": probe})).await?
-        }
-        Command::Execution(Execution { execution_id, probe: Probe { probe } }) => {
-            session.post(&["diagnoses"], &json!({"execution_id": execution_id, "probe": probe})).await?
+        Command::Account(Account { account, how, registered }) => json!({
+            "account_id": account.account,
+            "identifier": account.identifier,
+            "connection_name": account.connection,
+            "account_name": account.account_name,
+            "probe": how.probe,
+            "registered_redirect_uris": registered.uris,
+        }),
+        Command::Connection(Connection { connection, how, registered, .. }) => json!({
+            "connection_name": connection,
+            "probe": how.probe,
+            "registered_redirect_uris": registered.uris,
+        }),
+        Command::Execution(Execution { execution_id, how }) => {
+            json!({"execution_id": execution_id, "probe": how.probe})
         }
     };
-    tell(session, &diagnosis)
+    let session = open()?;
+    tell(&session, &session.post(&["diagnoses"], &body).await?)
 }
 
 async fn of_system(system: &System, common: &Common) -> Result<(), Failure> {

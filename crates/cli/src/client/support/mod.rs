@@ -17,10 +17,16 @@ use crate::{
 pub(crate) struct SupportBundle {
     #[command(flatten)]
     common: Common,
-    /// About an account: its id, ca_…, or its identifier
-    #[arg(long, value_name = "ID", conflicts_with = "execution")]
+    /// About an account: its id, ca_…
+    #[arg(long, value_name = "ID", conflicts_with_all = ["identifier", "connection", "execution"])]
     account: Option<String>,
-    /// About a connection; or the one that the account is on, if that is named by its identifier
+    /// About an account: your own id of its user, with --connection
+    #[arg(long, value_name = "ID", requires = "connection", conflicts_with = "execution")]
+    identifier: Option<String>,
+    /// Which of several accounts of the identifier
+    #[arg(long, value_name = "NAME", requires = "identifier")]
+    account_name: Option<String>,
+    /// About a connection, by name or id; or the one that the account is on
     #[arg(long, value_name = "NAME", conflicts_with = "execution", required_unless_present_any = ["account", "execution"])]
     connection: Option<String>,
     /// About a tool or proxied call: its id, ex_…
@@ -45,13 +51,10 @@ pub(crate) struct SupportBundle {
 
 pub(super) async fn run(command: SupportBundle) -> Result<(), Failure> {
     let session = Session::open(&command.common)?;
-    let (account_id, identifier) = match command.account {
-        Some(id) if id.starts_with("ca_") => (Some(id), None),
-        other => (None, other),
-    };
     let body = filled(json!({
-        "account_id": account_id,
-        "identifier": identifier,
+        "account_id": command.account,
+        "identifier": command.identifier,
+        "account_name": command.account_name,
         "connection_name": command.connection,
         "execution_id": command.execution,
         "steps": command.steps,
