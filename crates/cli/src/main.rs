@@ -4,6 +4,7 @@ mod archive;
 mod args;
 mod client;
 mod dev;
+mod doctor;
 mod failure;
 mod files;
 mod logging;

@@ -3,5 +3,7 @@
 
 mod commands;
 mod dev;
+mod doctor_system;
 mod harness;
 mod serve;
+mod support_bundle;

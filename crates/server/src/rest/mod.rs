@@ -14,6 +14,7 @@ mod links;
 mod openapi;
 mod revocations;
 mod store;
+mod support;
 mod tokens;
 mod tools;
 
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(connectors::routes())
         .merge(executions::routes())
         .merge(diagnoses::routes())
+        .merge(support::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
         .merge(keys::routes())
