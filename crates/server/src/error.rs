@@ -55,6 +55,13 @@ struct ErrorBody {
     message: String,
     /// Why.
     cause: String,
+    /// Who must act: `end_user`, `developer`, `provider_admin`, `operator`, or `nobody`, who waits.
+    #[schema(example = "end_user")]
+    actor: &'static str,
+    /// Whether the same request may be sent again: `never`, it would fail again; `safe`, nothing was done; `later`, with
+    /// care, since it may have had an effect.
+    #[schema(example = "never")]
+    retry: &'static str,
     /// What to do, in order.
     remedies: Vec<RemedyBody>,
     /// The fields of the request at fault.
@@ -150,6 +157,8 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
             code: code.as_str(),
             message: details.message.clone(),
             cause: error.cause_text().to_owned(),
+            actor: code.entry().actor.as_str(),
+            retry: code.entry().retry.as_str(),
             remedies: error.remedies().into_iter().map(RemedyBody::from).collect(),
             fields: details.fields.iter().map(FieldBody::from).collect(),
             docs: format!("{docs_base}{}", code.as_str()),

@@ -6,6 +6,7 @@ mod clients;
 mod common;
 mod connections;
 mod connectors;
+mod errors;
 mod events;
 mod executions;
 mod keys;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
+        .merge(errors::routes())
         .merge(executions::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
