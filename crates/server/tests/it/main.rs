@@ -5,6 +5,8 @@
 mod app;
 mod browser;
 mod connect_pages;
+mod docs;
+mod every_error;
 mod life;
 mod listener;
 mod openapi;
