@@ -173,5 +173,10 @@ pub fn index() -> String {
             );
         }
     }
+    page.push_str(
+        "\n## What has no code\n\nA request that is no HTTP (a first line that cannot be read, headers without end) gets a \
+         bare 400 or 431 and a closed connection, and a failed TLS handshake an alert: nobody is there yet to answer \
+         with more. What a provider answers to a proxied call is handed on as it is, with `x-execution-id`.\n",
+    );
     page
 }
