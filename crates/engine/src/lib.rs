@@ -23,6 +23,7 @@ mod keys;
 mod links;
 mod proxy;
 mod refresh;
+mod remedies;
 mod revoke;
 mod scopes;
 mod store_state;

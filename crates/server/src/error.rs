@@ -152,6 +152,10 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
     let details = error.details();
     let code = error.code();
     let retry_after_ms = retry_after_ms(error);
+    let remedies = match retry_after_ms {
+        Some(millis) if details.retry_after_ms.is_none() => error.clone().retry_after_ms(millis).remedies(),
+        _ => error.remedies(),
+    };
     let body = ErrorResponse {
         error: ErrorBody {
             code: code.as_str(),
@@ -159,7 +163,7 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
             cause: error.cause_text().to_owned(),
             actor: code.entry().actor.as_str(),
             retry: code.entry().retry.as_str(),
-            remedies: error.remedies().into_iter().map(RemedyBody::from).collect(),
+            remedies: remedies.into_iter().map(RemedyBody::from).collect(),
             fields: details.fields.iter().map(FieldBody::from).collect(),
             docs: format!("{docs_base}{}", code.as_str()),
             request_id: request_id.to_string(),

@@ -154,3 +154,19 @@ fn classes_are_those_of_the_sdks() {
         }
     }
 }
+
+/// Who has to wait is told how long, wherever it is known.
+#[test]
+fn remedy_that_says_wait_names_the_seconds() {
+    for (code, millis, wait) in [
+        (ErrorCode::UpstreamRateLimited, 29_001, "Wait 30 seconds;"),
+        (ErrorCode::RenewalsPaused, 1000, "Wait 1 second;"),
+        (ErrorCode::RefreshTooEarly, 1, "Wait 1 second;"),
+        (ErrorCode::Overloaded, 2000, "Wait 2 seconds and"),
+    ] {
+        let remedies = crate::Error::new(code).retry_after_ms(millis).remedies();
+        assert!(remedies[0].text.starts_with(wait), "{}", remedies[0].text);
+    }
+    let unknown = crate::Error::new(ErrorCode::UpstreamRateLimited).remedies();
+    assert!(unknown[0].text.contains("retry_after_ms"), "{}", unknown[0].text);
+}

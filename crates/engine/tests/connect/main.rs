@@ -12,6 +12,7 @@ mod history;
 mod identity;
 mod named;
 mod properties;
+mod remedies;
 mod scopes;
 mod security;
 mod siblings;
