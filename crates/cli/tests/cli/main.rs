@@ -3,5 +3,6 @@
 
 mod commands;
 mod dev;
+mod errors;
 mod harness;
 mod serve;
