@@ -7,6 +7,7 @@ mod browser;
 mod connect_pages;
 mod docs;
 mod every_error;
+mod hostile_provider;
 mod life;
 mod listener;
 mod openapi;
