@@ -5,4 +5,5 @@ mod commands;
 mod dev;
 mod errors;
 mod harness;
+mod key_service;
 mod serve;
