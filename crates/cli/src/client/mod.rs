@@ -5,6 +5,7 @@ mod api_client;
 mod background;
 mod connection;
 mod connector;
+mod doctor;
 mod error;
 mod execution;
 mod history;
@@ -70,6 +71,8 @@ pub(crate) enum Noun {
     Keys(On<keys::Command>),
     /// The database: whether it was restored or copied
     Store(On<store::Command>),
+    /// Find out why something does not work, and whose move it is
+    Doctor(On<doctor::Command>),
     /// The work that nobody asks for: refreshes ahead of time, revocations tried again, old records removed
     Background(On<background::Command>),
 }
@@ -85,6 +88,7 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Doctor(on) => doctor::run(on.command, &Session::open(&on.common)?).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
     }
 }

@@ -7,6 +7,7 @@ mod common;
 mod connections;
 mod connectors;
 mod errors;
+mod diagnoses;
 mod events;
 mod executions;
 mod keys;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(connectors::routes())
         .merge(errors::routes())
         .merge(executions::routes())
+        .merge(diagnoses::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
         .merge(keys::routes())

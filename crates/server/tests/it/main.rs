@@ -8,6 +8,7 @@ mod connect_pages;
 mod docs;
 mod every_error;
 mod hostile_provider;
+mod diagnoses;
 mod life;
 mod listener;
 mod openapi;
