@@ -7,6 +7,7 @@ mod dev;
 #[cfg(test)]
 mod documented;
 mod errors;
+mod doctor;
 mod failure;
 mod files;
 mod logging;

@@ -4,6 +4,8 @@
 mod commands;
 mod dev;
 mod errors;
+mod doctor_system;
 mod harness;
 mod key_service;
 mod serve;
+mod support_bundle;

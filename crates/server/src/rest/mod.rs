@@ -15,6 +15,7 @@ mod links;
 mod openapi;
 mod revocations;
 mod store;
+mod support;
 mod tokens;
 mod tools;
 
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(errors::routes())
         .merge(executions::routes())
         .merge(diagnoses::routes())
+        .merge(support::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
         .merge(keys::routes())

@@ -16,4 +16,5 @@ mod proxy;
 mod rest;
 mod result_pages;
 mod routes;
+mod support;
 mod token;
