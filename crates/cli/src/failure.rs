@@ -114,7 +114,7 @@ mod tests {
         for failure in failures {
             let json = failure.as_json();
             let code = json["error"]["code"].as_str().unwrap();
-            assert!(ErrorCode::parse(code).unwrap().is_local(), "{code}");
+            assert!(!ErrorCode::parse(code).unwrap().is_answered(), "{code}");
             assert_eq!(json["error"]["message"], failure.text.as_str());
             assert!(failure.as_text().ends_with(&format!("More: valetkey errors {code}")));
         }

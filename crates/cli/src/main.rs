@@ -4,10 +4,10 @@ mod archive;
 mod args;
 mod client;
 mod dev;
+mod doctor;
 #[cfg(test)]
 mod documented;
 mod errors;
-mod doctor;
 mod failure;
 mod files;
 mod logging;

@@ -19,8 +19,11 @@ async fn key_service_asked_once_per_start_however_much_is_sealed() {
     let folder = folder();
     // The client of a key service: prints the key, and leaves a mark each time.
     let script = folder.path().join("kms.sh");
-    std::fs::write(&script, format!("echo asked >> '{}'\necho '{KEY}'\n", folder.path().join("asked").display()))
-        .unwrap();
+    std::fs::write(
+        &script,
+        format!("echo asked >> '{}'\necho '{KEY}'\n", folder.path().join("asked").display()),
+    )
+    .unwrap();
     let asked = || std::fs::read_to_string(folder.path().join("asked")).unwrap_or_default().lines().count();
     let start = || {
         let mut command = valetkey(folder.path());
@@ -28,7 +31,9 @@ async fn key_service_asked_once_per_start_however_much_is_sealed() {
         command.env("VALETKEY_MASTER_KEY_COMMAND", format!("sh {}", script.display()));
         command.env("VALETKEY_BOOTSTRAP_CLIENT_ID", "ops").env("VALETKEY_BOOTSTRAP_CLIENT_SECRET", SECRET);
         let mut server = Server::start(command, folder.path());
-        server.wait_until("the server is ready", |server| server.output("stderr").contains("valetkey is ready"));
+        server.wait_until("the server is ready", |server| {
+            server.output("stderr").contains("valetkey is ready")
+        });
         let log = server.output("stderr");
         let ready = log.lines().find(|line| line.contains("valetkey is ready")).unwrap();
         let ready: serde_json::Value = serde_json::from_str(ready).unwrap();
@@ -43,7 +48,8 @@ async fn key_service_asked_once_per_start_however_much_is_sealed() {
     create.env("VALETKEY_CLIENT_ID", "ops").env("VALETKEY_CLIENT_SECRET", SECRET);
     let token: Arc<str> = run(&mut create, "").json()["token"].as_str().unwrap().into();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let connection = json!({"name": "mail", "connector": "gmail", "client_id": "id", "client_secret": "first"});
+    let connection =
+        json!({"name": "mail", "connector": "gmail", "client_id": "id", "client_secret": "first"});
     let made =
         http.post(format!("{url}/v1/connect/connections")).bearer_auth(&token).json(&connection).send().await;
     assert!(made.unwrap().status().is_success());
@@ -57,8 +63,11 @@ async fn key_service_asked_once_per_start_however_much_is_sealed() {
                     let body = json!({"client_secret": format!("secret-{number}")});
                     http.patch(format!("{url}/v1/connect/connections/mail")).bearer_auth(&token).json(&body)
                 } else {
-                    let form =
-                        [("grant_type", "client_credentials"), ("client_id", "ops"), ("client_secret", SECRET)];
+                    let form = [
+                        ("grant_type", "client_credentials"),
+                        ("client_id", "ops"),
+                        ("client_secret", SECRET),
+                    ];
                     http.post(format!("{url}/oauth/token")).form(&form)
                 };
                 let status = request.send().await.unwrap().status();
@@ -75,7 +84,8 @@ async fn key_service_asked_once_per_start_however_much_is_sealed() {
 
     let (server, url) = start();
     assert_eq!(asked(), 2, "once per start");
-    let again = http.get(format!("{url}/v1/connect/connections/mail")).bearer_auth(&token).send().await.unwrap();
+    let again =
+        http.get(format!("{url}/v1/connect/connections/mail")).bearer_auth(&token).send().await.unwrap();
     assert_eq!(again.json::<serde_json::Value>().await.unwrap()["has_client_secret"], true);
     assert_eq!(asked(), 2);
     server.stop("-TERM");

@@ -3,8 +3,8 @@
 
 mod commands;
 mod dev;
-mod errors;
 mod doctor_system;
+mod errors;
 mod harness;
 mod key_service;
 mod serve;

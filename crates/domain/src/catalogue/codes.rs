@@ -735,10 +735,6 @@ catalogue! {
         "The command did not do what it was asked to.",
         "A file, the database or a check stood in the way; the message says which.",
         [(ReadEvents, "Read the message, mend what it names, and run the command again.")];
-    SettingInvalid = "setting_invalid", 500, FailedPrecondition, Operator, Never,
-        "A setting is missing, weak or wrong.",
-        "The server starts only when every setting is right; the message names all that are not.",
-        [(ConfigureServer, "Correct the settings that the message names; `valetkey settings` explains each.")];
     ServerUnreachable = "server_unreachable", 503, Unavailable, Operator, Safe,
         "The Valetkey server cannot be reached.",
         "It does not run, the address is wrong, its certificate is not trusted, or something in between stops the way.",

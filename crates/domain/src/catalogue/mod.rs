@@ -204,6 +204,7 @@ impl GrpcCode {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Ok => "OK",
             Self::InvalidArgument => "INVALID_ARGUMENT",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::NotFound => "NOT_FOUND",

@@ -16,6 +16,9 @@ pub fn page(code: ErrorCode) -> String {
     let entry = code.entry();
     let mut page = format!("# {}\n\n{}\n\n## Cause\n\n{}\n\n", entry.code, entry.meaning, entry.cause);
     remedies(&mut page, entry);
+    if !code.is_finding() {
+        retry(&mut page, entry);
+    }
     looks(&mut page, code);
     handling(&mut page, code);
     if let Some(recipe) = code.recipe() {
@@ -47,13 +50,18 @@ fn remedies(page: &mut String, entry: &Entry) {
         "\nAn error that names its own remedies shows those instead, with what is known about the case filled in: a \
          new authorization link in `url`, the missing scope, the redirect URI to register.\n\n",
     );
+}
+
+fn retry(page: &mut String, entry: &Entry) {
     let _ = write!(page, "**Does a retry help?** {}\n\n", entry.retry.in_words());
 }
 
 fn looks(page: &mut String, code: ErrorCode) {
     let entry = code.entry();
     page.push_str("## How it looks\n\n");
-    if code.is_local() {
+    if code.is_finding() {
+        page.push_str("Among the `findings` of a diagnosis:\n\n");
+    } else if code.is_local() {
         page.push_str("On stderr, with `--json`:\n\n");
     } else {
         let _ = write!(page, "In the native API, with HTTP status {}:\n\n", entry.http_status);
@@ -70,6 +78,18 @@ fn example(code: ErrorCode) -> Value {
         .iter()
         .map(|(action, text)| json!({"action": action.as_str(), "text": text}))
         .collect();
+    if code.is_finding() {
+        return json!({
+            "code": entry.code,
+            "severity": if code == ErrorCode::Healthy { "healthy" } else { "broken" },
+            "confidence": "certain",
+            "actor": entry.actor.as_str(),
+            "message": entry.meaning,
+            "cause": entry.cause,
+            "remedies": remedies,
+            "docs": format!("{EXAMPLE}{}", code.docs_path()),
+        });
+    }
     let mut error = json!({
         "code": entry.code,
         "message": entry.meaning,
@@ -169,7 +189,7 @@ pub fn index() -> String {
                 entry.code,
                 entry.meaning,
                 entry.actor.as_str(),
-                if code.is_local() { "–".to_owned() } else { entry.http_status.to_string() }
+                if code.is_answered() { entry.http_status.to_string() } else { "–".to_owned() }
             );
         }
     }

@@ -22,10 +22,10 @@ impl SdkClass {
 }
 
 impl ErrorCode {
-    /// The class in our SDKs; `None` for codes of the command line, which no server answers with.
+    /// The class in our SDKs; `None` for codes that no server answers a failing request with.
     #[must_use]
     pub fn sdk_class(self) -> Option<SdkClass> {
-        if self.is_local() {
+        if !self.is_answered() {
             return None;
         }
         Some(SdkClass(match self {
@@ -60,9 +60,12 @@ impl ErrorCode {
     /// Whether the code never comes from a server: it tells of a command that failed where it was typed.
     #[must_use]
     pub const fn is_local(self) -> bool {
-        matches!(
-            self,
-            Self::CommandInvalid | Self::CommandFailed | Self::SettingInvalid | Self::ServerUnreachable
-        )
+        matches!(self, Self::CommandInvalid | Self::CommandFailed | Self::ServerUnreachable)
+    }
+
+    /// Whether a server answers failing requests with it: neither a finding nor a matter of the command line.
+    #[must_use]
+    pub const fn is_answered(self) -> bool {
+        !self.is_local() && !self.is_finding()
     }
 }

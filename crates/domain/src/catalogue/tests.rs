@@ -70,7 +70,7 @@ fn entries_all_fit_where_they_are_shown() {
 /// round: whoever waits for nobody may repeat.
 #[test]
 fn actors_and_retries_agree() {
-    for code in ErrorCode::ALL {
+    for code in ErrorCode::ALL.iter().filter(|code| !code.is_finding()) {
         let entry = code.entry();
         if entry.actor == Actor::Nobody {
             assert_ne!(entry.retry, Retry::Never, "{}: nobody acts, and it never passes", entry.code);

@@ -19,7 +19,7 @@ fn code_of(what: &str, info: &ErrorInfo) -> ErrorCode {
     };
     let code = ErrorCode::parse(text).unwrap_or_else(|| panic!("{what}: {text} is not of the catalogue"));
     assert_ne!(code, ErrorCode::Internal, "{what}: a fault of ours");
-    assert!(!code.is_local(), "{what}: {text}");
+    assert!(code.is_answered(), "{what}: {text} is no answer");
     let help = info.help_info.as_ref().unwrap_or_else(|| panic!("{what}: no help"));
     assert!(help.links[0].url.ends_with(&code.docs_path()), "{what}: {}", help.links[0].url);
     code

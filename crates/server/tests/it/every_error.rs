@@ -29,7 +29,7 @@ fn catalogued(what: &str, told: &Told, read: impl Fn(&str) -> Option<String>) ->
         return None;
     }
     let noted = told.noted.unwrap_or_else(|| panic!("{what}: {} without a code: {}", told.status, told.text));
-    assert!(!noted.is_local(), "{what}: {noted:?} is for the command line");
+    assert!(noted.is_answered(), "{what}: {noted:?} is no answer");
     assert_ne!(noted, ErrorCode::Internal, "{what}: a fault of ours: {}", told.text);
     assert_eq!(told.status.as_u16(), noted.entry().http_status, "{what}: {noted:?}");
     if !told.text.is_empty() {

@@ -5,10 +5,10 @@
 mod app;
 mod browser;
 mod connect_pages;
+mod diagnoses;
 mod docs;
 mod every_error;
 mod hostile_provider;
-mod diagnoses;
 mod life;
 mod listener;
 mod openapi;

@@ -45,10 +45,10 @@ struct EntryBody {
     retry_advice: &'static str,
     /// What to do, in order. An error may name better ones of its own.
     remedies: Vec<EntryRemedyBody>,
-    /// The HTTP status of the native API; `null` for codes that only the command line has.
+    /// The HTTP status of the native API; `null` for findings of a diagnosis and codes of the command line.
     #[schema(example = 409)]
     http_status: Option<u16>,
-    /// The status of the compatible API; `null` for codes that only the command line has.
+    /// The status of the compatible API; `null` for findings of a diagnosis and codes of the command line.
     #[schema(example = "FAILED_PRECONDITION")]
     grpc_status: Option<&'static str>,
     /// The class in our SDKs for Python, JavaScript and Go; in Java it ends with `Exception`.
@@ -92,8 +92,8 @@ impl EntryBody {
             remedies: remedies
                 .map(|(action, text)| EntryRemedyBody { action: action.as_str(), text })
                 .collect(),
-            http_status: (!code.is_local()).then_some(entry.http_status),
-            grpc_status: (!code.is_local()).then(|| entry.grpc_code.as_str()),
+            http_status: code.is_answered().then_some(entry.http_status),
+            grpc_status: code.is_answered().then(|| entry.grpc_code.as_str()),
             sdk_class: code.sdk_class().map(|class| class.error()),
             related: code.related().into_iter().map(ErrorCode::as_str).collect(),
             docs: options.address_of(&code.docs_path()),
