@@ -39,10 +39,13 @@ impl ErrorCode {
             Self::UpstreamRateLimited => "ToolRateLimited",
             Self::UpstreamUnauthorized => "ToolUnauthorized",
             Self::UpstreamForbidden => "ToolForbidden",
-            Self::UpstreamTimeout => "ToolTimeout",
-            Self::UpstreamUnreachable | Self::UpstreamDnsFailed | Self::UpstreamTlsFailed => {
-                "ToolUnreachable"
-            }
+            Self::UpstreamTimeout | Self::UpstreamConnectTimeout => "ToolTimeout",
+            Self::UpstreamUnreachable
+            | Self::UpstreamRefused
+            | Self::UpstreamDnsFailed
+            | Self::UpstreamResolverFailed => "ToolUnreachable",
+            code if code.as_str().starts_with("upstream_tls_") => "ToolUnreachable",
+            code if code.as_str().starts_with("upstream_proxy_") => "ToolUnreachable",
             code if code.as_str().starts_with("upstream_") => "Tool",
             code => match code.entry().http_status {
                 401 => "Unauthorized",
