@@ -253,7 +253,7 @@ impl EngineFixture {
     ///
     /// # Panics
     /// When a connector file does not load.
-    pub async fn with_all_connectors(&self) -> Engine {
+    pub async fn engine_with_all_connectors(&self) -> Engine {
         let master = MasterKey::from_text(self.master.expose_secret()).unwrap();
         let seals = SealLimits::default();
         let keeper = VaultKeeper::start(self.store.clone(), master, self.clock.clone(), seals).await.unwrap();

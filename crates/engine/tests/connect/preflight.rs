@@ -175,7 +175,7 @@ async fn scopes_that_tools_need_and_nobody_asks_for_are_named_with_the_tools() {
 #[tokio::test]
 async fn google_app_that_asks_for_more_than_identity_may_be_in_testing() {
     let fixture = fixture().await;
-    let engine = fixture.with_all_connectors().await;
+    let engine = fixture.engine_with_all_connectors().await;
     real(&fixture, &engine, "gmail", &[]).await;
     let diagnosis = preflight(&fixture, &engine, "gmail").await;
     let risk = finding(&diagnosis, ErrorCode::TestModeRisk);
@@ -228,7 +228,7 @@ async fn account_that_outlived_testing_shows_that_the_app_is_not_in_it() {
 #[tokio::test]
 async fn microsoft_scopes_for_administrators_are_named_in_any_spelling() {
     let fixture = fixture().await;
-    let engine = fixture.with_all_connectors().await;
+    let engine = fixture.engine_with_all_connectors().await;
     real(&fixture, &engine, "microsoft365", &["User.Read", "https://graph.microsoft.com/User.Read.All"])
         .await;
     let diagnosis = preflight(&fixture, &engine, "microsoft365").await;
@@ -242,7 +242,7 @@ async fn microsoft_scopes_for_administrators_are_named_in_any_spelling() {
 #[tokio::test]
 async fn client_secret_grows_old_and_is_young_again_once_replaced() {
     let fixture = fixture().await;
-    let engine = fixture.with_all_connectors().await;
+    let engine = fixture.engine_with_all_connectors().await;
     real(&fixture, &engine, "microsoft365", &[]).await;
     fixture.connection("acme", "acme").await;
     for (days, microsoft, acme) in [

@@ -101,10 +101,15 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             match time::timeout(dialer.timeout, dialer.connect(&uri)).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Fault::unsent(
-                    FaultKind::ConnectTimeout,
-                    format!("No connection to {} within {:?}", host_of(&uri), dialer.timeout),
-                )),
+                Err(_) => {
+                    let proxy = dialer.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS));
+                    let through =
+                        proxy.map(|proxy| format!(" through the egress proxy {proxy}")).unwrap_or_default();
+                    Err(Fault::unsent(
+                        FaultKind::ConnectTimeout,
+                        format!("No connection to {}{through} within {:?}", host_of(&uri), dialer.timeout),
+                    ))
+                }
             }
         })
     }

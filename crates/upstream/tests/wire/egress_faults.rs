@@ -157,6 +157,24 @@ async fn proxy_refusing_the_host_names_host_and_status() {
     told(fault, ErrorCode::UpstreamProxyRefused, RemedyAction::CheckNetwork);
 }
 
+/// A proxy that takes the connection and then says nothing: it may wait for the provider, so it is not blamed alone.
+#[tokio::test]
+async fn proxy_that_never_answers_is_a_connect_timeout_that_names_it() {
+    let mute = Server::raw(|mut stream| async move {
+        read_request(&mut stream).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    let settings = EgressSettings {
+        connect_timeout: Duration::from_millis(200),
+        ..through(&format!("http://{}", mute.address))
+    };
+    let fault = fault_of(settings, "https://api.example/").await;
+    let error = told(fault, ErrorCode::UpstreamConnectTimeout, RemedyAction::CheckNetwork);
+    let message = &error.details().message;
+    assert!(message.contains("api.example") && message.contains(&mute.address.to_string()), "{message}");
+}
+
 async fn server_of(identity: Identity) -> (Server, Vec<u8>) {
     let ca = identity.ca_pem.clone().into_bytes();
     (Server::https(identity, |_| answer(200, &[], "secret")).await, ca)
