@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{archive, client, settings::Flags};
+use crate::{archive, client, errors, settings::Flags};
 
 /// Connects your users' third-party accounts, keeps their credentials sealed and fresh, and calls tools with them.
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Archive(Box<archive::Command>),
     #[command(flatten)]
     Client(Box<client::Noun>),
+    /// Explain errors: what a code means, who must act, what to do
+    Errors(errors::Errors),
     /// Explain every setting
     Settings {
         /// As a Markdown table

@@ -25,6 +25,7 @@ mod links;
 mod preflight;
 mod proxy;
 mod refresh;
+mod remedies;
 mod revoke;
 mod scopes;
 mod server_mark;

@@ -4,6 +4,8 @@
 mod commands;
 mod dev;
 mod doctor_system;
+mod errors;
 mod harness;
+mod key_service;
 mod serve;
 mod support_bundle;

@@ -726,4 +726,17 @@ catalogue! {
         "Something went wrong in the server.",
         "This is a bug; the log has the details under the request id.",
         [(ReportBug, "Look the request id up in the server's log and report it.")];
+    // The command line. No server answers with these.
+    CommandInvalid = "command_invalid", 400, InvalidArgument, Developer, Never,
+        "The command line is wrong.",
+        "A command, an argument or a value is missing, unknown or not acceptable.",
+        [(FixRequest, "Add --help to the command to see what it takes.")];
+    CommandFailed = "command_failed", 500, Internal, Operator, Later,
+        "The command did not do what it was asked to.",
+        "A file, the database or a check stood in the way; the message says which.",
+        [(ReadEvents, "Read the message, mend what it names, and run the command again.")];
+    ServerUnreachable = "server_unreachable", 503, Unavailable, Operator, Safe,
+        "The Valetkey server cannot be reached.",
+        "It does not run, the address is wrong, its certificate is not trusted, or something in between stops the way.",
+        [(CheckNetwork, "Check VALETKEY_URL (or --url), VALETKEY_CA_FILE for a private certificate, and that the server runs: its /healthz answers.")];
 }

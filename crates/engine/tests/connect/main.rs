@@ -13,6 +13,7 @@ mod identity;
 mod named;
 mod preflight;
 mod properties;
+mod remedies;
 mod scopes;
 mod security;
 mod siblings;

@@ -7,6 +7,7 @@ mod common;
 mod connections;
 mod connectors;
 mod diagnoses;
+mod errors;
 mod events;
 mod executions;
 mod keys;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
+        .merge(errors::routes())
         .merge(executions::routes())
         .merge(diagnoses::routes())
         .merge(support::routes())
