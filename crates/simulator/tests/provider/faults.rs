@@ -13,7 +13,8 @@ use crate::harness::{Provider, Tokens};
 async fn status_fault_answers_without_processing() {
     let provider = Provider::new();
     let tokens = provider.connect().await;
-    let kind = FaultKind::Status { status: 429, retry_after_s: Some(7) };
+    let kind =
+        FaultKind::Status { status: 429, retry_after_s: Some(7), headers: std::collections::BTreeMap::new() };
     provider.simulator.add_fault(Fault::once(Endpoint::Token, kind).times(2)).unwrap();
     for _ in 0..2 {
         let answer = provider.refresh(&tokens.refresh).await;
