@@ -2,6 +2,7 @@
 //! no data folder, keeps nothing, and is meant for one machine.
 
 mod bad_tls;
+mod consent;
 mod ready;
 mod remote;
 
@@ -38,6 +39,8 @@ enum Command {
     Fault(remote::Fields),
     /// Show the provider's clock, or move it: `clock days=8`
     Clock(remote::Fields),
+    /// Go through an authorization link as an end user does, without a browser
+    Consent(consent::Consent),
     /// Obey a verb of the control API: `do revoke-grants user=ada by=admin`
     Do(remote::Verb),
     /// Show a part of the control API: `show journal path_prefix=/api/`
@@ -101,6 +104,7 @@ pub(crate) async fn run(simulate: Simulate) -> Result<(), Failure> {
         Some(Command::Fault(fields)) => remote::post("faults", fields).await,
         Some(Command::Clock(fields)) if fields.is_empty() => remote::get("clock", fields).await,
         Some(Command::Clock(fields)) => remote::post("clock", fields).await,
+        Some(Command::Consent(consent)) => consent::run(consent).await,
         Some(Command::Do(verb)) => remote::post(&verb.name, verb.fields).await,
         Some(Command::Show(verb)) => remote::get(&verb.name, verb.fields).await,
     }

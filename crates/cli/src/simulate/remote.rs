@@ -106,7 +106,8 @@ impl Control {
     }
 }
 
-fn trusted(path: &Path) -> Result<Vec<Certificate>, Failure> {
+/// The certificates of a file.
+pub(super) fn trusted(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", path.display()));
     let pem = std::fs::read(path).map_err(|error| failed(&error))?;
     Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))

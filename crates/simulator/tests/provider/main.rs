@@ -5,5 +5,6 @@ mod authorize;
 mod control;
 mod faults;
 mod harness;
+mod profiles;
 mod snapshot;
 mod token;
