@@ -44,10 +44,8 @@ impl Consent {
         for path in &files {
             certificates.extend(trusted(path)?);
         }
-        let mut http = Client::builder()
-            .timeout(Duration::from_secs(60))
-            .redirect(redirect::Policy::none())
-            .no_proxy();
+        let mut http =
+            Client::builder().timeout(Duration::from_secs(60)).redirect(redirect::Policy::none()).no_proxy();
         if !certificates.is_empty() {
             http = http.tls_certs_only(certificates);
         }

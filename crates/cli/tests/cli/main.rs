@@ -5,3 +5,4 @@ mod commands;
 mod dev;
 mod harness;
 mod serve;
+mod simulate;

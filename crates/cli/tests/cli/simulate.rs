@@ -1,0 +1,198 @@
+//! `valetkey simulate`, and the recipes of its documentation, each run as it stands.
+
+use std::path::{Path, PathBuf};
+
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use crate::harness::{DEADLINE, Dev, Ended, Server, folder, run, valetkey};
+
+/// A running `valetkey simulate` with what its ready line says.
+struct Simulator {
+    server: Server,
+    ready: Value,
+}
+
+impl Simulator {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = valetkey(folder);
+        command.args(["simulate", "--listen", "127.0.0.1:0", "--ready-file", "ready.json"]).args(arguments);
+        let mut server = Server::start(command, folder);
+        server.wait_until("the ready file", |server| server.folder.join("ready.json").exists());
+        let text = std::fs::read(folder.join("ready.json")).unwrap();
+        Self { server, ready: serde_json::from_slice(&text).unwrap() }
+    }
+
+    fn url(&self) -> &str {
+        self.ready["url"].as_str().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Ended {
+        let mut command = valetkey(&self.server.folder);
+        command.arg("simulate").args(arguments).env("SIMULATOR_URL", self.url());
+        if let Some(ca) = self.ready["ca_file"].as_str() {
+            command.env("SIMULATOR_CA_FILE", ca);
+        }
+        run(&mut command, "")
+    }
+
+    /// A token of the client's own, and what a call with it answers.
+    async fn story(&self) -> (String, String) {
+        let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "valetkey-test"),
+            ("client_secret", "valetkey-test-secret"),
+        ];
+        let answer = http.post(format!("{}/oauth/token", self.url())).form(&form).send().await.unwrap();
+        let token = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+        let event = json!({"title": "Tea", "start": "2026-01-02T10:00:00Z", "end": "2026-01-02T11:00:00Z"});
+        let events = format!("{}/api/v1/events", self.url());
+        let created = http.post(&events).bearer_auth(&token).json(&event).send().await.unwrap();
+        assert_eq!(created.status(), 201);
+        let journal = http.get(format!("{}/_sim/journal", self.url())).send().await.unwrap();
+        (token, journal.text().await.unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulate_with_a_seed_and_a_time_repeats_every_byte() {
+    let mut stories = Vec::new();
+    for seed in ["7", "7", "8"] {
+        let folder = folder();
+        let simulator =
+            Simulator::start(folder.path(), &["--seed", seed, "--at", "2026-01-01T00:00:00Z"]);
+        assert_eq!(simulator.ready["connector"], "sandbox");
+        stories.push(simulator.story().await);
+        simulator.server.stop("-TERM");
+    }
+    assert_eq!(stories[0], stories[1]);
+    assert_ne!(stories[0].0, stories[2].0);
+}
+
+#[test]
+fn simulate_is_told_by_commands_what_to_do() {
+    let folder = folder();
+    let simulator = Simulator::start(folder.path(), &["--profile", "microsoft"]);
+    assert_eq!(simulator.command(&["show", "settings"]).json()["profile"], "microsoft");
+    assert_eq!(simulator.command(&["clock", "days=8"]).json()["ahead_s"], 8 * 86_400);
+    assert_eq!(simulator.command(&["clock"]).json()["frozen"], false);
+    let fault = simulator.command(&["fault", "endpoint=token", "kind=error", "aadsts=50173", "user=ada"]);
+    assert_eq!(fault.json()["faults"][0]["user"], "ada");
+    simulator.command(&["fault", "endpoint=token", "kind=error", "aadsts=1"]).refused(1, &["aadsts", "50173"]);
+    simulator.command(&["do", "no-such-verb"]).refused(1, &["404"]);
+    simulator.command(&["do", "../oauth/token"]).refused(2, &["revoke-grants"]);
+    assert_eq!(simulator.command(&["do", "reset"]).code, 0);
+    let settings = simulator.command(&["show", "settings"]).json();
+    assert_eq!(settings["profile"], "microsoft", "a reset goes back to how it was started");
+    assert_eq!(simulator.command(&["clock"]).json()["ahead_s"], 0);
+    let url = simulator.url().to_owned();
+    simulator.server.stop("-INT");
+    let mut gone = valetkey(folder.path());
+    run(gone.args(["simulate", "clock", "--simulator", &url]), "").refused(3, &["cannot be reached"]);
+}
+
+/// Each of the further ports has one fault, and the first has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn simulate_with_bad_tls_shows_certificates_that_clients_refuse() {
+    let folder = folder();
+    let simulator = Simulator::start(folder.path(), &["--tls", "tls", "--bad-tls"]);
+    let pem = std::fs::read(simulator.ready["ca_file"].as_str().unwrap()).unwrap();
+    let trusted = reqwest::Certificate::from_pem_bundle(&pem).unwrap();
+    let http = reqwest::Client::builder().tls_certs_only(trusted).no_proxy().timeout(DEADLINE).build().unwrap();
+    let good = http.get(format!("{}/_sim/clock", simulator.url())).send().await.unwrap();
+    assert_eq!(good.status(), 200);
+    let ports = simulator.ready["bad_tls"].as_object().unwrap();
+    assert_eq!(ports.len(), 4);
+    for (fault, word) in [
+        ("expired", "expired"),
+        ("not_yet_valid", "not valid yet"),
+        ("wrong_host", "not valid for name"),
+        ("unknown_ca", "unknownissuer"),
+    ] {
+        let url = ports[fault].as_str().unwrap();
+        let refused = http.get(format!("{url}/_sim/clock")).send().await.unwrap_err();
+        let said = format!("{refused:?}").to_lowercase();
+        assert!(said.contains(word), "{fault}: {said}");
+    }
+}
+
+#[test]
+fn simulate_beyond_loopback_or_with_a_wrong_word_is_refused() {
+    let folder = folder();
+    for (arguments, named) in [
+        (&["--listen", "0.0.0.0:0"][..], "--allow-remote"),
+        (&["--profile", "yahoo"], "google"),
+        (&["--at", "yesterday"], "2026-01-01T00:00:00Z"),
+        (&["--bad-tls"], "--tls"),
+        (&["--redirect-uri", "https://a.example/#f"], "fragment"),
+    ] {
+        run(valetkey(folder.path()).arg("simulate").args(arguments), "").refused(2, &[named]);
+    }
+}
+
+/// A production server calls no private address, so a connection that leads to a simulator is refused there unless the
+/// operator opens that very address.
+#[test]
+fn dev_that_opens_no_private_address_refuses_a_connection_to_the_simulator() {
+    let folder = folder();
+    let dev = Dev::start_with(folder.path(), &["--allow-private-upstreams", "false"]);
+    let created = dev.run(&[
+        "connection",
+        "create",
+        "sim",
+        "--connector",
+        "sandbox",
+        "--client-id",
+        "valetkey-test",
+        "--client-secret-stdin",
+        "--token-url",
+        "http://127.0.0.1:9/oauth/token",
+    ]);
+    created.refused(1, &["token_url"]);
+}
+
+/// The fenced blocks of one language below the heading `Recipes`, with the heading each stands under.
+fn recipes(language: &str) -> Vec<(String, String)> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/simulator.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, text) = text.split_once("\n## Recipes\n").unwrap();
+    let fence = format!("```{language}\n");
+    let mut found = Vec::new();
+    for section in text.split("\n### ").skip(1) {
+        let title = section.lines().next().unwrap().to_owned();
+        for block in section.split(&fence).skip(1) {
+            found.push((title.clone(), block.split("\n```").next().unwrap().to_owned()));
+        }
+    }
+    found
+}
+
+fn shell(folder: &Path, script: &str, more: &[(&str, &str)]) -> Ended {
+    let binary = Path::new(env!("CARGO_BIN_EXE_valetkey"));
+    let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut command = std::process::Command::new("sh");
+    command.args(["-ec", script]).current_dir(folder).env("PATH", path);
+    for name in ["VALETKEY_URL", "VALETKEY_CA_FILE", "SIMULATOR_URL", "SIMULATOR_CA_FILE"] {
+        command.env_remove(name);
+    }
+    command.envs(more.iter().copied());
+    run(&mut command, "")
+}
+
+/// Whoever follows a recipe gets what it promises: each is a script that fails if a step does not answer as it says.
+#[test]
+fn recipe_of_the_documentation_does_what_it_promises() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    let google_folder = crate::harness::folder();
+    let google = Simulator::start(google_folder.path(), &["--profile", "google"]);
+    let recipes = recipes("sh");
+    assert!(recipes.len() >= 11, "{}", recipes.len());
+    for (title, script) in recipes {
+        assert!(!script.contains("\n! "), "{title}: sh -e lets a negated command pass");
+        let ended = shell(folder.path(), &script, &[("GOOGLE_SIMULATOR", google.url())]);
+        assert_eq!(ended.code, 0, "{title}\nstdout: {}\nstderr: {}", ended.stdout, ended.stderr);
+        assert_eq!(dev.run(&["simulate", "do", "reset"]).code, 0);
+    }
+}
