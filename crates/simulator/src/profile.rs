@@ -48,7 +48,8 @@ impl Profile {
                 reuse_kills_grant: false,
                 refresh_idle_s: Some(180 * DAY_S),
                 max_grants_per_user: Some(100),
-                issuer: "https://accounts.google.com".to_owned(),
+                // Google's own would be refused from another address, and rightly so (RFC 9207 §2.4).
+                send_iss: false,
                 ..plain
             },
             Self::Microsoft => Settings {

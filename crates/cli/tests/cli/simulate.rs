@@ -106,8 +106,8 @@ async fn simulate_with_bad_tls_shows_certificates_that_clients_refuse() {
     assert_eq!(ports.len(), 4);
     for (fault, word) in [
         ("expired", "expired"),
-        ("not_yet_valid", "not valid yet"),
-        ("wrong_host", "not valid for name"),
+        ("not_yet_valid", "notvalidyet"),
+        ("wrong_host", "notvalidforname"),
         ("unknown_ca", "unknownissuer"),
     ] {
         let url = ports[fault].as_str().unwrap();
@@ -137,18 +137,10 @@ fn simulate_beyond_loopback_or_with_a_wrong_word_is_refused() {
 fn dev_that_opens_no_private_address_refuses_a_connection_to_the_simulator() {
     let folder = folder();
     let dev = Dev::start_with(folder.path(), &["--allow-private-upstreams", "false"]);
-    let created = dev.run(&[
-        "connection",
-        "create",
-        "sim",
-        "--connector",
-        "sandbox",
-        "--client-id",
-        "valetkey-test",
-        "--client-secret-stdin",
-        "--token-url",
-        "http://127.0.0.1:9/oauth/token",
-    ]);
+    let create = "connection create sim --connector sandbox --client-id valetkey-test --client-secret-stdin";
+    let mut arguments: Vec<&str> = create.split(' ').collect();
+    arguments.extend(["--token-url", "http://127.0.0.1:9/oauth/token"]);
+    let created = dev.run_with(&arguments, "valetkey-test-secret");
     created.refused(1, &["token_url"]);
 }
 

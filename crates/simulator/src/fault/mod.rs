@@ -220,7 +220,6 @@ pub struct Fault {
     pub target: Target,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
