@@ -60,8 +60,7 @@ async fn simulate_with_a_seed_and_a_time_repeats_every_byte() {
     let mut stories = Vec::new();
     for seed in ["7", "7", "8"] {
         let folder = folder();
-        let simulator =
-            Simulator::start(folder.path(), &["--seed", seed, "--at", "2026-01-01T00:00:00Z"]);
+        let simulator = Simulator::start(folder.path(), &["--seed", seed, "--at", "2026-01-01T00:00:00Z"]);
         assert_eq!(simulator.ready["connector"], "sandbox");
         stories.push(simulator.story().await);
         simulator.server.stop("-TERM");
@@ -79,7 +78,9 @@ fn simulate_is_told_by_commands_what_to_do() {
     assert_eq!(simulator.command(&["clock"]).json()["frozen"], false);
     let fault = simulator.command(&["fault", "endpoint=token", "kind=error", "aadsts=50173", "user=ada"]);
     assert_eq!(fault.json()["faults"][0]["user"], "ada");
-    simulator.command(&["fault", "endpoint=token", "kind=error", "aadsts=1"]).refused(1, &["aadsts", "50173"]);
+    simulator
+        .command(&["fault", "endpoint=token", "kind=error", "aadsts=1"])
+        .refused(1, &["aadsts", "50173"]);
     simulator.command(&["do", "no-such-verb"]).refused(1, &["404"]);
     simulator.command(&["do", "../oauth/token"]).refused(2, &["revoke-grants"]);
     assert_eq!(simulator.command(&["do", "reset"]).code, 0);
@@ -99,7 +100,8 @@ async fn simulate_with_bad_tls_shows_certificates_that_clients_refuse() {
     let simulator = Simulator::start(folder.path(), &["--tls", "tls", "--bad-tls"]);
     let pem = std::fs::read(simulator.ready["ca_file"].as_str().unwrap()).unwrap();
     let trusted = reqwest::Certificate::from_pem_bundle(&pem).unwrap();
-    let http = reqwest::Client::builder().tls_certs_only(trusted).no_proxy().timeout(DEADLINE).build().unwrap();
+    let http =
+        reqwest::Client::builder().tls_certs_only(trusted).no_proxy().timeout(DEADLINE).build().unwrap();
     let good = http.get(format!("{}/_sim/clock", simulator.url())).send().await.unwrap();
     assert_eq!(good.status(), 200);
     let ports = simulator.ready["bad_tls"].as_object().unwrap();
@@ -187,4 +189,82 @@ fn recipe_of_the_documentation_does_what_it_promises() {
         assert_eq!(ended.code, 0, "{title}\nstdout: {}\nstderr: {}", ended.stdout, ended.stderr);
         assert_eq!(dev.run(&["simulate", "do", "reset"]).code, 0);
     }
+}
+
+/// A connection of a real connector that leads to the simulator, with Ada's account on it.
+fn real_connector(dev: &Dev, simulator: &Simulator) -> String {
+    let field = |name: &str| simulator.ready[name].as_str().unwrap();
+    let (connector, client, secret) = (field("connector"), field("client_id"), field("client_secret"));
+    let connection = format!("{connector}-sim");
+    let mut arguments: Vec<String> = ["connection", "create", &connection, "--connector", connector]
+        .into_iter()
+        .chain(["--client-id", client, "--client-secret-stdin", "--json"])
+        .map(str::to_owned)
+        .collect();
+    for (name, url) in simulator.ready["overrides"].as_object().unwrap() {
+        arguments.push(format!("--{}", name.replace('_', "-")));
+        arguments.push(url.as_str().unwrap().to_owned());
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let created = dev.run_with(&arguments, secret).json();
+    let client = [
+        format!("client_id={client}"),
+        format!("client_secret={secret}"),
+        format!("redirect_uris=[{}]", created["redirect_uri"]),
+    ];
+    assert_eq!(simulator.command(&["do", "clients", &client[0], &client[1], &client[2]]).code, 0);
+    let identifier = format!("{connector}_user");
+    let link = dev.json(&["account", "link", "--connection", &connection, "--identifier", &identifier]);
+    let consented = dev.run(&["simulate", "consent", link["link"].as_str().unwrap(), "--user", "ada"]);
+    assert_eq!(consented.code, 0, "{}", consented.stderr);
+    assert!(consented.stdout.contains("is connected"), "{}", consented.stdout);
+    identifier
+}
+
+#[test]
+fn microsoft_connector_against_its_profile_connects_and_meets_its_errors() {
+    let (folder, other) = (folder(), crate::harness::folder());
+    let dev = Dev::start(folder.path());
+    let simulator = Simulator::start(other.path(), &["--profile", "microsoft"]);
+    let user = real_connector(&dev, &simulator);
+    let run = |tool: &str| dev.run(&["tool", "run", tool, "--identifier", &user]);
+    assert_eq!(run("microsoft365_get_profile").json()["user_principal_name"], "ada@example.com");
+    assert_eq!(run("microsoft365_list_messages").json()["messages"][0]["id"], "msg_ada_4");
+    let mail = "[\"Mail.ReadWrite\"]";
+    simulator.command(&["do", "drop-scopes", &format!("scopes={mail}")]);
+    assert_ne!(run("microsoft365_list_messages").code, 0);
+    assert_eq!(simulator.command(&["clock", "days=91"]).code, 0);
+    run("microsoft365_get_profile").refused(1, &["account_expired"]);
+}
+
+#[test]
+fn slack_connector_against_its_profile_connects_and_meets_its_errors() {
+    let (folder, other) = (folder(), crate::harness::folder());
+    let dev = Dev::start(folder.path());
+    let simulator = Simulator::start(other.path(), &["--profile", "slack"]);
+    let user = real_connector(&dev, &simulator);
+    let send = ["tool", "run", "slack_send_message", "--set", "channel=C_general", "--set", "text=Hi"];
+    let send = [&send[..], &["--identifier", &user]].concat();
+    assert_eq!(dev.run(&send).json()["channel"], "C_general");
+    simulator.command(&["do", "drop-scopes", "scopes=[\"chat:write\"]"]);
+    dev.run(&send).refused(1, &["insufficient_scope", "chat:write"]);
+    assert_eq!(simulator.command(&["do", "suspend-user", "user=ada"]).code, 0);
+    dev.run(&["tool", "run", "slack_list_channels", "--identifier", &user]).refused(1, &["account_revoked"]);
+}
+
+/// The user's no reaches the server as such: nothing is connected, and the command says what the user was told.
+#[test]
+fn consent_denied_or_led_elsewhere_connects_nothing() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    let link = dev.json(&["account", "link", "--connection", "sandbox", "--identifier", "user_1"]);
+    let link = link["link"].as_str().unwrap();
+    let denied = dev.run(&["simulate", "consent", link, "--deny"]);
+    assert!(!denied.stdout.contains("is connected"), "{}", denied.stdout);
+    assert_eq!(
+        dev.json(&["account", "get", "--identifier", "user_1", "--connection", "sandbox"])["status"],
+        "PENDING"
+    );
+    let used = dev.run(&["simulate", "consent", &format!("{link}x")]);
+    assert_eq!(used.code, 1, "{}{}", used.stdout, used.stderr);
 }
