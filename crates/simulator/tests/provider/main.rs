@@ -3,6 +3,7 @@
 mod api;
 mod authorize;
 mod control;
+mod document;
 mod faults;
 mod harness;
 mod profiles;
