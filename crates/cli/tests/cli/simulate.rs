@@ -191,19 +191,24 @@ fn recipe_of_the_documentation_does_what_it_promises() {
     }
 }
 
-/// A connection of a real connector that leads to the simulator, with Ada's account on it.
+/// A connection of the profile's connector that leads to the simulator, with Ada's account on it.
 fn real_connector(dev: &Dev, simulator: &Simulator) -> String {
+    let connection = format!("{}-sim", simulator.ready["connector"].as_str().unwrap());
+    connected(dev, simulator, &connection, None)
+}
+
+/// The same under a name, its API elsewhere if said so.
+fn connected(dev: &Dev, simulator: &Simulator, connection: &str, api: Option<&str>) -> String {
     let field = |name: &str| simulator.ready[name].as_str().unwrap();
     let (connector, client, secret) = (field("connector"), field("client_id"), field("client_secret"));
-    let connection = format!("{connector}-sim");
-    let mut arguments: Vec<String> = ["connection", "create", &connection, "--connector", connector]
+    let mut arguments: Vec<String> = ["connection", "create", connection, "--connector", connector]
         .into_iter()
         .chain(["--client-id", client, "--client-secret-stdin", "--json"])
         .map(str::to_owned)
         .collect();
     for (name, url) in simulator.ready["overrides"].as_object().unwrap() {
-        arguments.push(format!("--{}", name.replace('_', "-")));
-        arguments.push(url.as_str().unwrap().to_owned());
+        let url = api.filter(|_| name == "api_base_url").unwrap_or(url.as_str().unwrap());
+        arguments.extend([format!("--{}", name.replace('_', "-")), url.to_owned()]);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let created = dev.run_with(&arguments, secret).json();
@@ -213,9 +218,13 @@ fn real_connector(dev: &Dev, simulator: &Simulator) -> String {
         format!("redirect_uris=[{}]", created["redirect_uri"]),
     ];
     assert_eq!(simulator.command(&["do", "clients", &client[0], &client[1], &client[2]]).code, 0);
-    let identifier = format!("{connector}_user");
-    let link = dev.json(&["account", "link", "--connection", &connection, "--identifier", &identifier]);
-    let consented = dev.run(&["simulate", "consent", link["link"].as_str().unwrap(), "--user", "ada"]);
+    let identifier = format!("{connection}_user");
+    let link = dev.json(&["account", "link", "--connection", connection, "--identifier", &identifier]);
+    let mut consent = vec!["simulate", "consent", link["link"].as_str().unwrap(), "--user", "ada"];
+    if let Some(ca) = simulator.ready["ca_file"].as_str() {
+        consent.extend(["--ca-file", ca, "--ca-file", &dev.env["VALETKEY_CA_FILE"]]);
+    }
+    let consented = dev.run(&consent);
     assert_eq!(consented.code, 0, "{}", consented.stderr);
     assert!(consented.stdout.contains("is connected"), "{}", consented.stdout);
     identifier
@@ -267,4 +276,27 @@ fn consent_denied_or_led_elsewhere_connects_nothing() {
     );
     let used = dev.run(&["simulate", "consent", &format!("{link}x")]);
     assert_eq!(used.code, 1, "{}{}", used.stdout, used.stderr);
+}
+
+/// A provider whose certificate is wrong is not called, whatever is wrong with it.
+#[test]
+fn provider_with_a_bad_certificate_is_not_called_and_the_error_says_so() {
+    let (folder, other) = (folder(), crate::harness::folder());
+    let simulator = Simulator::start(other.path(), &["--tls", "tls", "--bad-tls"]);
+    let ca = simulator.ready["ca_file"].as_str().unwrap();
+    let dev = Dev::start_with(folder.path(), &["--upstream-ca-file", ca]);
+    for (fault, url) in simulator.ready["bad_tls"].as_object().unwrap() {
+        let api = format!("{}/api/v1", url.as_str().unwrap());
+        let connection = format!("sim-{}", fault.replace('_', "-"));
+        let user = connected(&dev, &simulator, &connection, Some(&api));
+        dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", &user])
+            .refused(1, &["upstream_tls_failed"]);
+    }
+    let good = connected(&dev, &simulator, "sim-good", None);
+    assert_eq!(
+        dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", &good]).json()["username"],
+        "ada"
+    );
+    let calls = simulator.command(&["show", "journal", "endpoint=api"]).json();
+    assert_eq!(calls["entries"].as_array().unwrap().len(), 1, "{calls}");
 }
