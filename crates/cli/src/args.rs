@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{archive, client, errors, settings::Flags};
+use crate::{archive, client, errors, settings::Flags, simulate::Simulate};
 
 /// Connects your users' third-party accounts, keeps their credentials sealed and fresh, and calls tools with them.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Start the simulator alone, for your own tests, or tell a running one what to do
+    Simulate(Box<Simulate>),
     #[command(flatten)]
     Archive(Box<archive::Command>),
     #[command(flatten)]
