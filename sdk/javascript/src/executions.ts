@@ -40,11 +40,12 @@ async function asked(
   timeoutMs: number,
 ): Promise<Execution> {
   const own = http.begin(options);
-  const bounded = ends > http.runtime.now() ? { ...own, endsAt: Math.min(own.endsAt, ends) } : own;
+  const last = ends <= http.runtime.now();
+  const endsAt = last ? own.endsAt : Math.min(own.endsAt, ends);
   try {
-    return await getExecution(http, executionId, bounded);
+    return await getExecution(http, executionId, { ...own, endsAt });
   } catch (error) {
-    if (error instanceof TimeoutError && error.code === "client_timeout" && http.runtime.now() >= ends)
+    if (error instanceof TimeoutError && error.code === "client_timeout" && (last || endsAt === ends))
       throw stillRunning(executionId, timeoutMs, error);
     throw error;
   }

@@ -201,6 +201,8 @@ export class Http {
       headers,
       signal,
       redirect: "manual",
+      // A fetch of the caller's may keep cookies that providers send with proxied answers, of all users.
+      credentials: "omit",
       ...(body === undefined ? {} : { body }),
     });
     return { status: response.status, headers: response.headers, bytes: new Uint8Array(await response.arrayBuffer()) };

@@ -19,8 +19,13 @@ async function run(args, { variables = {}, onOutput = () => {} } = {}) {
     env: { ...Object.fromEntries(others), ...variables },
   });
   const output = { out: "", err: "" };
-  program.stdout.on("data", (chunk) => onOutput((output.out += chunk)));
-  program.stderr.on("data", (chunk) => (output.err += chunk));
+  program.stdout.on("data", (chunk) => {
+    output.out += chunk;
+    onOutput(output.out);
+  });
+  program.stderr.on("data", (chunk) => {
+    output.err += chunk;
+  });
   const [code] = await once(program, "close");
   return { code, ...output };
 }
