@@ -288,6 +288,15 @@ test("caller that leaves while a token is awaited leaves it to the others", asyn
   assert.equal(local.tokens, 1);
 });
 
+test("abort ends a request in flight with the caller's reason", async () => {
+  const controller = new AbortController();
+  const call = client().actions.getTool({ name: "silent" }, { signal: controller.signal });
+  while (local.seen.length === 0) await pause(5);
+  const reason = new Error("enough");
+  controller.abort(reason);
+  await assert.rejects(call, (error) => error === reason);
+});
+
 test("abort ends the wait before a repeat at once", async () => {
   const lines = [];
   const { actions } = client({ maxRetries: 3, debug: (line) => lines.push(line) });
