@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Union
 
@@ -48,6 +49,9 @@ async def perform(actions: Any, step: dict[str, Any]) -> Any:
     arguments = dict(step.get("args", {}))
     if "timeout_ms" in arguments:
         arguments["timeout"] = arguments.pop("timeout_ms") / 1000
+    for name in ("since", "until"):
+        if name in arguments:
+            arguments[name] = datetime.fromisoformat(arguments[name].replace("Z", "+00:00"))
     result = getattr(actions, step["call"])(**arguments)
     if inspect.isawaitable(result):
         result = await result

@@ -219,6 +219,7 @@ def test_timeouts_of_both_sides_are_told(server: LiveServer) -> None:
     with pytest.raises(TimeoutError) as ours:
         client.with_options(timeout=0.3).actions.execute_tool(identifier="user_7", **PROFILE)
     assert ours.value.code == "client_timeout"
+    assert "list_executions" in str(ours.value)
 
 
 def test_untrusted_certificate_is_refused_and_says_what_to_set(server: LiveServer) -> None:

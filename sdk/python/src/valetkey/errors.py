@@ -403,13 +403,20 @@ def misconfigured(message: str, action: str) -> ConfigurationError:
     return ConfigurationError(message, code="client_misconfigured", remedies=[remedy("check_credentials", action)])
 
 
-def timed_out(what: str, seconds: float, execution_id: Optional[str] = None, *, repeatable: bool = True) -> TimeoutError:
+def timed_out(
+    what: str, seconds: float, execution_id: Optional[str] = None, *, repeatable: bool = True, tool: bool = False
+) -> TimeoutError:
     """The error for a call whose own time-out has passed."""
-    first = (
-        remedy("retry", "Give a longer timeout, or run slow tools in the background with execute_tool_async.")
-        if repeatable
-        else remedy("retry", "Look first whether it happened before you send it again; give a longer timeout.")
-    )
+    if tool:
+        text = (
+            "The tool may have run: look for its execution with list_executions before you call it again, or call it under "
+            "the same idempotency_key. Run slow tools with execute_tool_async, or give a longer timeout."
+        )
+    elif repeatable:
+        text = "Try again, with a longer timeout if it takes long."
+    else:
+        text = "Look first whether it happened before you send it again; give a longer timeout."
+    first = remedy("retry", text)
     return TimeoutError(
         f"{what} was not done within {seconds:g} s.",
         code="client_timeout",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from .._request import Request, Who, get, given, segment, send
-from ..errors import invalid_argument, timed_out
+from ..errors import TimeoutError, invalid_argument, timed_out
 from ..models import Diagnosis, Execution
 from .base import AsyncResource
 from .pages import AsyncPager
@@ -64,10 +64,19 @@ class AsyncExecutions(AsyncResource):
             TimeoutError: it still goes on; wait again with the same id.
         """
         system = self._transport.system
+        request = get("/executions/" + segment("execution_id", execution_id))
         deadline = system.now() + timeout
         wait = _FIRST_WAIT
         while True:
-            execution = await self.get_execution(execution_id)
+            left = deadline - system.now()
+            # The last question may still be asked when the wait is over; the others end with it.
+            call = self._transport.begin(left if left > 0 else None)
+            try:
+                execution = await self._one(Execution, request, call)
+            except TimeoutError as error:
+                if error.code == "client_timeout" and left < self._transport.options.timeout:
+                    raise timed_out(f"The execution {execution_id}", timeout, execution_id) from error
+                raise
             if execution.status != "RUNNING":
                 return execution
             left = deadline - system.now()
