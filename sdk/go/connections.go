@@ -280,11 +280,10 @@ func (c *Connections) Test(ctx context.Context, connection string) (*ConnectionT
 	return send[ConnectionTest](ctx, c.core, &call{method: http.MethodPost, path: path}, nil)
 }
 
-// ListEvents lists a connection's history, newest first. pageSize is how many are fetched at once, 1 to 100; 0 leaves
-// it to the server.
-func (c *Connections) ListEvents(ctx context.Context, connection string, pageSize int) List[*Event] {
+// ListEvents lists a connection's history, newest first.
+func (c *Connections) ListEvents(ctx context.Context, connection string, filter EventFilter) List[*Event] {
 	path, err := connectionPath(connection, "/events")
-	return pages[Event](ctx, c.core, path, values("page_size", size(pageSize)), err)
+	return pages[Event](ctx, c.core, path, filter.query(), err)
 }
 
 // ListConnectors lists what can be connected, by name.

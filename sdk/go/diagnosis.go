@@ -16,6 +16,8 @@ type DiagnosisRequest struct {
 	Identifier string
 	// ConnectionName is the name of the connection.
 	ConnectionName string
+	// AccountName says which of several accounts that the user has on the connection.
+	AccountName string
 	// ExecutionID is the call: ex_….
 	ExecutionID string
 	// Probe says whether to ask the provider as well, with a call that changes nothing. Default: the server's.
@@ -78,7 +80,7 @@ type DiagnosisStep struct {
 
 // Diagnose says why an account or a call does not work, and what to do.
 func (a *Actions) Diagnose(ctx context.Context, request DiagnosisRequest) (*Diagnosis, error) {
-	account := AccountRef{request.ConnectedAccountID, request.Identifier, request.ConnectionName}
+	account := AccountRef{request.ConnectedAccountID, request.Identifier, request.ConnectionName, request.AccountName}
 	if request.ExecutionID == "" && account == (AccountRef{}) {
 		return nil, invalidArgument("Nothing to diagnose is named: give execution_id, connected_account_id, or identifier and connection_name.", "execution_id")
 	}
@@ -104,6 +106,7 @@ func (a *Actions) Diagnose(ctx context.Context, request DiagnosisRequest) (*Diag
 			return nil, err
 		}
 		body["identifier"], body["connection_name"] = account.Identifier, account.ConnectionName
+		give(body, "account_name", account.AccountName)
 	}
 	if request.Probe != nil {
 		body["probe"] = *request.Probe

@@ -20,6 +20,9 @@ type ToolCall struct {
 	// ConnectionName is the name of the connection; without it, the one of the tool's connector that has an account of
 	// this identifier.
 	ConnectionName string
+	// AccountName says which of several accounts that the user has on the connection. Default: the one without a name,
+	// else the only one.
+	AccountName string
 	// OrganizationID is the caller's own id of the user's organization.
 	OrganizationID string
 	// UserID is a further id of the caller's.
@@ -107,6 +110,8 @@ type ConnectionReadiness struct {
 	State string `json:"state"`
 	// ConnectedAccountID is the user's account on it, if there is one.
 	ConnectedAccountID string `json:"connected_account_id,omitempty"`
+	// AccountName tells that account apart from others of the user on the connection; may be empty.
+	AccountName string `json:"account_name,omitempty"`
 }
 
 // ToolFilter says which tools to list; every field given must fit.
@@ -156,8 +161,10 @@ func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*
 	switch {
 	case tool.ToolName == "":
 		return nil, invalidArgument("tool_name is required.", "tool_name")
-	case tool.ConnectedAccountID != "" && (tool.Identifier != "" || tool.ConnectionName != ""):
-		return nil, AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName}.check()
+	case tool.ConnectedAccountID != "":
+		if err := (AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName, tool.AccountName}).check(); err != nil {
+			return nil, err
+		}
 	}
 	body := map[string]any{"tool_name": tool.ToolName, "tool_input": tool.ToolInput}
 	if tool.ToolInput == nil {
@@ -166,6 +173,7 @@ func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*
 	give(body, "connected_account_id", tool.ConnectedAccountID)
 	give(body, "identifier", tool.Identifier)
 	give(body, "connection_name", tool.ConnectionName)
+	give(body, "account_name", tool.AccountName)
 	give(body, "organization_id", tool.OrganizationID)
 	give(body, "user_id", tool.UserID)
 	give(body, "agent_run_id", tool.AgentRunID)

@@ -82,7 +82,7 @@ func TestPendingAccountBecomesActiveThroughItsLinkAndCallsTools(t *testing.T) {
 	if err != nil || len(all) != 3 {
 		t.Errorf("%d executions, %v", len(all), err)
 	}
-	events, err := client.Actions.ListAccountEvents(ctx, valetkey.AccountID(account.ID), 2).Collect()
+	events, err := client.Actions.ListAccountEvents(ctx, valetkey.AccountID(account.ID), valetkey.EventFilter{PageSize: 2}).Collect()
 	if err != nil || !slices.ContainsFunc(events, func(e *valetkey.Event) bool { return e.Kind == "account.activated" }) {
 		t.Errorf("%v %v", events, err)
 	}
@@ -90,8 +90,9 @@ func TestPendingAccountBecomesActiveThroughItsLinkAndCallsTools(t *testing.T) {
 	if err != nil || len(found) == 0 {
 		t.Errorf("%v %v", found, err)
 	}
-	if account, err = client.Actions.DisconnectConnectedAccount(ctx, "user_1", "sandbox"); err != nil || account.Status != valetkey.StatusDisconnected {
-		t.Errorf("%+v %v", account, err)
+	disconnected, err := client.Actions.DisconnectConnectedAccount(ctx, "user_1", "sandbox")
+	if err != nil || disconnected.Status != valetkey.StatusDisconnected || disconnected.Revocation == nil {
+		t.Errorf("%+v %v", disconnected, err)
 	}
 	if err = client.Actions.DeleteConnectedAccount(ctx, "user_1", "sandbox"); err != nil {
 		t.Error(err)
