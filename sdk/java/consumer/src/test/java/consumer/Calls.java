@@ -12,6 +12,7 @@ import io.github.valetkey.ConnectionFilter;
 import io.github.valetkey.Connections;
 import io.github.valetkey.Credential;
 import io.github.valetkey.DiagnosisRequest;
+import io.github.valetkey.EventFilter;
 import io.github.valetkey.ExecutionFilter;
 import io.github.valetkey.LinkOptions;
 import io.github.valetkey.NewAccount;
@@ -108,11 +109,26 @@ final class Calls {
   }
 
   private AccountRef account() {
-    return new AccountRef(text("connected_account_id"), text("identifier"), text("connection_name"));
+    return new AccountRef(
+        text("connected_account_id"), text("identifier"), text("connection_name"), text("account_name"));
+  }
+
+  private Instant instant(String name) {
+    return args.hasNonNull(name) ? Instant.parse(args.get(name).asText()) : null;
+  }
+
+  private EventFilter events() {
+    return new EventFilter()
+        .kind(text("kind"))
+        .code(text("code"))
+        .since(instant("since"))
+        .until(instant("until"))
+        .pageSize(number("page_size"));
   }
 
   private NewAccount newAccount() {
     return new NewAccount(text("identifier"), text("connection_name"))
+        .accountName(text("account_name"))
         .organizationId(text("organization_id"))
         .userId(text("user_id"))
         .apiConfig(map("api_config"))
@@ -156,6 +172,7 @@ final class Calls {
         .connectedAccountId(text("connected_account_id"))
         .identifier(text("identifier"))
         .connectionName(text("connection_name"))
+        .accountName(text("account_name"))
         .organizationId(text("organization_id"))
         .userId(text("user_id"))
         .agentRunId(text("agent_run_id"))
@@ -165,6 +182,7 @@ final class Calls {
   private LinkOptions link() {
     return new LinkOptions()
         .scopes(list("scopes"))
+        .addScopes(list("add_scopes"))
         .state(text("state"))
         .userVerifyUrl(text("user_verify_url"))
         .organizationId(text("organization_id"))
@@ -204,6 +222,7 @@ final class Calls {
         .connectedAccountId(text("connected_account_id"))
         .identifier(text("identifier"))
         .connectionName(text("connection_name"))
+        .accountName(text("account_name"))
         .executionId(text("execution_id"))
         .probe(flag("probe"));
   }
@@ -216,9 +235,9 @@ final class Calls {
     return switch (call) {
       case "get_connected_account" -> actions.getConnectedAccount(account());
       case "refresh_connected_account" -> actions.refreshConnectedAccount(account());
-      case "disconnect_connected_account" -> actions.disconnectConnectedAccount(account());
+      case "disconnect_connected_account" -> actions.disconnectConnectedAccount(account(), text("siblings"));
       case "delete_connected_account" -> {
-        actions.deleteConnectedAccount(account());
+        actions.deleteConnectedAccount(account(), text("siblings"));
         yield null;
       }
       case "get_or_create_connected_account" -> actions.getOrCreateConnectedAccount(newAccount());
@@ -229,6 +248,7 @@ final class Calls {
               new AccountFilter()
                   .identifier(text("identifier"))
                   .connectionName(text("connection_name"))
+                  .accountName(text("account_name"))
                   .connector(text("connector"))
                   .status(text("status"))
                   .organizationId(text("organization_id"))
@@ -237,7 +257,7 @@ final class Calls {
                   .pageSize(number("page_size"))));
       case "list_account_events" -> taken(
           args.has("page_size")
-              ? actions.listAccountEvents(account(), number("page_size"))
+              ? actions.listAccountEvents(account(), events())
               : actions.listAccountEvents(account()));
       case "get_authorization_link" -> actions.getAuthorizationLink(account(), link());
       case "verify_connected_account_user" -> actions.verifyConnectedAccountUser(
@@ -300,7 +320,7 @@ final class Calls {
                   .pageSize(number("page_size"))));
       case "list_connection_events" -> taken(
           args.has("page_size")
-              ? connections.listEvents(text("connection"), number("page_size"))
+              ? connections.listEvents(text("connection"), events())
               : connections.listEvents(text("connection")));
       case "list_connectors" -> connections.listConnectors();
       case "get_connector" -> connections.getConnector(text("name"));

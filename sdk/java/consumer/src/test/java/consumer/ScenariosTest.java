@@ -21,6 +21,7 @@ import io.github.valetkey.ConnectionFilter;
 import io.github.valetkey.ConnectionTest;
 import io.github.valetkey.Connections;
 import io.github.valetkey.ErrorCodes;
+import io.github.valetkey.EventFilter;
 import io.github.valetkey.Execution;
 import io.github.valetkey.ExecutionFilter;
 import io.github.valetkey.ForbiddenException;
@@ -80,7 +81,7 @@ final class ScenariosTest {
       ExecutionFilter ours = new ExecutionFilter().connectedAccountId(account.getId()).pageSize(1);
       assertEquals(3, client.actions().listExecutions(ours).toList().size());
       assertTrue(
-          client.actions().listAccountEvents(AccountRef.id(account.getId()), 2).stream()
+          client.actions().listAccountEvents(AccountRef.id(account.getId()), new EventFilter().pageSize(2)).stream()
               .anyMatch(event -> event.getKind().equals("account.activated")));
       ToolSearch search = new ToolSearch("who am I profile").identifier("user_1").limit(3);
       assertFalse(client.actions().searchTools(search).isEmpty());

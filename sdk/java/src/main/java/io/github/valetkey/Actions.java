@@ -2,6 +2,7 @@ package io.github.valetkey;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,11 +41,15 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public ConnectedAccount getConnectedAccount(AccountRef account) {
+    return account(account, core.deadline());
+  }
+
+  private ConnectedAccount account(AccountRef account, Instant end) {
     account.check();
     if (!account.byId()) {
-      return find(account);
+      return find(account, end);
     }
-    return core.send(Core.Call.of("GET", path(account, "")), ConnectedAccount.class);
+    return core.send(Core.Call.of("GET", path(account, "", end)), ConnectedAccount.class, end);
   }
 
   /**
@@ -55,21 +60,22 @@ public final class Actions {
    */
   public ConnectedAccount getOrCreateConnectedAccount(NewAccount account) {
     AccountRef ref = account.account();
+    Instant end = core.deadline();
     try {
-      return getConnectedAccount(ref);
+      return account(ref, end);
     } catch (NotFoundException e) {
       if (!e.getCode().equals("account_not_found")) {
         throw e;
       }
     }
     try {
-      return createConnectedAccount(account);
+      return create(account, end);
     } catch (ConflictException e) {
       if (!e.getCode().equals("account_already_exists")) {
         throw e;
       }
       // Somebody else was faster.
-      return getConnectedAccount(ref);
+      return account(ref, end);
     }
   }
 
@@ -92,8 +98,12 @@ public final class Actions {
    * @throws ConflictException ({@code account_already_exists}) if there is one
    */
   public ConnectedAccount createConnectedAccount(NewAccount account) {
+    return create(account, core.deadline());
+  }
+
+  private ConnectedAccount create(NewAccount account, Instant end) {
     account.account().check();
-    return core.send(Core.Call.of("POST", ACCOUNTS).json(wire(account)), ConnectedAccount.class);
+    return core.send(Core.Call.of("POST", ACCOUNTS).json(wire(account)), ConnectedAccount.class, end);
   }
 
   /**
@@ -118,7 +128,8 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public ConnectedAccount updateConnectedAccount(AccountRef account, AccountChanges changes) {
-    return core.send(Core.Call.of("PATCH", path(account, "")).json(wire(changes)), ConnectedAccount.class);
+    Instant end = core.deadline();
+    return core.send(Core.Call.of("PATCH", path(account, "", end)).json(wire(changes)), ConnectedAccount.class, end);
   }
 
   /**
@@ -138,18 +149,18 @@ public final class Actions {
    * @return the events, fetched as one goes on
    */
   public Listing<Event> listAccountEvents(AccountRef account) {
-    return list(() -> path(account, "/events"), Map.of(), Event.class);
+    return listAccountEvents(account, new EventFilter());
   }
 
   /**
    * Lists an account's history, newest first.
    *
    * @param account which account
-   * @param pageSize how many are fetched at once, 1 to 100
+   * @param filter which events
    * @return the events, fetched as one goes on
    */
-  public Listing<Event> listAccountEvents(AccountRef account, int pageSize) {
-    return list(() -> path(account, "/events"), Map.of("page_size", pageSize), Event.class);
+  public Listing<Event> listAccountEvents(AccountRef account, EventFilter filter) {
+    return list(() -> path(account, "/events", core.deadline()), filter.fields(), Event.class);
   }
 
   /**
@@ -174,7 +185,8 @@ public final class Actions {
    *     ValetkeyException#getAuthorizationLink()} is ready to send to the user
    */
   public ConnectedAccount refreshConnectedAccount(AccountRef account) {
-    return post(account, "/refresh");
+    Instant end = core.deadline();
+    return core.send(Core.Call.of("POST", path(account, "/refresh", end)), ConnectedAccount.class, end);
   }
 
   /**
@@ -186,7 +198,7 @@ public final class Actions {
    * @return the account as it is now
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
-  public ConnectedAccount disconnectConnectedAccount(String identifier, String connectionName) {
+  public DisconnectedAccount disconnectConnectedAccount(String identifier, String connectionName) {
     return disconnectConnectedAccount(AccountRef.of(identifier, connectionName));
   }
 
@@ -198,8 +210,27 @@ public final class Actions {
    * @return the account as it is now
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
-  public ConnectedAccount disconnectConnectedAccount(AccountRef account) {
-    return post(account, "/disconnect");
+  public DisconnectedAccount disconnectConnectedAccount(AccountRef account) {
+    return disconnectConnectedAccount(account, null);
+  }
+
+  /**
+   * Erases the credential of a user's account, here and where possible at the provider. The account stays and can be
+   * authorized again.
+   *
+   * @param account which account
+   * @param siblings what shall become of other accounts that the revocation would end too: {@code revoke} or {@code
+   *     keep}; {@code null}: the call fails if there are any
+   * @return the account as it is now
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   * @throws ConflictException ({@code revocation_reaches_siblings}) if there are such accounts and siblings is {@code
+   *     null}
+   */
+  public DisconnectedAccount disconnectConnectedAccount(AccountRef account, String siblings) {
+    Instant end = core.deadline();
+    Core.Call call = Core.Call.of("POST", path(account, "/disconnect", end));
+    return core.send(
+        siblings == null ? call : call.json(Map.of("siblings", siblings)), DisconnectedAccount.class, end);
   }
 
   /**
@@ -220,7 +251,20 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public void deleteConnectedAccount(AccountRef account) {
-    core.send(Core.Call.of("DELETE", path(account, "")));
+    deleteConnectedAccount(account, null);
+  }
+
+  /**
+   * Deletes a user's account with its credential.
+   *
+   * @param account which account
+   * @param siblings as for {@link #disconnectConnectedAccount(AccountRef, String)}
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public void deleteConnectedAccount(AccountRef account, String siblings) {
+    Instant end = core.deadline();
+    Map<String, String> query = siblings == null ? Map.of() : Map.of("siblings", siblings);
+    core.repeat(Core.Call.of("DELETE", path(account, "", end)).query(query), end);
   }
 
   /**
@@ -263,10 +307,13 @@ public final class Actions {
     Map<String, Object> body = options.fields();
     String path = "/v1/connect/authorization-links";
     if (account.byId()) {
-      path = path(account, "/authorization-link");
+      path = path(account, "/authorization-link", core.deadline());
     } else {
       body.put("identifier", account.identifier());
       body.put("connection_name", account.connectionName());
+      if (AccountRef.given(account.accountName())) {
+        body.put("account_name", account.accountName());
+      }
     }
     return core.send(Core.Call.of("POST", path).json(body), AuthorizationLink.class);
   }
@@ -340,7 +387,8 @@ public final class Actions {
    * @throws AccountNotActiveException if the account cannot be used as it is
    */
   public ProxyResponse request(ProxyRequest request) {
-    return new ProxyResponse(core.send(proxied(request)));
+    Instant end = core.deadline();
+    return new ProxyResponse(core.repeat(proxied(request, end), end));
   }
 
   /**
@@ -417,9 +465,10 @@ public final class Actions {
    * @throws TimeoutException with the execution id if it still runs then
    */
   public Execution waitForExecution(String executionId, Duration timeout) {
+    Core.Call question = Core.Call.of("GET", EXECUTIONS + "/" + Encoding.segment("execution_id", executionId));
     Instant end = core.deadlineOf(timeout);
     for (long wait = 500; ; wait = Math.min(2 * wait, 5000)) {
-      Execution execution = getExecution(executionId);
+      Execution execution = ask(question, end, executionId, timeout);
       if (!ExecutionStatus.RUNNING.equals(execution.getStatus())) {
         return execution;
       }
@@ -429,6 +478,20 @@ public final class Actions {
       }
       Duration next = Duration.ofMillis(wait);
       core.sleep(next.compareTo(left) < 0 ? next : left);
+    }
+  }
+
+  /** Asks once; the question ends with the wait. The last one may still be asked when that is over. */
+  private Execution ask(Core.Call question, Instant end, String executionId, Duration timeout) {
+    Instant own = core.deadline();
+    boolean bounded = core.clock.instant().isBefore(end) && end.isBefore(own);
+    try {
+      return core.send(question, Execution.class, bounded ? end : own);
+    } catch (TimeoutException e) {
+      if (bounded && ErrorCodes.TIMEOUT.equals(e.getCode())) {
+        throw Broken.stillRunning(executionId, timeout);
+      }
+      throw e;
     }
   }
 
@@ -456,7 +519,7 @@ public final class Actions {
     Map<String, Object> fields = request.fields();
     if (account.byId()) {
       fields.remove("connected_account_id");
-      return core.send(Core.Call.of("GET", path(account, "/diagnosis")).query(fields), Diagnosis.class);
+      return core.send(Core.Call.of("GET", path(account, "/diagnosis", core.deadline())).query(fields), Diagnosis.class);
     }
     return core.send(
         Core.Call.of("POST", "/v1/connect/diagnoses").json(fields).repeatable(Map.of()), Diagnosis.class);
@@ -470,27 +533,36 @@ public final class Actions {
     return Pages.all(core, call, type);
   }
 
-  /** Looks an account up by its natural key, which names one at most. */
-  private ConnectedAccount find(AccountRef account) {
+  /** Looks an account up by its natural key: without a name the unnamed one, else the only one. */
+  private ConnectedAccount find(AccountRef account, Instant end) {
+    boolean byName = AccountRef.given(account.accountName());
     Map<String, String> query = new LinkedHashMap<>();
     query.put("identifier", account.identifier());
     query.put("connection_name", account.connectionName());
-    List<ConnectedAccount> found = all(Core.Call.of("GET", ACCOUNTS).query(query), ConnectedAccount.class);
-    if (found.isEmpty()) {
+    if (byName) {
+      query.put("account_name", account.accountName());
+    }
+    List<ConnectedAccount> named = new ArrayList<>();
+    for (ConnectedAccount found : Pages.together(core, ACCOUNTS, query, ConnectedAccount.class, end)) {
+      if (byName ? account.accountName().equals(found.getAccountName()) : !AccountRef.given(found.getAccountName())) {
+        return found;
+      }
+      named.add(found);
+    }
+    if (byName || named.isEmpty()) {
       throw Failures.accountNotFound(account);
     }
-    return found.get(0);
+    if (named.size() > 1) {
+      throw Failures.ambiguousAccount(account);
+    }
+    return named.get(0);
   }
 
   /** A path below an account's; the account is found first where its id is not given. */
-  private String path(AccountRef account, String below) {
+  private String path(AccountRef account, String below, Instant end) {
     account.check();
-    String id = account.byId() ? account.connectedAccountId() : find(account).getId();
+    String id = account.byId() ? account.connectedAccountId() : find(account, end).getId();
     return ACCOUNTS + "/" + Encoding.segment("connected_account_id", id) + below;
-  }
-
-  private ConnectedAccount post(AccountRef account, String below) {
-    return core.send(Core.Call.of("POST", path(account, below)), ConnectedAccount.class);
   }
 
   private static Map<String, Object> wire(Request request) {
@@ -515,7 +587,7 @@ public final class Actions {
     return Core.Call.of("POST", TOOLS + "/execute").json(body).repeatable(Map.of("Idempotency-Key", List.of(key)));
   }
 
-  private Core.Call proxied(ProxyRequest request) {
+  private Core.Call proxied(ProxyRequest request, Instant end) {
     AccountRef account = request.account;
     account.check();
     String path = Encoding.proxied(request.path);
@@ -524,13 +596,16 @@ public final class Actions {
           "The header Authorization is not the caller's to set: the account's credential goes there.", "headers");
     }
     if (!account.byId()
-        && !(Encoding.printable(account.identifier()) && Encoding.printable(account.connectionName()))) {
-      account = AccountRef.id(find(account).getId());
+        && !(Encoding.printable(account.identifier())
+            && Encoding.printable(account.connectionName())
+            && (account.accountName() == null || Encoding.printable(account.accountName())))) {
+      account = AccountRef.id(find(account, end).getId());
     }
     Map<String, List<String>> headers = new LinkedHashMap<>(request.headers);
     header(headers, "connected_account_id", account.connectedAccountId());
     header(headers, "identifier", account.identifier());
     header(headers, "connection_name", account.connectionName());
+    header(headers, "account_name", account.accountName());
     header(headers, "agent_run_id", request.agentRunId);
     headers.putIfAbsent("accept", List.of("application/json, */*;q=0.9"));
     boolean reads = request.method.equals("GET") || request.method.equals("HEAD");

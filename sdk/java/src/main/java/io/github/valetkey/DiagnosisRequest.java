@@ -42,6 +42,19 @@ public final class DiagnosisRequest extends Request {
   }
 
   /**
+   * Sets which of several accounts that the user has on the connection; unless set, the one without a name, else the
+   * only one.
+   *
+   * @param accountName which of several accounts that the user has on the connection; unless set, the one without a
+   * name, else the only one
+   * @return this
+   */
+  public DiagnosisRequest accountName(String accountName) {
+    give("account_name", accountName);
+    return this;
+  }
+
+  /**
    * Sets the call: {@code ex_…}.
    *
    * @param executionId the call: {@code ex_…}

@@ -46,12 +46,24 @@ final class Failures {
                 "account_not_found",
                 "There is no connected account of \"" + account.identifier() + "\" on the connection \""
                     + account.connectionName() + "\".",
-                "No account of this environment has this identifier on this connection.")
+                "No account of this environment has this identifier (and name, if one was given) on this connection.")
             .remedy(
                 "authorize",
                 "Create the account and send its user an authorization link (getAuthorizationLink does both).");
     fault.httpStatus = 404;
     return new NotFoundException(fault);
+  }
+
+  static ValetkeyException ambiguousAccount(AccountRef account) {
+    Fault fault =
+        new Fault(
+                "ambiguous_account",
+                "More than one account fits.",
+                "\"" + account.identifier() + "\" has several named accounts on the connection \""
+                    + account.connectionName() + "\" and none without a name.")
+            .remedy("fix_request", "Name the account with account_name (AccountRef.of), or give connected_account_id.");
+    fault.httpStatus = 409;
+    return new ConflictException(fault);
   }
 
   /** The error that an answer from 300 on stands for. */

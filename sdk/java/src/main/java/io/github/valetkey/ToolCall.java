@@ -63,6 +63,19 @@ public final class ToolCall extends Request {
   }
 
   /**
+   * Sets which of several accounts that the user has on the connection; unless set, the one without a name, else the
+   * only one.
+   *
+   * @param accountName which of several accounts that the user has on the connection; unless set, the one without a
+   * name, else the only one
+   * @return this
+   */
+  public ToolCall accountName(String accountName) {
+    give("account_name", accountName);
+    return this;
+  }
+
+  /**
    * Sets the caller's own id of the user's organization.
    *
    * @param organizationId the caller's own id of the user's organization

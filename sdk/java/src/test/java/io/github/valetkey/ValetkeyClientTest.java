@@ -13,6 +13,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
+import java.net.Authenticator;
+import java.net.CookieManager;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.http.HttpClient;
@@ -251,6 +253,18 @@ final class ValetkeyClientTest {
   void httpClientThatFollowsRedirectsIsRefused() {
     HttpClient following = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build();
     assertThrows(ConfigurationException.class, () -> client().httpClient(following).build());
+  }
+
+  @Test
+  void httpClientWithCookiesOrAuthenticationOfItsOwnIsRefused() {
+    HttpClient keeping = HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
+    ConfigurationException cookies =
+        assertThrows(ConfigurationException.class, () -> client().httpClient(keeping).build());
+    assertTrue(cookies.getMessage().contains("cookies"), cookies.getMessage());
+    HttpClient answering = HttpClient.newBuilder().authenticator(new Authenticator() {}).build();
+    ConfigurationException authenticator =
+        assertThrows(ConfigurationException.class, () -> client().httpClient(answering).build());
+    assertTrue(authenticator.getMessage().contains("authenticator"), authenticator.getMessage());
   }
 
   @Test
