@@ -52,6 +52,9 @@ func repetitionOf(code, retry string, status int) repetition {
 		return repeatFreely
 	case "upstream_tls_failed", "upstream_response_too_large", "upstream_redirected":
 		return repeatNever
+	case "idempotency_in_progress":
+		// The first sending of the same call still runs: asked again, the server gives its answer.
+		return repeatCarefully
 	}
 	if retry == "never" {
 		return repeatNever

@@ -35,6 +35,8 @@ type Connection struct {
 	Overrides Overrides `json:"overrides"`
 	// Variables are values for the connector's URL templates.
 	Variables map[string]string `json:"variables"`
+	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
+	IdentityPolicy string `json:"identity_policy"`
 	// Enabled says whether it is enabled.
 	Enabled bool `json:"enabled"`
 	// RedirectURI is what to register at the provider, exactly.
@@ -89,6 +91,9 @@ type NewConnection struct {
 	Overrides *Overrides
 	// Variables are values for the connector's URL templates, such as a tenant.
 	Variables map[string]string
+	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
+	// Default: the server's.
+	IdentityPolicy string
 	// Enabled. Default: true.
 	Enabled *bool
 }
@@ -109,6 +114,8 @@ type ConnectionChanges struct {
 	Overrides Change[Overrides]
 	// Variables replaces all values for URL templates.
 	Variables Change[map[string]string]
+	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
+	IdentityPolicy Change[string]
 	// Enabled says whether it is enabled.
 	Enabled Change[bool]
 }
@@ -206,6 +213,7 @@ func (c *Connections) Create(ctx context.Context, connection NewConnection) (*Co
 	give(body, "name", connection.Name)
 	give(body, "client_id", connection.ClientID)
 	give(body, "client_secret", string(connection.ClientSecret))
+	give(body, "identity_policy", connection.IdentityPolicy)
 	if connection.Scopes != nil {
 		body["scopes"] = connection.Scopes
 	}
@@ -255,6 +263,7 @@ func (c *Connections) Update(ctx context.Context, connection string, changes Con
 	put(body, "use_shared_credentials", changes.UseSharedCredentials)
 	put(body, "overrides", changes.Overrides)
 	put(body, "variables", changes.Variables)
+	put(body, "identity_policy", changes.IdentityPolicy)
 	put(body, "enabled", changes.Enabled)
 	return send[Connection](ctx, c.core, &call{method: http.MethodPatch, path: path}, body)
 }

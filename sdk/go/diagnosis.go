@@ -42,6 +42,8 @@ type Diagnosis struct {
 type Finding struct {
 	// Code is of the catalogue.
 	Code string `json:"code"`
+	// Severity is what it means for the subject: healthy, degraded or broken.
+	Severity string `json:"severity,omitempty"`
 	// Confidence is certain, likely or possible.
 	Confidence string `json:"confidence"`
 	// Actor is who must act: end_user, developer, provider_admin, operator or nobody.

@@ -255,6 +255,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			ClientSecret: valetkey.Secret(a.text("client_secret")), Scopes: a.list("scopes"),
 			UseSharedCredentials: a.flag("use_shared_credentials"), Overrides: read[*valetkey.Overrides](a, "overrides"),
 			Variables: read[map[string]string](a, "variables"), Enabled: a.flag("enabled"),
+			IdentityPolicy: a.text("identity_policy"),
 		})
 	case "get_connection":
 		return connections.Get(ctx, a.text("connection"))
@@ -268,6 +269,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			ClientSecret: change[valetkey.Secret](a, "client_secret"), Scopes: change[[]string](a, "scopes"),
 			UseSharedCredentials: change[bool](a, "use_shared_credentials"), Overrides: change[valetkey.Overrides](a, "overrides"),
 			Variables: change[map[string]string](a, "variables"), Enabled: change[bool](a, "enabled"),
+			IdentityPolicy: change[string](a, "identity_policy"),
 		})
 	case "list_connections":
 		return collect(connections.List(ctx, valetkey.ConnectionFilter{

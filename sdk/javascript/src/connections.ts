@@ -23,6 +23,8 @@ export interface ConnectionFields {
   overrides?: Overrides | undefined;
   /** Values for the connector's URL templates, such as a tenant. */
   variables?: Record<string, unknown> | undefined;
+  /** When a user authorizes again with another account at the provider: `flag` or `refuse`. */
+  identityPolicy?: "flag" | "refuse" | (string & {}) | undefined;
   /** Default: true. */
   enabled?: boolean | undefined;
 }

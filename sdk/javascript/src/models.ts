@@ -202,6 +202,8 @@ export interface Diagnosis {
 /** One finding of a diagnosis. */
 export interface Finding {
   code: string;
+  /** What it means for the subject: `healthy`, `degraded` or `broken`. */
+  severity?: string;
   /** `certain`, `likely` or `possible`. */
   confidence: string;
   actor?: string;
@@ -227,6 +229,8 @@ export interface Connection {
   scopes: string[];
   overrides: Overrides;
   variables: Record<string, unknown>;
+  /** What to do when a user authorizes again with another account at the provider: `flag` or `refuse`. */
+  identityPolicy: string;
   /** Set while the provider refuses the connection's own configuration. */
   fault?: { code: string; message: string; since: Timestamp } | null;
   createdAt: Timestamp;

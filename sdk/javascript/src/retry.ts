@@ -17,6 +17,8 @@ const LASTING: ReadonlySet<string> = new Set([
   "upstream_response_too_large",
   "upstream_redirected",
 ]);
+/** The first sending of the same call still runs: asked again, the server gives its answer. */
+const ONGOING = "idempotency_in_progress";
 /** Codes before which nothing was done, so that every call may be repeated. */
 const NOTHING_DONE: ReadonlySet<string> = new Set(["overloaded", "shutting_down"]);
 
@@ -33,7 +35,7 @@ export function mayRepeat({ error, sent, passes }: Attempt, repeatable: boolean)
   if (!passes) return false;
   if (!sent || NOTHING_DONE.has(error.code)) return true;
   if (!repeatable) return false;
-  if (error.httpStatus === undefined) return true;
+  if (error.httpStatus === undefined || error.code === ONGOING) return true;
   return PASSING_STATUS.has(error.httpStatus) && !LASTING.has(error.code);
 }
 

@@ -19,6 +19,9 @@ _STATUSES = (429, 502, 503, 504)
 # Of the codes with such a status, those that would fail again.
 _FUTILE = ("upstream_tls_failed", "upstream_response_too_large", "upstream_redirected")
 
+# The first sending of the same call still runs: asked again, the server gives its answer.
+_ONGOING = "idempotency_in_progress"
+
 # The server says that nothing was done yet.
 _NOTHING_DONE = ("overloaded", "shutting_down")
 
@@ -51,7 +54,7 @@ def may_repeat(request: Request, error: ValetkeyError, said: Mapping[str, Any], 
         return True
     if not request.repeatable or error.code in _FUTILE or said.get("retry") == "never":
         return False
-    return isinstance(error, ConnectionError) or error.http_status in _STATUSES
+    return isinstance(error, ConnectionError) or error.http_status in _STATUSES or error.code == _ONGOING
 
 
 def told(headers: Mapping[str, str], said: Mapping[str, Any]) -> Optional[int]:

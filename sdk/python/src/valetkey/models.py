@@ -454,6 +454,8 @@ class Finding(Model):
 
     code: str
     """The code of the catalogue."""
+    severity: Optional[str]
+    """What it means for the subject: `healthy`, `degraded` or `broken`."""
     confidence: str
     """`certain`, `likely` or `possible`."""
     actor: str

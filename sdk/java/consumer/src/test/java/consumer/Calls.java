@@ -162,6 +162,7 @@ final class Calls {
     change("use_shared_credentials", name -> changes.useSharedCredentials(flag(name)));
     change("overrides", name -> changes.overrides(overrides(name)));
     change("variables", name -> changes.variables(map(name)));
+    change("identity_policy", name -> changes.identityPolicy(text(name)));
     change("enabled", name -> changes.enabled(flag(name)));
     return changes;
   }
@@ -304,6 +305,7 @@ final class Calls {
               .useSharedCredentials(flag("use_shared_credentials"))
               .overrides(overrides("overrides"))
               .variables(map("variables"))
+              .identityPolicy(text("identity_policy"))
               .enabled(flag("enabled")));
       case "get_connection" -> connections.get(text("connection"));
       case "test_connection" -> connections.test(text("connection"));

@@ -19,6 +19,7 @@ public final class Connection extends Answer {
   private Overrides overrides = new Overrides();
   private Map<String, String> variables = Map.of();
   private boolean enabled;
+  private String identityPolicy;
   private String redirectUri;
   private ConnectionFault fault;
   private Instant createdAt;
@@ -84,6 +85,14 @@ public final class Connection extends Answer {
   /** {@return values for the connector's URL templates} */
   public Map<String, String> getVariables() {
     return variables;
+  }
+
+  /**
+   * {@return what to do when a user authorizes again with another account at the provider: {@code flag} or {@code
+   * refuse}}
+   */
+  public String getIdentityPolicy() {
+    return identityPolicy;
   }
 
   /** {@return whether it is enabled} */

@@ -89,6 +89,18 @@ public final class ConnectionChanges extends Request {
   }
 
   /**
+   * Sets what to do when a user authorizes again with another account at the provider: {@code flag} or {@code
+   * refuse}.
+   *
+   * @param identityPolicy {@code flag} or {@code refuse}
+   * @return this
+   */
+  public ConnectionChanges identityPolicy(String identityPolicy) {
+    put("identity_policy", identityPolicy);
+    return this;
+  }
+
+  /**
    * Sets whether it is enabled.
    *
    * @param enabled whether it is enabled

@@ -5,6 +5,7 @@ import java.util.List;
 /** One thing that is wrong. */
 public final class Finding extends Answer {
   private String code;
+  private String severity;
   private String confidence;
   private String actor;
   private String message;
@@ -17,6 +18,11 @@ public final class Finding extends Answer {
   /** {@return its code of the catalogue} */
   public String getCode() {
     return code;
+  }
+
+  /** {@return what it means for the subject: {@code healthy}, {@code degraded} or {@code broken}} */
+  public String getSeverity() {
+    return severity;
   }
 
   /** {@return {@code certain}, {@code likely} or {@code possible}} */
