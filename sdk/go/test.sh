@@ -21,6 +21,8 @@ if [ -z "${VALETKEY_BIN:-}" ]; then
   exit 1
 fi
 export VALETKEY_BIN VALETKEY_CONFORMANCE="$root/sdk/conformance"
+# A workspace around the checkout is nobody's business here.
+export GOWORK=off
 
 scratch=$(mktemp -d)
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
@@ -40,7 +42,7 @@ go test -race -count=1 -v . >"$log" 2>&1 || status=1
 cp -r consumer examples "$scratch/"
 cp "$root/LICENSE" "$scratch/"
 # From here on the module comes from its zip; a cache of its own keeps an older zip of the same version out.
-export GOPROXY="file://$scratch/proxy" GOSUMDB=off GOFLAGS=-mod=mod GOMODCACHE="$scratch/modules" GOWORK=off
+export GOPROXY="file://$scratch/proxy" GOSUMDB=off GOFLAGS=-mod=mod GOMODCACHE="$scratch/modules"
 for module in "$scratch"/examples/*; do
   (cd "$module" && go mod edit -dropreplace github.com/valetkey/valetkey/sdk/go && go vet .) || status=1
 done
