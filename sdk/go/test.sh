@@ -46,7 +46,7 @@ export GOPROXY="file://$scratch/proxy" GOSUMDB=off GOFLAGS=-mod=mod GOMODCACHE="
 for module in "$scratch"/examples/*; do
   (cd "$module" && go mod edit -dropreplace github.com/valetkey/valetkey/sdk/go && go vet .) || status=1
 done
-export VALETKEY_EXAMPLES="$scratch/examples"
+export VALETKEY_EXAMPLES="$scratch/examples" VALETKEY_README="$here/README.md"
 (cd "$scratch/consumer" && go vet . && go test -race -count=1 -timeout 10m -v . >>"$log" 2>&1) || status=1
 
 grep -qF "$GOMODCACHE" <(cd "$scratch/consumer" && go list -m -f '{{.Dir}}' github.com/valetkey/valetkey/sdk/go) || {
