@@ -6,6 +6,7 @@ mod auth_requests;
 mod changes;
 mod connections;
 mod credentials;
+mod disk;
 mod dump;
 mod environments;
 mod events;
