@@ -47,6 +47,8 @@ type ValetkeyError struct {
 	Fields []FieldViolation
 	// Provider is what the provider said, if it was asked.
 	Provider *ProviderEvidence
+	// Diagnosis, of a failed call, is what a diagnosis says in short; may be nil.
+	Diagnosis *ShortDiagnosis
 
 	err        error
 	repetition repetition
@@ -80,6 +82,18 @@ type ProviderEvidence struct {
 	Message string `json:"message"`
 }
 
+// ShortDiagnosis is what a diagnosis says in short.
+type ShortDiagnosis struct {
+	// Verdict is healthy, degraded or broken; broken: the same call fails again until somebody has acted.
+	Verdict string `json:"verdict"`
+	// Code is that of the first finding.
+	Code string `json:"code"`
+	// Actor is who must act: end_user, developer, provider_admin, operator or nobody.
+	Actor string `json:"actor"`
+	// Summary is the answer in prose.
+	Summary string `json:"summary"`
+}
+
 // Error says in one line what happened, why, what to do, and under which id the server's log has it. It holds no
 // authorization link, since texts of errors end up in logs.
 func (e *ValetkeyError) Error() string {
@@ -105,6 +119,9 @@ func (e *ValetkeyError) Error() string {
 	}
 	if e.Cause != e.Message {
 		sentence("Cause: ", e.Cause)
+	}
+	if e.Diagnosis != nil {
+		sentence("Diagnosis: ", e.Diagnosis.Summary)
 	}
 	for i, remedy := range e.Remedies {
 		prefix := "What to do: "

@@ -62,6 +62,8 @@ type Execution struct {
 	Data any `json:"data"`
 	// Error is the error of a tool that ran in the background; else nil.
 	Error map[string]any `json:"error"`
+	// Diagnosis, of a failed call that was asked for alone, is what a diagnosis says in short; else nil.
+	Diagnosis *ShortDiagnosis `json:"diagnosis"`
 }
 
 // ExecutionFilter says which executions to list; every field given must fit.

@@ -30,6 +30,7 @@ type wireError struct {
 	Retry        string            `json:"retry"`
 	Fields       []FieldViolation  `json:"fields"`
 	Provider     *ProviderEvidence `json:"provider"`
+	Diagnosis    *ShortDiagnosis   `json:"diagnosis"`
 }
 
 // failure is the error that an answer stands for, or nil.
@@ -62,6 +63,10 @@ func (c *core) failure(call *call, got *answer) error {
 		e.Code, e.Message, e.Cause, e.Remedies, e.Docs = wire.Code, wire.Message, wire.Cause, wire.Remedies, wire.Docs
 		e.AccountID, e.ConnectionID, e.ExecutionID = wire.AccountID, wire.ConnectionID, wire.ExecutionID
 		e.Fields, e.Provider = wire.Fields, wire.Provider
+		// One of an unexpected type is left empty; then there is none.
+		if short := wire.Diagnosis; short != nil && *short != (ShortDiagnosis{}) {
+			e.Diagnosis = short
+		}
 		if wire.RequestID != "" {
 			e.RequestID = wire.RequestID
 		}

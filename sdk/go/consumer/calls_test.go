@@ -248,6 +248,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 		return actions.Diagnose(ctx, valetkey.DiagnosisRequest{
 			ConnectedAccountID: a.text("connected_account_id"), Identifier: identifier, ConnectionName: connection,
 			AccountName: a.text("account_name"), ExecutionID: a.text("execution_id"), Probe: a.flag("probe"),
+			RegisteredRedirectURIs: a.list("registered_redirect_uris"),
 		})
 	case "create_connection":
 		return connections.Create(ctx, valetkey.NewConnection{

@@ -164,6 +164,7 @@ func attributes(t *testing.T, e *valetkey.ValetkeyError, err error) map[string]a
 		"request_id": orNull(e.RequestID), "account_id": orNull(e.AccountID), "connection_id": orNull(e.ConnectionID),
 		"execution_id": orNull(e.ExecutionID), "authorization_link": orNull(e.AuthorizationLink()),
 		"remedies": generic(t, e.Remedies), "fields": generic(t, e.Fields), "provider": generic(t, e.Provider),
+		"diagnosis":      generic(t, e.Diagnosis),
 		"retry_after_ms": nil, "http_status": nil, "account_status": nil,
 	}
 	if e.RetryAfter > 0 {

@@ -284,7 +284,7 @@ export class Actions {
     return waitForExecution(this.#http, executionId, options);
   }
 
-  /** Why an account, or one call, does not work: verdict, findings with evidence, and what to do. */
+  /** Why an account, one call or a connection does not work: verdict, findings with evidence, and what to do. */
   diagnose(request: DiagnosisRequest, options: CallOptions = {}): Promise<Diagnosis> {
     return diagnose(this.#http, request, options);
   }

@@ -5,9 +5,9 @@ import type { Diagnosis } from "./models.js";
 import type { CallOptions } from "./options.js";
 import type { DiagnosisRequest } from "./requests.js";
 
-/** What is wrong with an account or an execution; lists that the server leaves out are there, empty. */
+/** What is wrong with an account, an execution or a connection; lists that the server leaves out are there, empty. */
 export async function diagnose(http: Http, request: DiagnosisRequest, options: CallOptions): Promise<Diagnosis> {
-  const { executionId, probe, ...ref } = request;
+  const { executionId, probe, registeredRedirectUris, ...ref } = request;
   const accountNamed = Object.values(ref).some((value) => value !== undefined);
   if ((executionId === undefined) !== accountNamed) {
     throw invalidArgument(
@@ -15,11 +15,23 @@ export async function diagnose(http: Http, request: DiagnosisRequest, options: C
       "Give executionId, or connectedAccountId, or identifier and connectionName together.",
     );
   }
-  const account = executionId === undefined ? named(ref) : undefined;
+  const { connectionName, ...further } = ref;
+  const connectionAlone = connectionName && Object.values(further).every((value) => value === undefined);
+  const account = executionId !== undefined || connectionAlone ? undefined : named(ref);
   const call =
-    account && "id" in account
+    account && "id" in account && registeredRedirectUris === undefined
       ? { method: "GET", path: `${accountPath(account.id)}/diagnosis`, query: { probe } }
-      : { method: "POST", path: "/v1/connect/diagnoses", json: { ...account, executionId, probe } };
+      : {
+          method: "POST",
+          path: "/v1/connect/diagnoses",
+          json: {
+            ...(account && "id" in account ? { accountId: account.id } : account),
+            ...(connectionAlone ? { connectionName } : {}),
+            executionId,
+            probe,
+            registeredRedirectUris,
+          },
+        };
   const diagnosis = (await http.json({ ...call, repeatable: true }, options)) as Diagnosis;
   const findings = (diagnosis.findings ?? []).map((one) => ({
     ...one,

@@ -1,6 +1,13 @@
 // From an answer of the server to the error it stands for: by code first, by status second.
 
-import type { ErrorDetails, FieldViolation, ProviderEvidence, Remedy, ValetkeyError } from "./errors.js";
+import type {
+  ErrorDetails,
+  FieldViolation,
+  ProviderEvidence,
+  Remedy,
+  ShortDiagnosis,
+  ValetkeyError,
+} from "./errors.js";
 import * as errors from "./errors.js";
 
 type ErrorClass = new (details: ErrorDetails) => ValetkeyError;
@@ -76,6 +83,7 @@ export function failureOf(answer: FailedAnswer): Failure {
     httpStatus: answer.status,
     fields: objects(body["fields"]).map(fieldOf),
     provider: isObject(body["provider"]) ? providerOf(body["provider"]) : undefined,
+    diagnosis: isObject(body["diagnosis"]) ? diagnosisOf(body["diagnosis"]) : undefined,
   };
   return { error: new (classOf(code, answer.status))(details), never: body["retry"] === "never" };
 }
@@ -182,6 +190,11 @@ function providerOf(value: Record<string, unknown>): ProviderEvidence {
     code: string(value["code"]) ?? null,
     message: string(value["message"]) ?? null,
   };
+}
+
+function diagnosisOf(value: Record<string, unknown>): ShortDiagnosis {
+  const part = (name: string) => string(value[name]) ?? "";
+  return { verdict: part("verdict"), code: part("code"), actor: part("actor"), summary: part("summary") };
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

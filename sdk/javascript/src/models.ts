@@ -1,5 +1,7 @@
 // What the API gives. Fields of newer servers come along, under JavaScript's names, though no type names them.
 
+import type { ShortDiagnosis } from "./errors.js";
+
 /** A point in time as the API writes it: RFC 3339 in UTC, such as `2026-03-01T09:00:00Z`. */
 export type Timestamp = string;
 
@@ -150,6 +152,8 @@ export interface Execution {
   data?: Record<string, unknown> | null;
   /** Why a tool that ran by itself failed. */
   error?: { code: string; message: string; cause?: string } | null;
+  /** Of a failed call that was asked for alone: what a diagnosis says in short. */
+  diagnosis?: ShortDiagnosis | null;
 }
 
 /** A tool. */
@@ -211,6 +215,8 @@ export interface Finding {
   cause?: string;
   evidence: { kind: string; ref?: string | null; at?: Timestamp | null; detail?: string | null }[];
   remedies: { action: string; text: string; url?: string | null }[];
+  /** The page that explains the code. */
+  docs?: string;
 }
 
 /** A provider set up for your app. */

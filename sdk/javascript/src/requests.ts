@@ -145,10 +145,12 @@ export interface ToolSearch {
   limit?: number | undefined;
 }
 
-/** What is to be diagnosed: an account, or one call. */
+/** What is to be diagnosed: an account, one call, or, by `connectionName` alone, a connection. */
 export interface DiagnosisRequest extends AccountRef {
   /** `ex_…`, instead of naming an account. */
   executionId?: string | undefined;
-  /** Whether to try the account at the provider, with a call that changes nothing. Left out: the server decides. */
+  /** Whether to try it at the provider, with a call that changes nothing. Left out: the server decides. */
   probe?: boolean | undefined;
+  /** The redirect URIs that the provider's console shows; a difference is found then. */
+  registeredRedirectUris?: string[] | undefined;
 }

@@ -17,7 +17,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .models import FieldViolation, ProviderEvidence, Remedy
+from .models import FieldViolation, ProviderEvidence, Remedy, ShortDiagnosis
 
 __all__ = [
     "AccountDisconnectedError",
@@ -80,6 +80,8 @@ class ValetkeyError(Exception):
     """The fields of the request at fault."""
     provider: Optional[ProviderEvidence]
     """What the provider said."""
+    diagnosis: Optional[ShortDiagnosis]
+    """Of a failed call: what a diagnosis says in short. `broken` means that repeating does not help before somebody acts."""
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class ValetkeyError(Exception):
         http_status: Optional[int] = None,
         fields: Optional[list[FieldViolation]] = None,
         provider: Optional[ProviderEvidence] = None,
+        diagnosis: Optional[ShortDiagnosis] = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -112,6 +115,7 @@ class ValetkeyError(Exception):
         self.http_status = http_status
         self.fields = fields or []
         self.provider = provider
+        self.diagnosis = diagnosis
 
     @property
     def retry_after(self) -> Optional[float]:
@@ -132,6 +136,8 @@ class ValetkeyError(Exception):
             said = [str(part) for part in (self.provider.status, self.provider.code, self.provider.message) if part is not None]
             if said:
                 lines.append(f"The provider said: {' '.join(said)}")
+        if self.diagnosis is not None and self.diagnosis.summary:
+            lines.append(f"Diagnosis: {self.diagnosis.summary}")
         if self.remedies:
             lines.append("What to do:")
             lines += [f"  - {_with_link(remedy)}" for remedy in self.remedies]
@@ -333,7 +339,7 @@ def from_body(body: Mapping[str, Any], status: int, *, request_id: Optional[str]
     if not isinstance(error, Mapping) or not isinstance(error.get("code"), str) or not error["code"]:
         return None
     code: str = error["code"]
-    provider = error.get("provider")
+    provider, diagnosis = error.get("provider"), error.get("diagnosis")
     return class_of(code, status)(
         _text(error, "message") or f"The server refused the request with {code}.",
         code=code,
@@ -348,6 +354,7 @@ def from_body(body: Mapping[str, Any], status: int, *, request_id: Optional[str]
         http_status=status,
         fields=[FieldViolation.from_wire(item) for item in _objects(error, "fields")],
         provider=ProviderEvidence.from_wire(provider) if isinstance(provider, Mapping) else None,
+        diagnosis=ShortDiagnosis.from_wire(diagnosis) if isinstance(diagnosis, Mapping) else None,
     )
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "ProviderEvidence",
     "Remedy",
     "Revocation",
+    "ShortDiagnosis",
     "StartedExecution",
     "Tool",
     "ToolResult",
@@ -190,6 +191,20 @@ class ExecutionFailure(Model):
 
 
 @dataclass(frozen=True)
+class ShortDiagnosis(Model):
+    """What a diagnosis says in short."""
+
+    verdict: str
+    """`healthy`, `degraded` or `broken`; broken: the same call fails again until somebody has acted."""
+    code: str
+    """The code of the first finding."""
+    actor: str
+    """Whose move it is: `end_user`, `developer`, `operator`, `provider_admin` or `nobody`."""
+    summary: str
+    """The answer in prose."""
+
+
+@dataclass(frozen=True)
 class Execution(Model):
     """The record of one tool call or proxied request."""
 
@@ -226,6 +241,8 @@ class Execution(Model):
     """The tool's answer, for executions in the background that succeeded."""
     error: Optional[ExecutionFailure]
     """Why it failed, for executions in the background."""
+    diagnosis: Optional[ShortDiagnosis]
+    """Of a failed call that was asked for alone: what a diagnosis says in short."""
 
 
 @dataclass(frozen=True)
@@ -465,6 +482,8 @@ class Finding(Model):
     evidence: list[Evidence]
     remedies: list[Remedy]
     """What to do, in order."""
+    docs: Optional[str]
+    """The page that explains the code."""
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,8 @@ final class Calls {
         .connectionName(text("connection_name"))
         .accountName(text("account_name"))
         .executionId(text("execution_id"))
-        .probe(flag("probe"));
+        .probe(flag("probe"))
+        .registeredRedirectUris(list("registered_redirect_uris"));
   }
 
   private <T> List<T> taken(io.github.valetkey.Listing<T> listing) {

@@ -496,7 +496,7 @@ public final class Actions {
   }
 
   /**
-   * Says why an account or a call does not work, and what to do.
+   * Says why an account, a call or a connection does not work, and what to do.
    *
    * @param request what is to be diagnosed
    * @return the diagnosis
@@ -513,12 +513,15 @@ public final class Actions {
                   + " connection_name.",
           "execution_id");
     }
-    if (!call) {
+    boolean connectionAlone = account.equals(new AccountRef(null, null, account.connectionName(), null));
+    if (!call && !connectionAlone) {
       account.check();
     }
     Map<String, Object> fields = request.fields();
-    if (account.byId()) {
-      fields.remove("connected_account_id");
+    Object id = fields.remove("connected_account_id");
+    if (account.byId() && fields.containsKey("registered_redirect_uris")) {
+      fields.put("account_id", id);
+    } else if (account.byId()) {
       return core.send(Core.Call.of("GET", path(account, "/diagnosis", core.deadline())).query(fields), Diagnosis.class);
     }
     return core.send(

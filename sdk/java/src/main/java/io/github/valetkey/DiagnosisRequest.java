@@ -1,6 +1,11 @@
 package io.github.valetkey;
 
-/** What is to be diagnosed: an account by its id or by identifier and connection name, or a call by its execution. */
+import java.util.List;
+
+/**
+ * What is to be diagnosed: an account by its id or by identifier and connection name, a call by its execution, or a
+ * connection by its name alone.
+ */
 public final class DiagnosisRequest extends Request {
   /**
    * Makes a request that names nothing yet.
@@ -73,6 +78,17 @@ public final class DiagnosisRequest extends Request {
    */
   public DiagnosisRequest probe(Boolean probe) {
     give("probe", probe);
+    return this;
+  }
+
+  /**
+   * Sets the redirect URIs that the provider's console shows; a difference is found then.
+   *
+   * @param registeredRedirectUris the redirect URIs that the provider's console shows
+   * @return this
+   */
+  public DiagnosisRequest registeredRedirectUris(List<String> registeredRedirectUris) {
+    give("registered_redirect_uris", registeredRedirectUris);
     return this;
   }
 }

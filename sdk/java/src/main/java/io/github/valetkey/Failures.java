@@ -131,13 +131,19 @@ final class Failures {
     if (wait >= 0 && wait < 1e12) {
       fault.retryAfter = Duration.ofMillis((long) wait);
     }
-    JsonNode provider = error.get("provider");
-    if (provider != null && provider.isObject()) {
-      try {
-        fault.provider = Json.MAPPER.convertValue(provider, ProviderEvidence.class);
-      } catch (IllegalArgumentException e) {
-        fault.provider = null;
-      }
+    fault.provider = object(error, "provider", ProviderEvidence.class);
+    fault.diagnosis = object(error, "diagnosis", ShortDiagnosis.class);
+  }
+
+  private static <T> T object(JsonNode error, String name, Class<T> type) {
+    JsonNode value = error.get(name);
+    if (value == null || !value.isObject()) {
+      return null;
+    }
+    try {
+      return Json.MAPPER.convertValue(value, type);
+    } catch (IllegalArgumentException e) {
+      return null;
     }
   }
 

@@ -12,6 +12,7 @@ public final class Finding extends Answer {
   private String cause;
   private List<Evidence> evidence = List.of();
   private List<Remedy> remedies = List.of();
+  private String docs;
 
   Finding() {}
 
@@ -56,5 +57,10 @@ public final class Finding extends Answer {
   /** {@return what to do, in order} */
   public List<Remedy> getRemedies() {
     return remedies;
+  }
+
+  /** {@return the page that explains the code, or {@code null}} */
+  public String getDocs() {
+    return docs;
   }
 }
