@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // ToolCall is a call of a tool. Say whose account it is for by ConnectedAccountID, or by Identifier with or without
@@ -29,6 +30,9 @@ type ToolCall struct {
 	UserID string
 	// AgentRunID is the caller's own id of an agent run, kept with the execution.
 	AgentRunID string
+	// Timeout is the longest that the call may take at the server; rounded to milliseconds. How long to wait for the
+	// server is the client's [WithTimeout], or the context's deadline.
+	Timeout time.Duration
 	// IdempotencyKey makes sure that a call is done once: the same key and the same call give the same answer. Default:
 	// a fresh one, which covers the repeats within this call; give one to cover those of your own.
 	IdempotencyKey string
@@ -157,16 +161,68 @@ func (a *Actions) ExecuteToolAsync(ctx context.Context, tool ToolCall) (*Started
 	return execute[StartedExecution](ctx, a.core, tool, "async")
 }
 
-func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*T, error) {
-	switch {
-	case tool.ToolName == "":
-		return nil, invalidArgument("tool_name is required.", "tool_name")
-	case tool.ConnectedAccountID != "":
-		if err := (AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName, tool.AccountName}).check(); err != nil {
+// BatchResult is what one call of a batch brought: one of the two.
+type BatchResult struct {
+	// Result is what the tool brought; nil if it brought nothing.
+	Result *ToolResult
+	// Err says why it brought nothing: an error of the type that [Actions.ExecuteTool] would have returned.
+	Err error
+}
+
+// ExecuteTools calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other
+// along: there is one result for each call, in their order. Each call carries an idempotency key of its own, so that the
+// whole is repeated where that helps.
+//
+// Errors: [InvalidRequestError] if there are too many calls, or none; those of single calls are in their results.
+func (a *Actions) ExecuteTools(ctx context.Context, calls []ToolCall) ([]BatchResult, error) {
+	bodies := make([]map[string]any, len(calls))
+	for i, tool := range calls {
+		body, key, err := tool.wire()
+		if err != nil {
 			return nil, err
 		}
+		body["idempotency_key"] = key
+		bodies[i] = body
 	}
-	body := map[string]any{"tool_name": tool.ToolName, "tool_input": tool.ToolInput}
+	sent := &call{method: http.MethodPost, path: executePath + "/batch", repeatable: true}
+	got, err := send[struct {
+		Results []json.RawMessage `json:"results"`
+	}](ctx, a.core, sent, map[string]any{"calls": bodies})
+	if err != nil {
+		return nil, err
+	}
+	if len(got.Results) != len(calls) {
+		return nil, unreadable(&answer{status: http.StatusOK}, "The answer does not have a result for each call.")
+	}
+	results := make([]BatchResult, len(calls))
+	for i, item := range got.Results {
+		results[i] = batchResult(item)
+	}
+	return results, nil
+}
+
+func batchResult(item json.RawMessage) BatchResult {
+	if err := itemFailure(item); err != nil {
+		return BatchResult{Err: err}
+	}
+	result := new(ToolResult)
+	if json.Unmarshal(item, result) != nil {
+		return BatchResult{Err: unreadable(&answer{status: http.StatusOK}, "The result of a call is not the JSON that was expected.")}
+	}
+	return BatchResult{Result: result}
+}
+
+// wire is what is sent of a call, and its key.
+func (tool ToolCall) wire() (body map[string]any, key string, err error) {
+	switch {
+	case tool.ToolName == "":
+		return nil, "", invalidArgument("tool_name is required.", "tool_name")
+	case tool.ConnectedAccountID != "":
+		if err := (AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName, tool.AccountName}).check(); err != nil {
+			return nil, "", err
+		}
+	}
+	body = map[string]any{"tool_name": tool.ToolName, "tool_input": tool.ToolInput}
 	if tool.ToolInput == nil {
 		body["tool_input"] = map[string]any{}
 	}
@@ -177,11 +233,19 @@ func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*
 	give(body, "organization_id", tool.OrganizationID)
 	give(body, "user_id", tool.UserID)
 	give(body, "agent_run_id", tool.AgentRunID)
-	give(body, "mode", mode)
-	key := tool.IdempotencyKey
-	if key == "" {
+	give(body, "timeout_ms", tool.Timeout.Milliseconds())
+	if key = tool.IdempotencyKey; key == "" {
 		key = freshKey()
 	}
+	return body, key, nil
+}
+
+func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*T, error) {
+	body, key, err := tool.wire()
+	if err != nil {
+		return nil, err
+	}
+	give(body, "mode", mode)
 	return send[T](ctx, c, &call{
 		method: http.MethodPost, path: executePath, repeatable: true, header: http.Header{"Idempotency-Key": {key}},
 	}, body)

@@ -3,9 +3,11 @@ package consumer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	valetkey "github.com/valetkey/valetkey/sdk/go"
@@ -95,8 +97,36 @@ func (a args) tool() valetkey.ToolCall {
 		ToolName: a.text("tool_name"), ToolInput: a.object("tool_input"), ConnectedAccountID: a.text("connected_account_id"),
 		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), OrganizationID: a.text("organization_id"),
 		UserID: a.text("user_id"), AgentRunID: a.text("agent_run_id"), IdempotencyKey: a.text("idempotency_key"),
-		AccountName: a.text("account_name"),
+		AccountName: a.text("account_name"), Timeout: time.Duration(a.number("timeout_ms")) * time.Millisecond,
 	}
+}
+
+func (a args) tools() (calls []valetkey.ToolCall) {
+	for _, one := range read[[]args](a, "calls") {
+		calls = append(calls, one.tool())
+	}
+	return calls
+}
+
+// batch is what a batch brings as the cases say it.
+func batch(results []valetkey.BatchResult, err error) (any, error) {
+	all := []any{}
+	for _, one := range results {
+		if one.Err == nil {
+			all = append(all, map[string]any{"result": one.Result})
+			continue
+		}
+		var base *valetkey.ValetkeyError
+		if !errors.As(one.Err, &base) {
+			return nil, one.Err
+		}
+		name := fmt.Sprintf("%T", one.Err)
+		all = append(all, map[string]any{"error": map[string]any{
+			"class": name[strings.LastIndex(name, ".")+1:], "code": base.Code, "message": base.Message,
+			"execution_id": base.ExecutionID, "fields": base.Fields,
+		}})
+	}
+	return all, err
 }
 
 func (a args) link() (options []valetkey.LinkOption) {
@@ -214,6 +244,8 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 		return actions.VerifyConnectedAccountUser(ctx, a.text("auth_request_id"), identifier)
 	case "execute_tool":
 		return actions.ExecuteTool(ctx, a.tool())
+	case "execute_tools":
+		return batch(actions.ExecuteTools(ctx, a.tools()))
 	case "execute_tool_async":
 		return actions.ExecuteToolAsync(ctx, a.tool())
 	case "request":

@@ -8,6 +8,7 @@ import { ACCOUNTS, accountPath, found, lookUp, pathOf } from "./lookup.js";
 import type {
   AccountEvent,
   AuthorizationLink,
+  BatchResult,
   ConnectedAccount,
   Diagnosis,
   DisconnectedAccount,
@@ -213,6 +214,26 @@ export class Actions {
   /** Starts a tool and does not wait for it: {@link waitForExecution} does. */
   async executeToolAsync(call: ToolCall, options: CallOptions = {}): Promise<StartedExecution> {
     return (await this.#execute(call, "async", options)) as StartedExecution;
+  }
+
+  /**
+   * Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along: there
+   * is one result for each call, in their order. Each call carries an idempotency key, so that the whole is safe to
+   * repeat.
+   *
+   * @throws InvalidRequestError if there are too many calls, or none.
+   */
+  async executeTools(calls: readonly ToolCall[], options: CallOptions = {}): Promise<BatchResult[]> {
+    const json = {
+      calls: calls.map((call) => ({
+        ...call,
+        toolInput: call.toolInput ?? {},
+        idempotencyKey: call.idempotencyKey ?? freshKey(),
+      })),
+    };
+    const call = { method: "POST", path: `${TOOLS}/execute/batch`, json, repeatable: true };
+    const results = await this.#http.results(call, calls.length, options);
+    return results.map((one) => (one instanceof ValetkeyError ? { error: one } : { result: one as ToolResult }));
   }
 
   /**

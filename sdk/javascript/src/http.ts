@@ -1,7 +1,14 @@
 import { Bearer, type IssuedToken } from "./auth.js";
 import { Deadline } from "./deadline.js";
 import type { DebugLog } from "./debug.js";
-import { type FailedAnswer, type Failure, failureOf, tokenFailureOf, unreadable } from "./error-answers.js";
+import {
+  type FailedAnswer,
+  type Failure,
+  failureOf,
+  failureOfItem,
+  tokenFailureOf,
+  unreadable,
+} from "./error-answers.js";
 import { networkFailureOf } from "./error-network.js";
 import { TimeoutError, ValetkeyError } from "./errors.js";
 import type { Settings, SharedOptions } from "./options.js";
@@ -66,6 +73,21 @@ export class Http {
   /** The options of a call that takes more than one request, under one time-out, which begins now. */
   begin(options: SharedOptions): SharedOptions & { endsAt: number } {
     return { ...options, endsAt: options.endsAt ?? this.#runtime.now() + this.#timeoutMs(options) };
+  }
+
+  /** The answers to many calls in one: a success or an error for each. */
+  async results(call: Call, count: number, options: SharedOptions = {}): Promise<(object | ValetkeyError)[]> {
+    const answer = await this.send(call, options);
+    const failed = this.#failed(call, answer);
+    const body = this.#parse(call, answer) as { results?: unknown } | null;
+    const results: unknown[] = Array.isArray(body?.results) ? body.results : [];
+    if (results.length !== count) throw unreadable(failed);
+    return results.map((one) => {
+      if (typeof one !== "object" || one === null) return unreadable(failed);
+      const { error } = one as { error?: unknown };
+      if (typeof error !== "object" || error === null) return fromWire(one) as object;
+      return failureOfItem(error as Record<string, unknown>, failed);
+    });
   }
 
   /** The answer's JSON object under JavaScript's names; `undefined` for deletions, whose answer says nothing. */

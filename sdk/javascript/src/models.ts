@@ -1,6 +1,6 @@
 // What the API gives. Fields of newer servers come along, under JavaScript's names, though no type names them.
 
-import type { ShortDiagnosis } from "./errors.js";
+import type { ShortDiagnosis, ValetkeyError } from "./errors.js";
 
 /** A point in time as the API writes it: RFC 3339 in UTC, such as `2026-03-01T09:00:00Z`. */
 export type Timestamp = string;
@@ -120,6 +120,9 @@ export interface ToolResult {
   /** The tool's output, as the provider names its fields. */
   data: Record<string, unknown>;
 }
+
+/** What one call of a batch brought: one of the two. */
+export type BatchResult = { result: ToolResult; error?: undefined } | { result?: undefined; error: ValetkeyError };
 
 /** A tool that runs by itself: see `waitForExecution`. */
 export interface StartedExecution {

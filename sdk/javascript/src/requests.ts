@@ -109,6 +109,11 @@ export interface ToolCall extends AccountRef {
   userId?: string | undefined;
   /** Your own id of the agent's run, kept with the execution. */
   agentRunId?: string | undefined;
+  /**
+   * The longest that the call may take at the server, in milliseconds. How long to wait for the server is the
+   * `timeoutMs` of the client, or of the options.
+   */
+  timeoutMs?: number | undefined;
   /** The call happens once per key, however often it is sent. Default: a fresh one per call. */
   idempotencyKey?: string | undefined;
 }

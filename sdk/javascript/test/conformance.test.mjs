@@ -168,6 +168,7 @@ function plain(value, opaque = false) {
     }
     return { status: value.status, execution_id: value.executionId, json };
   }
+  if (value instanceof sdk.ValetkeyError) return { class: value.name, ...plain({ ...value, message: value.message }) };
   if (typeof value !== "object" || value === null) return value;
   if (opaque) return value;
   return Object.fromEntries(
@@ -211,6 +212,7 @@ async function call(client, step) {
     const { timeoutMs, ...rest } = args;
     return client.actions.waitForExecution(rest, { timeoutMs });
   }
+  if (step.call === "execute_tools") return client.actions.executeTools(args.calls.map(argumentsOf));
   return client.actions[name](args);
 }
 

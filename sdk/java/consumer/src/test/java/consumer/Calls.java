@@ -7,6 +7,7 @@ import io.github.valetkey.AccountChanges;
 import io.github.valetkey.AccountFilter;
 import io.github.valetkey.AccountRef;
 import io.github.valetkey.Actions;
+import io.github.valetkey.BatchResult;
 import io.github.valetkey.ConnectionChanges;
 import io.github.valetkey.ConnectionFilter;
 import io.github.valetkey.Connections;
@@ -25,8 +26,10 @@ import io.github.valetkey.ToolCall;
 import io.github.valetkey.ToolFilter;
 import io.github.valetkey.ToolSearch;
 import io.github.valetkey.ValetkeyClient;
+import io.github.valetkey.ValetkeyException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,12 +40,14 @@ import java.util.function.Consumer;
 final class Calls {
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  private final ValetkeyClient client;
   private final Actions actions;
   private final Connections connections;
   private final JsonNode args;
   private final long take;
 
   Calls(ValetkeyClient client, JsonNode args, long take) {
+    this.client = client;
     actions = client.actions();
     connections = client.connections();
     this.args = args;
@@ -177,7 +182,30 @@ final class Calls {
         .organizationId(text("organization_id"))
         .userId(text("user_id"))
         .agentRunId(text("agent_run_id"))
+        .timeout(number("timeout_ms") == null ? null : Duration.ofMillis(number("timeout_ms")))
         .idempotencyKey(text("idempotency_key"));
+  }
+
+  /** What a batch brings as the cases say it. */
+  private List<Map<String, Object>> batch() {
+    List<ToolCall> calls = new ArrayList<>();
+    args.get("calls").forEach(call -> calls.add(new Calls(client, call, 0).tool()));
+    List<Map<String, Object>> all = new ArrayList<>();
+    for (BatchResult one : actions.executeTools(calls)) {
+      ValetkeyException error = one.getError();
+      if (error == null) {
+        all.add(Map.of("result", one.orThrow()));
+        continue;
+      }
+      Map<String, Object> attributes = new HashMap<>();
+      attributes.put("class", error.getClass().getSimpleName().replaceFirst("Exception$", "Error"));
+      attributes.put("code", error.getCode());
+      attributes.put("message", error.getSummary());
+      attributes.put("execution_id", error.getExecutionId());
+      attributes.put("fields", error.getFields());
+      all.add(Map.of("error", attributes));
+    }
+    return all;
   }
 
   private LinkOptions link() {
@@ -265,6 +293,7 @@ final class Calls {
       case "verify_connected_account_user" -> actions.verifyConnectedAccountUser(
           text("auth_request_id"), text("identifier"));
       case "execute_tool" -> actions.executeTool(tool());
+      case "execute_tools" -> batch();
       case "execute_tool_async" -> actions.startTool(tool());
       case "request" -> request();
       case "list_tools" -> taken(

@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -369,6 +370,31 @@ public final class Actions {
   }
 
   /**
+   * Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along. Each call
+   * carries an idempotency key of its own, so that the whole is repeated where that helps.
+   *
+   * @param calls the calls
+   * @return one result for each call, in their order
+   * @throws InvalidRequestException if there are too many calls, or none
+   */
+  public List<BatchResult> executeTools(List<ToolCall> calls) {
+    List<Map<String, Object>> bodies = new ArrayList<>();
+    for (ToolCall call : calls) {
+      Map<String, Object> body = body(call);
+      body.put("idempotency_key", key(call));
+      bodies.add(body);
+    }
+    Core.Call call = Core.Call.of("POST", TOOLS + "/execute/batch").json(Map.of("calls", bodies)).repeatable(Map.of());
+    JsonNode results = core.send(call, JsonNode.class).path("results");
+    if (!results.isArray() || results.size() != calls.size()) {
+      throw Failures.unreadable(200, null, "The answer does not have a result for each call.");
+    }
+    List<BatchResult> all = new ArrayList<>();
+    results.forEach(item -> all.add(Failures.batchResult(item)));
+    return all;
+  }
+
+  /**
    * Starts a tool in the background of the server and does not wait; {@link #waitForExecution(String)} does.
    *
    * @param call the call
@@ -574,7 +600,7 @@ public final class Actions {
     return body;
   }
 
-  private static Core.Call execute(ToolCall call, String mode) {
+  private static Map<String, Object> body(ToolCall call) {
     if (!AccountRef.given(call.text("tool_name"))) {
       throw Failures.invalidArgument("tool_name is required.", "tool_name");
     }
@@ -583,10 +609,19 @@ public final class Actions {
     }
     Map<String, Object> body = call.fields();
     body.putIfAbsent("tool_input", Map.of());
+    return body;
+  }
+
+  private static String key(ToolCall call) {
+    return AccountRef.given(call.idempotencyKey) ? call.idempotencyKey : UUID.randomUUID().toString();
+  }
+
+  private static Core.Call execute(ToolCall call, String mode) {
+    Map<String, Object> body = body(call);
     if (mode != null) {
       body.put("mode", mode);
     }
-    String key = AccountRef.given(call.idempotencyKey) ? call.idempotencyKey : UUID.randomUUID().toString();
+    String key = key(call);
     return Core.Call.of("POST", TOOLS + "/execute").json(body).repeatable(Map.of("Idempotency-Key", List.of(key)));
   }
 

@@ -274,6 +274,16 @@ public final class AsyncActions {
   }
 
   /**
+   * Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along.
+   *
+   * @param calls the calls
+   * @return one result for each call, in their order
+   */
+  public CompletableFuture<List<BatchResult>> executeTools(List<ToolCall> calls) {
+    return background.call(() -> actions.executeTools(calls));
+  }
+
+  /**
    * Starts a tool in the background of the server and does not wait; {@link #waitForExecution(String)} does.
    *
    * @param call the call

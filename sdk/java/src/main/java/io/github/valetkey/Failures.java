@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.net.http.HttpHeaders;
 import java.time.Duration;
@@ -87,6 +88,39 @@ final class Failures {
     return classified(fault);
   }
 
+  /** What one call of a batch brought; its error comes without a status of its own. */
+  static BatchResult batchResult(JsonNode item) {
+    JsonNode error = item.get("error");
+    if (error != null && error.isObject() && text(error, "code") != null) {
+      Fault fault = new Fault(null, null, null);
+      shaped(fault, error);
+      fault.requestId = text(error, "request_id");
+      fault.httpStatus = statusOf(fault.code);
+      ValetkeyException failure = classified(fault);
+      fault.httpStatus = null;
+      return new BatchResult(null, failure);
+    }
+    try {
+      return new BatchResult(Json.MAPPER.treeToValue(item, ToolResult.class), null);
+    } catch (JsonProcessingException e) {
+      return new BatchResult(null, unreadable(200, null, "The result of a call is not the JSON that was expected."));
+    }
+  }
+
+  /** The status that a call would have failed with alone, as far as its class depends on it. */
+  private static int statusOf(String code) {
+    return switch (code) {
+      case "unauthenticated" -> 401;
+      case "permission_denied" -> 403;
+      case "invalid_request", "invalid_argument", "tool_input_invalid", "idempotency_key_reused" -> 400;
+      case "rate_limited", "refresh_too_early" -> 429;
+      case "deadline_exceeded" -> 504;
+      case "internal", "seal_refused", "overloaded", "shutting_down", "storage_unavailable", "execution_interrupted" ->
+          503;
+      default -> code.endsWith("_not_found") ? 404 : 409;
+    };
+  }
+
   private static String text(JsonNode object, String name) {
     JsonNode value = object.get(name);
     return value == null || !value.isTextual() || value.asText().isEmpty() ? null : value.asText();
@@ -111,7 +145,7 @@ final class Failures {
     fault.code = text(error, "code");
     fault.message = text(error, "message");
     if (fault.message == null) {
-      fault.message = "The server answered " + fault.httpStatus + ": " + fault.code + ".";
+      fault.message = "The server refused: " + fault.code + ".";
     }
     fault.cause = text(error, "cause");
     fault.docs = text(error, "docs");

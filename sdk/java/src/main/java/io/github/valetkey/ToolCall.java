@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import java.time.Duration;
 import java.util.Map;
 
 /**
@@ -105,6 +106,18 @@ public final class ToolCall extends Request {
    */
   public ToolCall agentRunId(String agentRunId) {
     give("agent_run_id", agentRunId);
+    return this;
+  }
+
+  /**
+   * Sets the longest that the call may take at the server, to the millisecond. How long to wait for the server is the
+   * client's time-out.
+   *
+   * @param timeout the longest that the call may take at the server
+   * @return this
+   */
+  public ToolCall timeout(Duration timeout) {
+    give("timeout_ms", timeout == null ? null : timeout.toMillis());
     return this;
   }
 
