@@ -48,6 +48,8 @@ test("example connects, breaks, explains and recovers", async () => {
   const output = lines.join("\n");
   assert.match(output, /hello, Grace/);
   assert.match(output, /account_revoked/);
+  assert.match(output, /broken: /);
+  assert.match(output, /it is up to: end_user/);
   assert.match(output, /hello again, Grace/);
   assert.equal(shown.length, 2);
   for (const link of shown) assert.ok(!output.includes(link));

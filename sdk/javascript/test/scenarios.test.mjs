@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { fetch as send } from "undici";
 import {
   AccountExpiredError,
   AccountNotActiveError,
@@ -213,6 +214,91 @@ test("time-outs of both sides are told", async () => {
   const ours = await refused(TimeoutError, client.actions.executeTool(call, { timeoutMs: 300 }));
   assert.equal(ours.code, "client_timeout");
   assert.ok(String(ours).includes("listExecutions"), String(ours));
+  await client.close();
+});
+
+test("tool call whose answer is lost runs once", async () => {
+  let lost = 0;
+  const fetch = async (url, init) => {
+    const answer = await send(url, { ...init, dispatcher: server.dispatcher });
+    if (!url.pathname.endsWith("/execute") || lost++ > 0) return answer;
+    await answer.arrayBuffer();
+    throw new TypeError("fetch failed", { cause: Object.assign(new Error("gone"), { code: "ECONNRESET" }) });
+  };
+  const client = server.client({ fetch });
+  const { actions } = client;
+  await server.connect(client, "user_8", "ada");
+  const toolInput = { to: "grace@example.com", subject: "Once", body: "Only once." };
+  const call = { identifier: "user_8", toolName: "sandbox_send_message", toolInput };
+  const sent = await actions.executeTool({ ...call, idempotencyKey: "js-once" });
+  assert.equal(lost, 2);
+  assert.equal((await actions.executeTool({ ...call, idempotencyKey: "js-once" })).executionId, sent.executionId);
+  const { connectedAccountId, toolName } = sent;
+  assert.equal((await all(actions.listExecutions({ connectedAccountId, toolName }))).length, 1);
+  const other = { ...call, toolInput: { ...toolInput, subject: "Another" }, idempotencyKey: "js-once" };
+  const reused = await refused(InvalidRequestError, actions.executeTool(other));
+  assert.equal(reused.code, "idempotency_key_reused");
+});
+
+test("tool that nobody waits for is waited for later", async () => {
+  const client = server.client();
+  const { actions } = client;
+  await server.connect(client, "user_9", "grace");
+  const started = await actions.executeToolAsync({ identifier: "user_9", ...PROFILE });
+  assert.equal(started.status, "RUNNING");
+  const ended = await actions.waitForExecution(started, { timeoutMs: 20_000 });
+  assert.deepEqual([ended.status, ended.data.email], ["SUCCEEDED", "grace@example.com"]);
+  const missing = { identifier: "user_9", toolName: "sandbox_get_message", toolInput: { message_id: "none" } };
+  const failed = await actions.waitForExecution(await actions.executeToolAsync(missing), { timeoutMs: 20_000 });
+  assert.deepEqual([failed.status, failed.error.code], ["FAILED", "upstream_not_found"]);
+  await client.close();
+});
+
+test("batch gives each call its own result", async () => {
+  const client = server.client();
+  const { actions } = client;
+  await server.connect(client, "user_10", "ada", { scopes: ["profile"] });
+  const identifier = "user_10";
+  const [profile, unknown, scope, nobody, again] = await actions.executeTools([
+    { identifier, ...PROFILE },
+    { identifier, toolName: "sandbox_no_such_tool" },
+    { identifier, toolName: "sandbox_list_messages" },
+    { identifier: "nobody", ...PROFILE },
+    { identifier, ...PROFILE, timeoutMs: 1500 },
+  ]);
+  for (const one of [profile, again]) assert.equal(one.result.data.email, "ada@example.com");
+  assert.ok(unknown.error instanceof NotFoundError && unknown.error.code === "tool_not_found", unknown.error);
+  assert.ok(scope.error instanceof InsufficientScopeError && scope.error.executionId, scope.error);
+  assert.ok(nobody.error instanceof NotFoundError && nobody.error.code === "account_not_found", nobody.error);
+  await refused(InvalidRequestError, actions.executeTools([]));
+  await client.close();
+});
+
+test("diagnosis says what is wrong and whose move it is", async () => {
+  const client = server.client();
+  const { actions } = client;
+  const user = on("user_11");
+  const { id } = await server.connect(client, "user_11", "grace");
+  const well = await actions.diagnose({ ...user, probe: true });
+  assert.deepEqual([well.verdict, well.findings[0].code], ["healthy", "healthy"], well.summary);
+  assert.ok(well.steps.length > 0 && well.steps.every(({ outcome }) => outcome !== "failed"));
+
+  await server.simulate("revoke-grants", { user: "grace" });
+  const revoked = await refused(AccountRevokedError, actions.executeTool({ identifier: "user_11", ...PROFILE }));
+  assert.equal(revoked.diagnosis.verdict, "broken");
+  assert.equal(revoked.diagnosis.actor, "end_user");
+  for (const found of [
+    await actions.diagnose({ connectedAccountId: id, probe: false }),
+    await actions.diagnose({ executionId: revoked.executionId }),
+  ]) {
+    assert.equal(found.verdict, "broken", found.summary);
+    const [worst] = found.findings;
+    assert.equal(worst.actor, "end_user", JSON.stringify(worst));
+    assert.ok(worst.message && worst.cause && worst.evidence.length > 0 && worst.remedies.length > 0);
+    assert.ok(found.summary);
+  }
+  assert.equal((await actions.getExecution(revoked)).diagnosis.verdict, "broken");
+  assert.equal((await actions.diagnose({ connectionName: "sandbox" })).subject.kind, "connection");
   await client.close();
 });
 

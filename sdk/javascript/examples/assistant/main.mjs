@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { AccountNotActiveError, NotFoundError, ValetkeyClient, ValetkeyError } from "valetkey";
+import { AccountNotActiveError, ValetkeyClient, ValetkeyError } from "valetkey";
 
 const CONNECTION = "sandbox";
 const PROFILE = { toolName: "sandbox_get_profile", toolInput: {} };
@@ -44,14 +44,7 @@ async function breakIt(connections, username, caFile) {
 
 /** Prints why the account does not work. */
 async function explain(actions, user, print) {
-  let diagnosis;
-  try {
-    diagnosis = await actions.diagnose({ ...user, probe: false });
-  } catch (error) {
-    if (!(error instanceof NotFoundError && error.code === "route_not_found")) throw error;
-    print("   (This server does not diagnose.)");
-    return;
-  }
+  const diagnosis = await actions.diagnose({ ...user, probe: false });
   print(`   ${diagnosis.verdict}: ${diagnosis.summary}`);
   for (const finding of diagnosis.findings) {
     print(`   - ${finding.message} (${finding.confidence}; it is up to: ${finding.actor})`);
