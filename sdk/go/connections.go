@@ -37,6 +37,8 @@ type Connection struct {
 	Variables map[string]string `json:"variables"`
 	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
 	IdentityPolicy string `json:"identity_policy"`
+	// CallTimeoutMS is the longest that a call may take, in milliseconds; nil leaves it to connector and server.
+	CallTimeoutMS *int `json:"call_timeout_ms"`
 	// Enabled says whether it is enabled.
 	Enabled bool `json:"enabled"`
 	// RedirectURI is what to register at the provider, exactly.
@@ -94,6 +96,8 @@ type NewConnection struct {
 	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
 	// Default: the server's.
 	IdentityPolicy string
+	// CallTimeoutMS is the longest that a call may take, in milliseconds. Default: what connector and server allow.
+	CallTimeoutMS int
 	// Enabled. Default: true.
 	Enabled *bool
 }
@@ -116,6 +120,8 @@ type ConnectionChanges struct {
 	Variables Change[map[string]string]
 	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
 	IdentityPolicy Change[string]
+	// CallTimeoutMS is the longest that a call may take, in milliseconds.
+	CallTimeoutMS Change[int]
 	// Enabled says whether it is enabled.
 	Enabled Change[bool]
 }
@@ -214,6 +220,7 @@ func (c *Connections) Create(ctx context.Context, connection NewConnection) (*Co
 	give(body, "client_id", connection.ClientID)
 	give(body, "client_secret", string(connection.ClientSecret))
 	give(body, "identity_policy", connection.IdentityPolicy)
+	give(body, "call_timeout_ms", connection.CallTimeoutMS)
 	if connection.Scopes != nil {
 		body["scopes"] = connection.Scopes
 	}
@@ -264,6 +271,7 @@ func (c *Connections) Update(ctx context.Context, connection string, changes Con
 	put(body, "overrides", changes.Overrides)
 	put(body, "variables", changes.Variables)
 	put(body, "identity_policy", changes.IdentityPolicy)
+	put(body, "call_timeout_ms", changes.CallTimeoutMS)
 	put(body, "enabled", changes.Enabled)
 	return send[Connection](ctx, c.core, &call{method: http.MethodPatch, path: path}, body)
 }

@@ -33,6 +33,9 @@ type ToolCall struct {
 	// Timeout is the longest that the call may take at the server; rounded to milliseconds. How long to wait for the
 	// server is the client's [WithTimeout], or the context's deadline.
 	Timeout time.Duration
+	// MaxAge, for a tool that is Cacheable, is how old an answer may be that was given before; to the second. Default:
+	// the provider is asked.
+	MaxAge time.Duration
 	// IdempotencyKey makes sure that a call is done once: the same key and the same call give the same answer. Default:
 	// a fresh one, which covers the repeats within this call; give one to cover those of your own.
 	IdempotencyKey string
@@ -49,6 +52,10 @@ type ToolResult struct {
 	// Data is the tool's answer, an object as a rule: map[string]any, with numbers as float64 as encoding/json gives
 	// them. Use Decode for a type of your own, and for whole numbers above 2^53.
 	Data any `json:"data"`
+	// Cached says whether the answer was given before and the provider was not asked; see MaxAge of [ToolCall].
+	Cached bool `json:"cached,omitempty"`
+	// Age is how old such an answer is, in seconds.
+	Age int `json:"age,omitempty"`
 
 	raw json.RawMessage
 }
@@ -92,6 +99,8 @@ type Tool struct {
 	Provider string `json:"provider"`
 	// Definition holds name, description, input_schema and annotations, to hand to a model as they are.
 	Definition map[string]any `json:"definition"`
+	// Cacheable says whether it accepts a MaxAge.
+	Cacheable bool `json:"cacheable,omitempty"`
 }
 
 // FoundTool is a tool that fits a search.
@@ -181,7 +190,7 @@ func (a *Actions) ExecuteTools(ctx context.Context, calls []ToolCall) ([]BatchRe
 		if err != nil {
 			return nil, err
 		}
-		body["idempotency_key"] = key
+		give(body, "idempotency_key", key)
 		bodies[i] = body
 	}
 	sent := &call{method: http.MethodPost, path: executePath + "/batch", repeatable: true}
@@ -234,7 +243,9 @@ func (tool ToolCall) wire() (body map[string]any, key string, err error) {
 	give(body, "user_id", tool.UserID)
 	give(body, "agent_run_id", tool.AgentRunID)
 	give(body, "timeout_ms", tool.Timeout.Milliseconds())
-	if key = tool.IdempotencyKey; key == "" {
+	give(body, "max_age", int64(tool.MaxAge/time.Second))
+	// A call that may be answered from before needs no key: only tools that change nothing can be.
+	if key = tool.IdempotencyKey; key == "" && tool.MaxAge == 0 {
 		key = freshKey()
 	}
 	return body, key, nil
@@ -246,9 +257,11 @@ func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*
 		return nil, err
 	}
 	give(body, "mode", mode)
-	return send[T](ctx, c, &call{
-		method: http.MethodPost, path: executePath, repeatable: true, header: http.Header{"Idempotency-Key": {key}},
-	}, body)
+	header := http.Header{}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
+	return send[T](ctx, c, &call{method: http.MethodPost, path: executePath, repeatable: true, header: header}, body)
 }
 
 // ListTools lists tools, by connector.

@@ -98,6 +98,7 @@ func (a args) tool() valetkey.ToolCall {
 		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), OrganizationID: a.text("organization_id"),
 		UserID: a.text("user_id"), AgentRunID: a.text("agent_run_id"), IdempotencyKey: a.text("idempotency_key"),
 		AccountName: a.text("account_name"), Timeout: time.Duration(a.number("timeout_ms")) * time.Millisecond,
+		MaxAge: time.Duration(a.number("max_age")) * time.Second,
 	}
 }
 
@@ -288,7 +289,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			ClientSecret: valetkey.Secret(a.text("client_secret")), Scopes: a.list("scopes"),
 			UseSharedCredentials: a.flag("use_shared_credentials"), Overrides: read[*valetkey.Overrides](a, "overrides"),
 			Variables: read[map[string]string](a, "variables"), Enabled: a.flag("enabled"),
-			IdentityPolicy: a.text("identity_policy"),
+			IdentityPolicy: a.text("identity_policy"), CallTimeoutMS: a.number("call_timeout_ms"),
 		})
 	case "get_connection":
 		return connections.Get(ctx, a.text("connection"))
@@ -302,7 +303,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			ClientSecret: change[valetkey.Secret](a, "client_secret"), Scopes: change[[]string](a, "scopes"),
 			UseSharedCredentials: change[bool](a, "use_shared_credentials"), Overrides: change[valetkey.Overrides](a, "overrides"),
 			Variables: change[map[string]string](a, "variables"), Enabled: change[bool](a, "enabled"),
-			IdentityPolicy: change[string](a, "identity_policy"),
+			IdentityPolicy: change[string](a, "identity_policy"), CallTimeoutMS: change[int](a, "call_timeout_ms"),
 		})
 	case "list_connections":
 		return collect(connections.List(ctx, valetkey.ConnectionFilter{

@@ -2,7 +2,7 @@ import { type AccountRef, named, naturalKey, segment } from "./arguments.js";
 import { completeAccount, completeDisconnected, completeFound, withAccount } from "./complete.js";
 import { diagnose } from "./diagnose.js";
 import { ValetkeyError } from "./errors.js";
-import { freshKey, getExecution, waitForExecution } from "./executions.js";
+import { getExecution, keyOf, waitForExecution } from "./executions.js";
 import type { Http, Query } from "./http.js";
 import { ACCOUNTS, accountPath, found, lookUp, pathOf } from "./lookup.js";
 import type {
@@ -228,7 +228,7 @@ export class Actions {
       calls: calls.map((call) => ({
         ...call,
         toolInput: call.toolInput ?? {},
-        idempotencyKey: call.idempotencyKey ?? freshKey(),
+        idempotencyKey: keyOf(call),
       })),
     };
     const call = { method: "POST", path: `${TOOLS}/execute/batch`, json, repeatable: true };
@@ -316,12 +316,13 @@ export class Actions {
   }
 
   async #execute(call: ToolCall, mode: "async" | undefined, options: CallOptions): Promise<unknown> {
-    const { idempotencyKey, ...body } = call;
+    const { idempotencyKey: _, ...body } = call;
+    const key = keyOf(call);
     const request = {
       method: "POST",
       path: `${TOOLS}/execute`,
       json: { ...body, toolInput: call.toolInput ?? {}, mode },
-      headers: { "idempotency-key": idempotencyKey ?? freshKey() },
+      headers: key === undefined ? {} : { "idempotency-key": key },
       repeatable: true,
     };
     return this.#http.json(request, options);

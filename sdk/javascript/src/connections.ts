@@ -25,6 +25,8 @@ export interface ConnectionFields {
   variables?: Record<string, unknown> | undefined;
   /** When a user authorizes again with another account at the provider: `flag` or `refuse`. */
   identityPolicy?: "flag" | "refuse" | (string & {}) | undefined;
+  /** The longest that a call may take, in milliseconds. */
+  callTimeoutMs?: number | null | undefined;
   /** Default: true. */
   enabled?: boolean | undefined;
 }

@@ -4,6 +4,7 @@ import { TimeoutError } from "./errors.js";
 import type { Http } from "./http.js";
 import type { Execution } from "./models.js";
 import type { CallOptions, SharedOptions } from "./options.js";
+import type { ToolCall } from "./requests.js";
 
 /** How long to wait between questions, in milliseconds; the last one stays. */
 const PAUSES_MS = [500, 1000, 2000, 4000, 5000];
@@ -62,7 +63,10 @@ function stillRunning(executionId: string, timeoutMs: number, original?: unknown
   });
 }
 
-/** A key under which the server runs a tool once, however often the request arrives. */
-export function freshKey(): string {
-  return randomUUID();
+/**
+ * The key under which the server runs a tool once, however often the request arrives. A call that may be answered from
+ * before needs none: only tools that change nothing can be.
+ */
+export function keyOf({ idempotencyKey, maxAge }: ToolCall): string | undefined {
+  return idempotencyKey ?? (maxAge === undefined ? randomUUID() : undefined);
 }

@@ -119,6 +119,10 @@ export interface ToolResult {
   toolName: string;
   /** The tool's output, as the provider names its fields. */
   data: Record<string, unknown>;
+  /** Whether the answer was given before and the provider was not asked (`maxAge`). */
+  cached?: boolean;
+  /** How old such an answer is, in seconds. */
+  age?: number;
 }
 
 /** What one call of a batch brought: one of the two. */
@@ -166,6 +170,8 @@ export interface Tool {
   provider: string;
   /** Name, description and JSON Schema of input and output, as the catalogue has them. */
   definition: ToolDefinition;
+  /** Whether it accepts `maxAge`. */
+  cacheable?: boolean;
 }
 
 /** The definition of a tool, in the names of the wire. */
@@ -240,6 +246,8 @@ export interface Connection {
   variables: Record<string, unknown>;
   /** What to do when a user authorizes again with another account at the provider: `flag` or `refuse`. */
   identityPolicy: string;
+  /** The longest that a call may take, in milliseconds; `null` leaves it to connector and server. */
+  callTimeoutMs?: number | null;
   /** Set while the provider refuses the connection's own configuration. */
   fault?: { code: string; message: string; since: Timestamp } | null;
   createdAt: Timestamp;

@@ -114,6 +114,11 @@ export interface ToolCall extends AccountRef {
    * `timeoutMs` of the client, or of the options.
    */
   timeoutMs?: number | undefined;
+  /**
+   * For a tool that is `cacheable`: how old an answer may be that was given before, in seconds. Left out: the provider is
+   * asked.
+   */
+  maxAge?: number | undefined;
   /** The call happens once per key, however often it is sent. Default: a fresh one per call. */
   idempotencyKey?: string | undefined;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ._answer import Answer
 from ._request import given
@@ -36,6 +36,8 @@ class ToolCall:
     """Your own id of the agent's run, for the records."""
     timeout: Optional[float] = None
     """The longest that the call may take at the server, in seconds."""
+    max_age: Optional[int] = None
+    """How old an answer may be that was given before, in seconds, for a tool that is `cacheable`."""
     idempotency_key: Optional[str] = None
     """Your own name of this very act. Left out: a fresh one."""
 
@@ -55,8 +57,13 @@ class ToolCall:
                 user_id=self.user_id,
                 agent_run_id=self.agent_run_id,
                 timeout_ms=None if self.timeout is None else round(self.timeout * 1000),
+                max_age=self.max_age,
             ),
         }
+
+    def key(self, fresh: Callable[[], str]) -> Optional[str]:
+        """The key to send: the given one, else a fresh one. A call that may be answered from before needs none."""
+        return self.idempotency_key or (fresh() if self.max_age is None else None)
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,10 @@ class ToolResult(Model):
     """The tool's own name."""
     data: Any
     """The tool's answer."""
+    cached: bool
+    """Whether the answer was given before and the provider was not asked (`max_age`)."""
+    age: Optional[int]
+    """How old such an answer is, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -274,6 +278,8 @@ class Tool(Model):
     """The connector's official upper-case name."""
     definition: dict[str, Any]
     """`name`, `description`, `input_schema` (JSON Schema) and `annotations`, to hand to a model as they are."""
+    cacheable: bool
+    """Whether it accepts `max_age`."""
 
 
 @dataclass(frozen=True)
@@ -342,6 +348,8 @@ class Connection(Model):
     """Register exactly this at the provider."""
     created_at: Optional[datetime]
     updated_at: Optional[datetime]
+    call_timeout_ms: Optional[int]
+    """The longest that a call may take, in milliseconds; `None` leaves it to connector and server."""
     identity_policy: str
     """What happens when a user authorizes again with another account at the provider: `flag` or `refuse`."""
     fault: Optional[ConnectionFault]

@@ -31,6 +31,7 @@ class Tools(Resource):
         user_id: Optional[str] = None,
         agent_run_id: Optional[str] = None,
         timeout: Optional[float] = None,
+        max_age: Optional[int] = None,
         idempotency_key: Optional[str] = None,
     ) -> ToolResult:
         """Calls a tool with a user's account and waits for its answer.
@@ -47,6 +48,8 @@ class Tools(Resource):
             agent_run_id: your own id of the agent's run, for the records.
             timeout: the longest that the call may take at the server, in seconds; how long to wait for the server is the
                 client's `timeout`.
+            max_age: for a tool that is `cacheable`: how old an answer may be that was given before, in seconds. Left out:
+                the provider is asked.
             idempotency_key: your own name of this very act. Left out: a fresh one for each call.
 
         Raises:
@@ -67,6 +70,7 @@ class Tools(Resource):
             user_id,
             agent_run_id,
             timeout,
+            max_age,
             idempotency_key,
         )
         return self._one(ToolResult, self._execution(call))
@@ -101,6 +105,7 @@ class Tools(Resource):
             user_id,
             agent_run_id,
             timeout,
+            None,
             idempotency_key,
         )
         return self._one(StartedExecution, self._execution(call, mode="async"))
@@ -116,13 +121,13 @@ class Tools(Resource):
         Raises:
             InvalidRequestError: there are too many calls, or none.
         """
-        items = [{**call.fields(), "idempotency_key": call.idempotency_key or self._transport.system.key()} for call in calls]
+        items = [{**call.fields(), **given(idempotency_key=call.key(self._transport.system.key))} for call in calls]
         request = send("POST", "/tools/execute/batch", {"calls": items}, repeatable=True)
         return results_of(self._transport.begin().send(request), request.name, len(items))
 
     def _execution(self, call: ToolCall, **mode: str) -> Request:
-        key = call.idempotency_key or self._transport.system.key()
-        return send("POST", "/tools/execute", {**call.fields(), **mode}, repeatable=True, headers={"idempotency-key": key})
+        headers = {"idempotency-key": key} if (key := call.key(self._transport.system.key)) else {}
+        return send("POST", "/tools/execute", {**call.fields(), **mode}, repeatable=True, headers=headers)
 
     def request(
         self,

@@ -168,6 +168,7 @@ final class Calls {
     change("overrides", name -> changes.overrides(overrides(name)));
     change("variables", name -> changes.variables(map(name)));
     change("identity_policy", name -> changes.identityPolicy(text(name)));
+    change("call_timeout_ms", name -> changes.callTimeoutMs(number(name)));
     change("enabled", name -> changes.enabled(flag(name)));
     return changes;
   }
@@ -182,6 +183,7 @@ final class Calls {
         .organizationId(text("organization_id"))
         .userId(text("user_id"))
         .agentRunId(text("agent_run_id"))
+        .maxAge(number("max_age") == null ? null : Duration.ofSeconds(number("max_age")))
         .timeout(number("timeout_ms") == null ? null : Duration.ofMillis(number("timeout_ms")))
         .idempotencyKey(text("idempotency_key"));
   }
@@ -336,6 +338,7 @@ final class Calls {
               .overrides(overrides("overrides"))
               .variables(map("variables"))
               .identityPolicy(text("identity_policy"))
+              .callTimeoutMs(number("call_timeout_ms"))
               .enabled(flag("enabled")));
       case "get_connection" -> connections.get(text("connection"));
       case "test_connection" -> connections.test(text("connection"));

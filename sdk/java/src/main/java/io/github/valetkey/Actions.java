@@ -381,7 +381,10 @@ public final class Actions {
     List<Map<String, Object>> bodies = new ArrayList<>();
     for (ToolCall call : calls) {
       Map<String, Object> body = body(call);
-      body.put("idempotency_key", key(call));
+      String key = key(call);
+      if (key != null) {
+        body.put("idempotency_key", key);
+      }
       bodies.add(body);
     }
     Core.Call call = Core.Call.of("POST", TOOLS + "/execute/batch").json(Map.of("calls", bodies)).repeatable(Map.of());
@@ -612,8 +615,12 @@ public final class Actions {
     return body;
   }
 
+  /** A call that may be answered from before needs no key: only tools that change nothing can be. */
   private static String key(ToolCall call) {
-    return AccountRef.given(call.idempotencyKey) ? call.idempotencyKey : UUID.randomUUID().toString();
+    if (AccountRef.given(call.idempotencyKey)) {
+      return call.idempotencyKey;
+    }
+    return call.fields().containsKey("max_age") ? null : UUID.randomUUID().toString();
   }
 
   private static Core.Call execute(ToolCall call, String mode) {
@@ -622,7 +629,9 @@ public final class Actions {
       body.put("mode", mode);
     }
     String key = key(call);
-    return Core.Call.of("POST", TOOLS + "/execute").json(body).repeatable(Map.of("Idempotency-Key", List.of(key)));
+    return Core.Call.of("POST", TOOLS + "/execute")
+        .json(body)
+        .repeatable(key == null ? Map.of() : Map.of("Idempotency-Key", List.of(key)));
   }
 
   private Core.Call proxied(ProxyRequest request, Instant end) {

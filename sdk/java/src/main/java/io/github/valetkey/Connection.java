@@ -20,6 +20,7 @@ public final class Connection extends Answer {
   private Map<String, String> variables = Map.of();
   private boolean enabled;
   private String identityPolicy;
+  private Integer callTimeoutMs;
   private String redirectUri;
   private ConnectionFault fault;
   private Instant createdAt;
@@ -93,6 +94,11 @@ public final class Connection extends Answer {
    */
   public String getIdentityPolicy() {
     return identityPolicy;
+  }
+
+  /** {@return the longest that a call may take, in milliseconds; {@code null} leaves it to connector and server} */
+  public Integer getCallTimeoutMs() {
+    return callTimeoutMs;
   }
 
   /** {@return whether it is enabled} */

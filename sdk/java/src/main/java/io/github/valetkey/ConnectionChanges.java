@@ -101,6 +101,17 @@ public final class ConnectionChanges extends Request {
   }
 
   /**
+   * Sets the longest that a call may take, in milliseconds.
+   *
+   * @param callTimeoutMs the longest that a call may take, in milliseconds
+   * @return this
+   */
+  public ConnectionChanges callTimeoutMs(Integer callTimeoutMs) {
+    put("call_timeout_ms", callTimeoutMs);
+    return this;
+  }
+
+  /**
    * Sets whether it is enabled.
    *
    * @param enabled whether it is enabled

@@ -105,6 +105,17 @@ public final class NewConnection extends Request {
   }
 
   /**
+   * Sets the longest that a call may take, in milliseconds.
+   *
+   * @param callTimeoutMs the longest that a call may take, in milliseconds
+   * @return this
+   */
+  public NewConnection callTimeoutMs(Integer callTimeoutMs) {
+    give("call_timeout_ms", callTimeoutMs);
+    return this;
+  }
+
+  /**
    * Sets whether it is enabled; it is unless set.
    *
    * @param enabled whether it is enabled; it is unless set

@@ -121,6 +121,18 @@ public final class ToolCall extends Request {
     return this;
   }
 
+  /**
+   * Sets how old an answer may be that was given before, for a tool that is cacheable; to the second. Unless set, the
+   * provider is asked.
+   *
+   * @param maxAge how old an answer may be
+   * @return this
+   */
+  public ToolCall maxAge(Duration maxAge) {
+    give("max_age", maxAge == null ? null : maxAge.toSeconds());
+    return this;
+  }
+
   String idempotencyKey;
 
   /**
