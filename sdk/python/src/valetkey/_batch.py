@@ -86,6 +86,31 @@ class BatchResult:
         return self.result
 
 
+# The class of a call in a batch, whose error comes without a status of its own.
+_STATUS_OF_CODE: dict[str, int] = {
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "invalid_request": 400,
+    "invalid_argument": 400,
+    "tool_input_invalid": 400,
+    "idempotency_key_reused": 422,
+    "rate_limited": 429,
+    "refresh_too_early": 429,
+    "deadline_exceeded": 504,
+    "internal": 500,
+    "seal_refused": 500,
+    "overloaded": 503,
+    "shutting_down": 503,
+    "storage_unavailable": 503,
+    "execution_interrupted": 503,
+}
+
+
+def status_of(code: str) -> int:
+    """The status that a call would have failed with alone, as far as its class depends on it."""
+    return 404 if code.endswith("_not_found") else _STATUS_OF_CODE.get(code, 409)
+
+
 def results_of(answer: Answer, what: str, count: int) -> list[BatchResult]:
     """The results in an answer, one for each call."""
     results = answer.object(what).get("results")
@@ -99,5 +124,6 @@ def _result_of(item: Mapping[str, Any], answer: Answer) -> BatchResult:
     if not isinstance(said, Mapping):
         return BatchResult(ToolResult.from_wire(item), None)
     wait = said.get("retry_after_ms")
-    error = from_body(item, None, request_id=answer.request_id, retry_after_ms=wait if isinstance(wait, int) else None)
+    told = wait if isinstance(wait, int) else None
+    error = from_body(item, None, request_id=answer.request_id, retry_after_ms=told, status_of=status_of)
     return BatchResult(None, error or unreadable(answer.status, "a call of the batch", answer.request_id))

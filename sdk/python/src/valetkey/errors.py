@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from .models import FieldViolation, ProviderEvidence, Remedy, ShortDiagnosis
 
@@ -333,35 +333,18 @@ def remedy(action: str, text: str) -> Remedy:
     return Remedy.from_wire({"action": action, "text": text})
 
 
-# The class of a call in a batch, whose error comes without a status of its own.
-_STATUS_OF_CODE: dict[str, int] = {
-    "unauthenticated": 401,
-    "permission_denied": 403,
-    "invalid_request": 400,
-    "invalid_argument": 400,
-    "tool_input_invalid": 400,
-    "idempotency_key_reused": 422,
-    "rate_limited": 429,
-    "refresh_too_early": 429,
-    "deadline_exceeded": 504,
-    "internal": 500,
-    "seal_refused": 500,
-    "overloaded": 503,
-    "shutting_down": 503,
-    "storage_unavailable": 503,
-    "execution_interrupted": 503,
-}
-
-
-def status_of(code: str) -> int:
-    """The status that a call would have failed with alone, as far as its class depends on it."""
-    return 404 if code.endswith("_not_found") else _STATUS_OF_CODE.get(code, 409)
-
-
 def from_body(
-    body: Mapping[str, Any], status: Optional[int], *, request_id: Optional[str], retry_after_ms: Optional[int]
+    body: Mapping[str, Any],
+    status: Optional[int],
+    *,
+    request_id: Optional[str],
+    retry_after_ms: Optional[int],
+    status_of: Callable[[str], int] = lambda _: 500,
 ) -> Optional[ValetkeyError]:
-    """The error in an answer of the server; `None` if the answer does not have the error shape."""
+    """The error in an answer of the server; `None` if the answer does not have the error shape.
+
+    Where it comes without a status of its own, `status_of` says by its code which one counts for its class.
+    """
     error = body.get("error")
     if not isinstance(error, Mapping) or not isinstance(error.get("code"), str) or not error["code"]:
         return None
