@@ -325,7 +325,7 @@ test("client that is closed lets its connections go", async () => {
   await own.actions.getTool({ name: "t" });
   const count = () => new Promise((resolve) => local.server.getConnections((_, open) => resolve(open)));
   assert.equal(await count(), 1);
-  await own.close();
+  await own[Symbol.asyncDispose]();
   await own.close();
   const deadline = performance.now() + 5000;
   while ((await count()) > 0 && performance.now() < deadline) await pause(10);
