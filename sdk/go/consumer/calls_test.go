@@ -152,7 +152,7 @@ func (a args) proxied() valetkey.ProxyRequest {
 	request := valetkey.ProxyRequest{
 		Method: a.text("method"), Path: a.text("path"), ConnectedAccountID: a.text("connected_account_id"),
 		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), JSON: read[any](a, "json"),
-		AccountName: a.text("account_name"), Query: url.Values{}, Header: http.Header{},
+		AccountName: a.text("account_name"), AgentRunID: a.text("agent_run_id"), Query: url.Values{}, Header: http.Header{},
 	}
 	for name, value := range a.object("query") {
 		if list, several := value.([]any); several {

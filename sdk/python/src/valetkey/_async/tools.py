@@ -143,6 +143,7 @@ class AsyncTools(AsyncResource):
         json: Any = None,
         content: Optional[bytes] = None,
         content_type: Optional[str] = None,
+        agent_run_id: Optional[str] = None,
     ) -> ProxyResponse:
         """Sends a request to the provider's API with a user's credential, for what no tool does.
 
@@ -154,6 +155,7 @@ class AsyncTools(AsyncResource):
             query: `None` is left out, a sequence repeats the name.
             json: a body to send as JSON; or instead
             content: a body to send as it is, with its `content_type`.
+            agent_run_id: your own id of the agent's run, for the records.
 
         Raises:
             AccountNotActiveError: the user must act; see `authorization_link`.
@@ -173,6 +175,7 @@ class AsyncTools(AsyncResource):
             account = who.key
         else:
             account = {"connected_account_id": (await self._found(call, who)).id}
+        account = {**account, **given(agent_run_id=agent_run_id)}
         answer = await call.send(proxied(method, path, query, {**(headers or {}), **account}, body, body_type))
         return ProxyResponse(answer.status, answer.headers, answer.content, answer.execution_id)
 

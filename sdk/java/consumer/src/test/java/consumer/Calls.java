@@ -221,7 +221,7 @@ final class Calls {
   }
 
   private Object request() {
-    ProxyRequest request = new ProxyRequest(text("method"), text("path")).account(account());
+    ProxyRequest request = new ProxyRequest(text("method"), text("path")).account(account()).agentRunId(text("agent_run_id"));
     args.path("query")
         .properties()
         .forEach(
