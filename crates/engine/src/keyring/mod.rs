@@ -17,10 +17,11 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use valetkey_domain::{Clock, Error, SealedBlob, Store, StoreError, sealed::SealContext};
 use valetkey_vault::{Keyring, MasterKey, OpenError};
 use zeroize::Zeroizing;

@@ -82,7 +82,7 @@ impl Engine {
                 return Err(Error::new(ErrorCode::UpstreamUnauthorized).account(&id));
             }
             match last.outcome {
-                None if self.0.calls.refreshes.doubtful.get(&id).as_ref() == Some(&last.id) => {
+                None if self.0.calls.refreshes.doubtful.contains_key(&last.id) => {
                     changes = changes.and(self.not_sent(last));
                 }
                 None => {
@@ -130,7 +130,7 @@ impl Engine {
             Err(StoreError::Conflict { .. }) => Ok(Step::Moved),
             Err(failure) => {
                 // It may have been written all the same. Nothing was sent for it.
-                self.0.calls.refreshes.doubtful.insert(id, attempt.id);
+                self.0.calls.refreshes.doubtful.insert(attempt.id, ());
                 Err(failure.into())
             }
         }

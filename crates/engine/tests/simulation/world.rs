@@ -9,7 +9,8 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use time::macros::datetime;
 use valetkey_domain::{
-    AccountId, AccountStatus, Clock, ErrorCode, PageRequest, Store as _, Time, refresh::RefreshOutcome,
+    AccountId, AccountStatus, Clock, ErrorCode, PageRequest, Store as _, Time,
+    refresh::{RefreshOutcome, RefreshReason},
 };
 use valetkey_store::SqliteStore;
 
