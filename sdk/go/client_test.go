@@ -77,6 +77,14 @@ func TestCallerThatWaitsForATokenCanLeave(t *testing.T) {
 	}
 }
 
+func TestDiagnosisPrintsNoLink(t *testing.T) {
+	diagnosis := Diagnosis{Findings: []Finding{{Remedies: []Remedy{{Action: "reauthorize", Text: "Send it.", URL: "https://valetkey.test/connect/canary"}}}}}
+	printed := fmt.Sprintf("%v %+v %#v", diagnosis, diagnosis, diagnosis)
+	if strings.Contains(printed, "canary") || !strings.Contains(printed, "Send it.") {
+		t.Error(printed)
+	}
+}
+
 func TestSecretsDoNotPrint(t *testing.T) {
 	connection := NewConnection{Connector: "c", ClientSecret: "canary"}
 	credential := Credential{OAuth: &OAuthTokens{AccessToken: "canary"}, Fields: map[string]Secret{"key": "canary"}}

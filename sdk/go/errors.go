@@ -60,9 +60,15 @@ type Remedy struct {
 	Action string `json:"action"`
 	// Text is the step in words.
 	Text string `json:"text"`
-	// URL performs or explains the step; may be empty.
+	// URL performs or explains the step; may be empty. It may be an authorization link, which is a secret.
 	URL string `json:"url"`
 }
+
+// String is the step in words, without its address: that may be an authorization link, which is a secret.
+func (r Remedy) String() string { return r.Action + ": " + r.Text }
+
+// GoString is the same as String.
+func (r Remedy) GoString() string { return r.String() }
 
 // FieldViolation is one field of a request at fault.
 type FieldViolation struct {

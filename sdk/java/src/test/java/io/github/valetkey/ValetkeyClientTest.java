@@ -240,6 +240,18 @@ final class ValetkeyClientTest {
   }
 
   @Test
+  void diagnosisPrintsNoLink() {
+    serve(
+        exchange ->
+            "{\"verdict\": \"broken\", \"findings\": [{\"code\": \"c\", \"remedies\": [{\"action\": \"reauthorize\","
+                + " \"text\": \"Send it.\", \"url\": \"https://valetkey.test/connect/canary\"}]}]}");
+    Diagnosis diagnosis = client().build().actions().diagnose(new DiagnosisRequest().executionId("ex_1"));
+    assertEquals("https://valetkey.test/connect/canary", diagnosis.getFindings().get(0).getRemedies().get(0).getUrl());
+    assertTrue(diagnosis.toString().contains("Send it."), diagnosis::toString);
+    assertFalse(diagnosis.toString().contains("canary"), diagnosis::toString);
+  }
+
+  @Test
   void caFileThatIsNoneIsNamed(@TempDir Path folder) throws IOException {
     Path empty = Files.writeString(folder.resolve("ca.pem"), "no certificate");
     for (Path file : List.of(empty, folder.resolve("nowhere.pem"))) {
