@@ -4,22 +4,22 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.function.Supplier;
 
 /** What an agent's backend does for its users. See {@link ValetkeyClient#actions()}. */
 public final class Actions {
-  private static final String ACCOUNTS = "/v1/connect/accounts";
+  private static final String ACCOUNTS = Lookup.ACCOUNTS;
   private static final String EXECUTIONS = "/v1/connect/executions";
-  private static final String TOOLS = "/v1/connect/tools";
+  private static final String TOOLS = ToolRequests.TOOLS;
 
   private final Core core;
+  private final Lookup lookup;
 
   Actions(Core core) {
     this.core = core;
+    lookup = new Lookup(core);
   }
 
   /**
@@ -42,15 +42,7 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public ConnectedAccount getConnectedAccount(AccountRef account) {
-    return account(account, core.deadline());
-  }
-
-  private ConnectedAccount account(AccountRef account, Instant end) {
-    account.check();
-    if (!account.byId()) {
-      return find(account, end);
-    }
-    return core.send(Core.Call.of("GET", path(account, "", end)), ConnectedAccount.class, end);
+    return lookup.account(account, core.deadline());
   }
 
   /**
@@ -63,7 +55,7 @@ public final class Actions {
     AccountRef ref = account.account();
     Instant end = core.deadline();
     try {
-      return account(ref, end);
+      return lookup.account(ref, end);
     } catch (NotFoundException e) {
       if (!e.getCode().equals("account_not_found")) {
         throw e;
@@ -76,7 +68,7 @@ public final class Actions {
         throw e;
       }
       // Somebody else was faster.
-      return account(ref, end);
+      return lookup.account(ref, end);
     }
   }
 
@@ -130,7 +122,7 @@ public final class Actions {
    */
   public ConnectedAccount updateConnectedAccount(AccountRef account, AccountChanges changes) {
     Instant end = core.deadline();
-    return core.send(Core.Call.of("PATCH", path(account, "", end)).json(wire(changes)), ConnectedAccount.class, end);
+    return core.send(Core.Call.of("PATCH", lookup.path(account, "", end)).json(wire(changes)), ConnectedAccount.class, end);
   }
 
   /**
@@ -161,7 +153,7 @@ public final class Actions {
    * @return the events, fetched as one goes on
    */
   public Listing<Event> listAccountEvents(AccountRef account, EventFilter filter) {
-    return list(() -> path(account, "/events", core.deadline()), filter.fields(), Event.class);
+    return list(() -> lookup.path(account, "/events", core.deadline()), filter.fields(), Event.class);
   }
 
   /**
@@ -187,7 +179,7 @@ public final class Actions {
    */
   public ConnectedAccount refreshConnectedAccount(AccountRef account) {
     Instant end = core.deadline();
-    return core.send(Core.Call.of("POST", path(account, "/refresh", end)), ConnectedAccount.class, end);
+    return core.send(Core.Call.of("POST", lookup.path(account, "/refresh", end)), ConnectedAccount.class, end);
   }
 
   /**
@@ -229,7 +221,7 @@ public final class Actions {
    */
   public DisconnectedAccount disconnectConnectedAccount(AccountRef account, String siblings) {
     Instant end = core.deadline();
-    Core.Call call = Core.Call.of("POST", path(account, "/disconnect", end));
+    Core.Call call = Core.Call.of("POST", lookup.path(account, "/disconnect", end));
     return core.send(
         siblings == null ? call : call.json(Map.of("siblings", siblings)), DisconnectedAccount.class, end);
   }
@@ -265,7 +257,7 @@ public final class Actions {
   public void deleteConnectedAccount(AccountRef account, String siblings) {
     Instant end = core.deadline();
     Map<String, String> query = siblings == null ? Map.of() : Map.of("siblings", siblings);
-    core.repeat(Core.Call.of("DELETE", path(account, "", end)).query(query), end);
+    core.repeat(Core.Call.of("DELETE", lookup.path(account, "", end)).query(query), end);
   }
 
   /**
@@ -308,7 +300,7 @@ public final class Actions {
     Map<String, Object> body = options.fields();
     String path = "/v1/connect/authorization-links";
     if (account.byId()) {
-      path = path(account, "/authorization-link", core.deadline());
+      path = lookup.path(account, "/authorization-link", core.deadline());
     } else {
       body.put("identifier", account.identifier());
       body.put("connection_name", account.connectionName());
@@ -366,7 +358,7 @@ public final class Actions {
    * @throws TimeoutException if it takes too long
    */
   public ToolResult executeTool(ToolCall call) {
-    return core.send(execute(call, null), ToolResult.class);
+    return core.send(ToolRequests.execute(call, null), ToolResult.class);
   }
 
   /**
@@ -378,17 +370,7 @@ public final class Actions {
    * @throws InvalidRequestException if there are too many calls, or none
    */
   public List<BatchResult> executeTools(List<ToolCall> calls) {
-    List<Map<String, Object>> bodies = new ArrayList<>();
-    for (ToolCall call : calls) {
-      Map<String, Object> body = body(call);
-      String key = key(call);
-      if (key != null) {
-        body.put("idempotency_key", key);
-      }
-      bodies.add(body);
-    }
-    Core.Call call = Core.Call.of("POST", TOOLS + "/execute/batch").json(Map.of("calls", bodies)).repeatable(Map.of());
-    JsonNode results = core.send(call, JsonNode.class).path("results");
+    JsonNode results = core.send(ToolRequests.batch(calls), JsonNode.class).path("results");
     if (!results.isArray() || results.size() != calls.size()) {
       throw Failures.unreadable(200, null, "The answer does not have a result for each call.");
     }
@@ -404,7 +386,7 @@ public final class Actions {
    * @return the execution that goes on
    */
   public StartedExecution startTool(ToolCall call) {
-    return core.send(execute(call, "async"), StartedExecution.class);
+    return core.send(ToolRequests.execute(call, "async"), StartedExecution.class);
   }
 
   /**
@@ -417,7 +399,7 @@ public final class Actions {
    */
   public ProxyResponse request(ProxyRequest request) {
     Instant end = core.deadline();
-    return new ProxyResponse(core.repeat(proxied(request, end), end));
+    return new ProxyResponse(core.repeat(ToolRequests.proxied(request, lookup, end), end));
   }
 
   /**
@@ -551,7 +533,7 @@ public final class Actions {
     if (account.byId() && fields.containsKey("registered_redirect_uris")) {
       fields.put("account_id", id);
     } else if (account.byId()) {
-      return core.send(Core.Call.of("GET", path(account, "/diagnosis", core.deadline())).query(fields), Diagnosis.class);
+      return core.send(Core.Call.of("GET", lookup.path(account, "/diagnosis", core.deadline())).query(fields), Diagnosis.class);
     }
     return core.send(
         Core.Call.of("POST", "/v1/connect/diagnoses").json(fields).repeatable(Map.of()), Diagnosis.class);
@@ -565,108 +547,9 @@ public final class Actions {
     return Pages.all(core, call, type);
   }
 
-  /** Looks an account up by its natural key: without a name the unnamed one, else the only one. */
-  private ConnectedAccount find(AccountRef account, Instant end) {
-    boolean byName = AccountRef.given(account.accountName());
-    Map<String, String> query = new LinkedHashMap<>();
-    query.put("identifier", account.identifier());
-    query.put("connection_name", account.connectionName());
-    if (byName) {
-      query.put("account_name", account.accountName());
-    }
-    List<ConnectedAccount> named = new ArrayList<>();
-    for (ConnectedAccount found : Pages.together(core, ACCOUNTS, query, ConnectedAccount.class, end)) {
-      if (byName ? account.accountName().equals(found.getAccountName()) : !AccountRef.given(found.getAccountName())) {
-        return found;
-      }
-      named.add(found);
-    }
-    if (byName || named.isEmpty()) {
-      throw Failures.accountNotFound(account);
-    }
-    if (named.size() > 1) {
-      throw Failures.ambiguousAccount(account);
-    }
-    return named.get(0);
-  }
-
-  /** A path below an account's; the account is found first where its id is not given. */
-  private String path(AccountRef account, String below, Instant end) {
-    account.check();
-    String id = account.byId() ? account.connectedAccountId() : find(account, end).getId();
-    return ACCOUNTS + "/" + Encoding.segment("connected_account_id", id) + below;
-  }
-
   private static Map<String, Object> wire(Request request) {
     Map<String, Object> body = request.fields();
     body.computeIfPresent("credential", (name, value) -> ((Credential) value).wire());
     return body;
-  }
-
-  private static Map<String, Object> body(ToolCall call) {
-    if (!AccountRef.given(call.text("tool_name"))) {
-      throw Failures.invalidArgument("tool_name is required.", "tool_name");
-    }
-    if (call.account().byId()) {
-      call.account().check();
-    }
-    Map<String, Object> body = call.fields();
-    body.putIfAbsent("tool_input", Map.of());
-    return body;
-  }
-
-  /** A call that may be answered from before needs no key: only tools that change nothing can be. */
-  private static String key(ToolCall call) {
-    if (AccountRef.given(call.idempotencyKey)) {
-      return call.idempotencyKey;
-    }
-    return call.fields().containsKey("max_age") ? null : UUID.randomUUID().toString();
-  }
-
-  private static Core.Call execute(ToolCall call, String mode) {
-    Map<String, Object> body = body(call);
-    if (mode != null) {
-      body.put("mode", mode);
-    }
-    String key = key(call);
-    return Core.Call.of("POST", TOOLS + "/execute")
-        .json(body)
-        .repeatable(key == null ? Map.of() : Map.of("Idempotency-Key", List.of(key)));
-  }
-
-  private Core.Call proxied(ProxyRequest request, Instant end) {
-    AccountRef account = request.account;
-    account.check();
-    String path = Encoding.proxied(request.path);
-    if (request.headers.containsKey("authorization")) {
-      throw Failures.invalidArgument(
-          "The header Authorization is not the caller's to set: the account's credential goes there.", "headers");
-    }
-    if (!account.byId()
-        && !(Encoding.printable(account.identifier())
-            && Encoding.printable(account.connectionName())
-            && (account.accountName() == null || Encoding.printable(account.accountName())))) {
-      account = AccountRef.id(find(account, end).getId());
-    }
-    Map<String, List<String>> headers = new LinkedHashMap<>(request.headers);
-    header(headers, "connected_account_id", account.connectedAccountId());
-    header(headers, "identifier", account.identifier());
-    header(headers, "connection_name", account.connectionName());
-    header(headers, "account_name", account.accountName());
-    header(headers, "agent_run_id", request.agentRunId);
-    headers.putIfAbsent("accept", List.of("application/json, */*;q=0.9"));
-    boolean reads = request.method.equals("GET") || request.method.equals("HEAD");
-    return new Core.Call(
-        request.method, path, Encoding.form(request.query), headers, request.body, reads, false, true);
-  }
-
-  private static void header(Map<String, List<String>> headers, String name, String value) {
-    if (!AccountRef.given(value)) {
-      return;
-    }
-    if (!Encoding.printable(value)) {
-      throw Failures.invalidArgument(name + " holds what a header cannot carry.", name);
-    }
-    headers.put(name, List.of(value));
   }
 }
