@@ -275,6 +275,8 @@ test("batch gives each call its own result", async () => {
 });
 
 test("diagnosis says what is wrong and whose move it is", async () => {
+  // Alone on its server: many accounts that are revoked at once are not their users' doing.
+  const server = await LiveServer.start();
   const client = server.client();
   const { actions } = client;
   const user = on("user_11");

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -298,7 +300,16 @@ def test_batch_gives_each_call_its_own_result(server: LiveServer) -> None:
         client.actions.execute_tools([])
 
 
-def test_diagnosis_says_what_is_wrong_and_whose_move_it_is(server: LiveServer) -> None:
+@pytest.fixture
+def lone_server(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server whose accounts are this test's alone: many that are revoked at once are not their users' doing."""
+    running = LiveServer(tmp_path / "server")
+    yield running
+    running.stop()
+
+
+def test_diagnosis_says_what_is_wrong_and_whose_move_it_is(lone_server: LiveServer) -> None:
+    server = lone_server
     client = server.client()
     actions = client.actions
     server.connect(client, "user_11", "grace")
