@@ -304,6 +304,29 @@ test("diagnosis says what is wrong and whose move it is", async () => {
   await client.close();
 });
 
+test("accounts with names are told apart as the server does", async () => {
+  const client = server.client();
+  const { actions } = client;
+  const user = on("user_12");
+  const home = await actions.getOrCreateConnectedAccount({ ...user, accountName: "home" });
+  assert.equal((await actions.getConnectedAccount(user)).id, home.id);
+  const work = await actions.getOrCreateConnectedAccount({ ...user, accountName: "work" });
+  assert.notEqual(work.id, home.id);
+  assert.equal((await actions.getConnectedAccount({ ...user, accountName: "home" })).id, home.id);
+  const here = await refused(ConflictError, actions.getConnectedAccount(user));
+  const there = await refused(ConflictError, actions.executeTool({ ...user, ...PROFILE }));
+  assert.deepEqual([here.code, there.code], ["ambiguous_account", "ambiguous_account"]);
+  const plain = await actions.createConnectedAccount(user);
+  assert.equal((await actions.getConnectedAccount(user)).id, plain.id);
+  const { link } = await actions.getAuthorizationLink({ ...user, accountName: "work" });
+  await server.authorize(link, "grace");
+  const { data, connectedAccountId } = await actions.executeTool({ ...user, accountName: "work", ...PROFILE });
+  assert.deepEqual([data.email, connectedAccountId], ["grace@example.com", work.id]);
+  const answer = await actions.request({ ...user, accountName: "work", method: "GET", path: "/me" });
+  assert.equal(answer.json().email, "grace@example.com");
+  await client.close();
+});
+
 test("untrusted certificate is refused and says what to set", async () => {
   const apiToken = server.env.VALETKEY_API_TOKEN;
   const client = new ValetkeyClient({ envUrl: server.env.VALETKEY_URL, apiToken });

@@ -342,6 +342,28 @@ def test_diagnosis_says_what_is_wrong_and_whose_move_it_is(lone_server: LiveServ
     assert actions.diagnose(connection_name="sandbox").subject["kind"] == "connection"
 
 
+def test_accounts_with_names_are_told_apart_as_the_server_does(server: LiveServer) -> None:
+    actions = server.client().actions
+    key: dict[str, Any] = {"identifier": "user_12", "connection_name": "sandbox"}
+    home = actions.get_or_create_connected_account(**key, account_name="home")
+    assert actions.get_connected_account(**key).id == home.id
+    work = actions.get_or_create_connected_account(**key, account_name="work")
+    assert work.id != home.id
+    assert actions.get_connected_account(**key, account_name="home").id == home.id
+    with pytest.raises(ConflictError) as here:
+        actions.get_connected_account(**key)
+    with pytest.raises(ConflictError) as there:
+        actions.execute_tool(**key, **PROFILE)
+    assert [here.value.code, there.value.code] == ["ambiguous_account"] * 2
+    plain = actions.create_connected_account(**key)
+    assert actions.get_connected_account(**key).id == plain.id
+    server.authorize(actions.get_authorization_link(**key, account_name="work").link, "grace")
+    result = actions.execute_tool(**key, account_name="work", **PROFILE)
+    assert (result.data["email"], result.connected_account_id) == ("grace@example.com", work.id)
+    answer = actions.request("GET", "/me", **key, account_name="work")
+    assert answer.json()["email"] == "grace@example.com"
+
+
 def test_untrusted_certificate_is_refused_and_says_what_to_set(server: LiveServer) -> None:
     token = server.env["VALETKEY_API_TOKEN"]
     with ValetkeyClient(server.env["VALETKEY_URL"], api_token=token) as client, pytest.raises(ConnectionError) as refused:
