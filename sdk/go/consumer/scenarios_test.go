@@ -385,6 +385,50 @@ func TestDiagnosisSaysWhatIsWrongAndWhoseMoveItIs(t *testing.T) {
 	}
 }
 
+func TestAccountsWithNamesAreToldApartAsTheServerDoes(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	named := func(name string) *valetkey.ConnectedAccount {
+		account, err := client.Actions.GetOrCreateConnectedAccount(ctx, valetkey.NewAccount{Identifier: "user_12", ConnectionName: "sandbox", AccountName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return account
+	}
+	home := named("home")
+	if found, err := client.Actions.GetConnectedAccount(ctx, "user_12", "sandbox"); err != nil || found.ID != home.ID {
+		t.Errorf("%+v %v", found, err)
+	}
+	work := named("work")
+	if again := named("home"); work.ID == home.ID || again.ID != home.ID {
+		t.Errorf("%s %s %s", home.ID, work.ID, again.ID)
+	}
+	_, here := client.Actions.GetConnectedAccount(ctx, "user_12", "sandbox")
+	_, there := client.Actions.ExecuteTool(ctx, profile("user_12"))
+	for _, err := range []error{here, there} {
+		if ambiguous := requireAs[*valetkey.ConflictError](t, err); ambiguous.Code != "ambiguous_account" {
+			t.Error(err)
+		}
+	}
+	plain, err := client.Actions.CreateConnectedAccount(ctx, valetkey.NewAccount{Identifier: "user_12", ConnectionName: "sandbox"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := client.Actions.GetConnectedAccount(ctx, "user_12", "sandbox"); err != nil || found.ID != plain.ID {
+		t.Errorf("%+v %v", found, err)
+	}
+	link, err := client.Actions.GetAuthorizationLinkBy(ctx, valetkey.AccountNamed("user_12", "sandbox", "work"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.authorize(link.Link, "grace")
+	call := profile("user_12")
+	call.ConnectionName, call.AccountName = "sandbox", "work"
+	if result, err := client.Actions.ExecuteTool(ctx, call); err != nil || result.ConnectedAccountID != work.ID {
+		t.Errorf("%+v %v", result, err)
+	}
+}
+
 func TestUntrustedCertificateIsRefusedAndSaysWhatToSet(t *testing.T) {
 	s := start(t)
 	t.Setenv("VALETKEY_CA_FILE", "")

@@ -8,9 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.valetkey.AccountRef;
 import io.github.valetkey.AccountRevokedException;
 import io.github.valetkey.Actions;
 import io.github.valetkey.BatchResult;
+import io.github.valetkey.ConflictException;
 import io.github.valetkey.ConnectedAccount;
 import io.github.valetkey.Diagnosis;
 import io.github.valetkey.DiagnosisRequest;
@@ -20,6 +22,7 @@ import io.github.valetkey.Finding;
 import io.github.valetkey.InsufficientScopeException;
 import io.github.valetkey.InvalidRequestException;
 import io.github.valetkey.LinkOptions;
+import io.github.valetkey.NewAccount;
 import io.github.valetkey.NotFoundException;
 import io.github.valetkey.StartedExecution;
 import io.github.valetkey.ToolCall;
@@ -108,6 +111,30 @@ final class CallsTest {
       NotFoundException nobody = assertThrows(NotFoundException.class, () -> results.get(3).orThrow());
       assertEquals("account_not_found", nobody.getCode());
       assertThrows(InvalidRequestException.class, () -> actions.executeTools(List.of()));
+    }
+  }
+
+  @Test
+  void accountsWithNamesAreToldApartAsTheServerDoes() throws Exception {
+    try (Server server = new Server()) {
+      ValetkeyClient client = server.client().build();
+      Actions actions = client.actions();
+      NewAccount account = new NewAccount("user_12", "sandbox");
+      ConnectedAccount home = actions.getOrCreateConnectedAccount(account.accountName("home"));
+      assertEquals(home.getId(), actions.getConnectedAccount("user_12", "sandbox").getId());
+      ConnectedAccount work = actions.getOrCreateConnectedAccount(account.accountName("work"));
+      assertEquals(home.getId(), actions.getOrCreateConnectedAccount(account.accountName("home")).getId());
+      ConflictException here =
+          assertThrows(ConflictException.class, () -> actions.getConnectedAccount("user_12", "sandbox"));
+      ConflictException there = assertThrows(ConflictException.class, () -> actions.executeTool(profile("user_12")));
+      assertEquals(List.of("ambiguous_account", "ambiguous_account"), List.of(here.getCode(), there.getCode()));
+      ConnectedAccount plain = actions.createConnectedAccount(account.accountName(null));
+      assertEquals(plain.getId(), actions.getConnectedAccount("user_12", "sandbox").getId());
+      AccountRef ref = AccountRef.of("user_12", "sandbox", "work");
+      server.authorize(actions.getAuthorizationLink(ref, PLAIN).getLink(), "grace");
+      ToolResult result =
+          actions.executeTool(profile("user_12").connectionName("sandbox").accountName("work"));
+      assertEquals(work.getId(), result.getConnectedAccountId());
     }
   }
 
