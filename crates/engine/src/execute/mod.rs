@@ -24,6 +24,7 @@ use crate::{
     context::target,
     executions::{CallOrigin, Run},
     refresh::Ready,
+    status_page,
 };
 
 /// A tool call.
@@ -163,8 +164,12 @@ impl Engine {
                 data,
             }),
             Err(error) => {
+                let error = status_page::linked(&prepared.connector, error);
+                self.note_rate_limit(&prepared.account, &prepared.connection, run.id(), &error).await;
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
-                Err(error.account(&prepared.account.id).execution(run.id()))
+                let Prepared { caller, account, connection, tool, .. } = &prepared;
+                let short = self.short_diagnosis(caller, account, connection, Some(&tool.name), &error).await;
+                Err(error.account(&account.id).execution(run.id()).diagnosis(short))
             }
         }
     }

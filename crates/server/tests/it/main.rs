@@ -5,6 +5,10 @@
 mod app;
 mod browser;
 mod connect_pages;
+mod diagnoses;
+mod docs;
+mod every_error;
+mod hostile_provider;
 mod life;
 mod listener;
 mod openapi;
@@ -12,4 +16,5 @@ mod proxy;
 mod rest;
 mod result_pages;
 mod routes;
+mod support;
 mod token;
