@@ -214,14 +214,15 @@ final class Failures {
     switch (code) {
       case "overloaded", "shutting_down":
         return Fault.Repeat.FREELY;
-      case "upstream_tls_failed", "upstream_response_too_large", "upstream_redirected":
+      case "upstream_proxy_auth_required", "upstream_response_too_large", "upstream_redirected":
         return Fault.Repeat.NEVER;
       case "idempotency_in_progress":
         // The first sending of the same call still runs: asked again, the server gives its answer.
         return Fault.Repeat.CAREFULLY;
       default:
         boolean passes = status == 429 || status == 502 || status == 503 || status == 504;
-        return passes && !"never".equals(retry) ? Fault.Repeat.CAREFULLY : Fault.Repeat.NEVER;
+        boolean lasts = "never".equals(retry) || code.startsWith("upstream_tls_");
+        return passes && !lasts ? Fault.Repeat.CAREFULLY : Fault.Repeat.NEVER;
     }
   }
 
