@@ -4,7 +4,9 @@ use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ConnectionId, ErrorCode, ExecutionId, catalogue::RemedyAction};
+use crate::{
+    AccountId, ConnectionId, ErrorCode, ExecutionId, catalogue::RemedyAction, diagnosis::ShortDiagnosis,
+};
 
 /// The result of nearly everything.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -71,6 +73,8 @@ pub struct Details {
     pub retry_after_ms: Option<u64>,
     /// What the provider said.
     pub provider: Option<ProviderEvidence>,
+    /// What a diagnosis of it says in short, where the engine made one.
+    pub diagnosis: Option<ShortDiagnosis>,
     /// For the log only: never sent to a caller. Must hold no secret either.
     pub internal: Option<String>,
 }
@@ -90,6 +94,7 @@ impl Error {
             execution: None,
             retry_after_ms: None,
             provider: None,
+            diagnosis: None,
             internal: None,
         }))
     }
@@ -208,6 +213,13 @@ impl Error {
         self
     }
 
+    /// Adds what a diagnosis says in short.
+    #[must_use]
+    pub fn diagnosis(mut self, diagnosis: Option<ShortDiagnosis>) -> Self {
+        self.0.diagnosis = diagnosis;
+        self
+    }
+
     /// Adds a reason for the log, never sent to a caller.
     #[must_use]
     pub fn because(mut self, reason: impl fmt::Display) -> Self {
@@ -225,8 +237,19 @@ impl Error {
         entry
             .remedies
             .iter()
-            .map(|(action, text)| Remedy { action: *action, text: (*text).to_owned(), url: None })
+            .map(|(action, text)| Remedy { action: *action, text: self.timed(text), url: None })
             .collect()
+    }
+
+    /// A remedy of the catalogue with the wait filled in, if it is known: in whole seconds, never shorter than meant.
+    fn timed(&self, text: &str) -> String {
+        let Some(millis) = self.0.retry_after_ms else { return text.to_owned() };
+        let wait = match millis.div_ceil(1000) {
+            1 => "1 second".to_owned(),
+            seconds => format!("{seconds} seconds"),
+        };
+        let waited = ["as long as retry_after_ms says", "as long as Retry-After says"];
+        waited.iter().fold(text.to_owned(), |text, phrase| text.replace(phrase, &wait))
     }
 
     /// Why: the error's own cause, else the catalogue's.

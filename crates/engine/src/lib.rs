@@ -14,6 +14,7 @@ mod connection_test;
 mod connections;
 mod context;
 mod credentials;
+mod diagnosis;
 mod events;
 mod execute;
 mod executions;
@@ -22,11 +23,16 @@ pub mod keyring;
 mod keys;
 mod limits;
 mod links;
+mod preflight;
 mod proxy;
 mod refresh;
+mod remedies;
 mod revoke;
 mod scopes;
+mod server_mark;
+mod status_page;
 mod store_state;
+mod support;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -39,13 +45,16 @@ pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, 
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
+pub use diagnosis::{DiagnosisOf, DiagnosisOptions};
 pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_AGE, MAX_BATCH, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
+pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
+pub use support::{Redactor, SupportConnector, SupportFacts};
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,

@@ -28,6 +28,7 @@ use crate::{
     },
     executions::{CallOrigin, Run},
     refresh::Ready,
+    status_page,
 };
 
 /// How much of a refusal is read for the evidence, in bytes.
@@ -131,6 +132,8 @@ impl Engine {
         B::Error: Into<BodyError>,
     {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
+        let connector = self.connector_of(&prepared.connection).ok().cloned();
+        let connection = prepared.connection.clone();
         let changes_something = !prepared.method.is_safe();
         let exchanged = self.exchange(prepared, &mut run).await;
         if changes_something && run.has_left() {
@@ -151,8 +154,13 @@ impl Engine {
                 error
             }
         };
+        let failure = match &connector {
+            Some(connector) => status_page::linked(connector, failure),
+            None => failure,
+        };
         let failure = self.with_link(&caller, &account, failure).await;
-        Err(failure.account(&account.id).execution(run.id()))
+        let short = self.short_diagnosis(&caller, &account, &connection, None, &failure).await;
+        Err(failure.account(&account.id).execution(run.id()).diagnosis(short))
     }
 
     async fn exchange<B>(&self, prepared: Prepared<B>, run: &mut Run) -> Result<Response<ResponseBody>, Error>

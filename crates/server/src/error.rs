@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use valetkey_domain::{
     Error, ErrorCode, Remedy, RequestId,
+    diagnosis::ShortDiagnosis,
     error::{FieldViolation, ProviderEvidence},
 };
 
@@ -55,6 +56,13 @@ pub(crate) struct ErrorBody {
     message: String,
     /// Why.
     cause: String,
+    /// Who must act: `end_user`, `developer`, `provider_admin`, `operator`, or `nobody`, who waits.
+    #[schema(example = "end_user")]
+    actor: &'static str,
+    /// Whether the same request may be sent again: `never`, it would fail again; `safe`, nothing was done; `later`, with
+    /// care, since it may have had an effect.
+    #[schema(example = "never")]
+    retry: &'static str,
     /// What to do, in order.
     remedies: Vec<RemedyBody>,
     /// The fields of the request at fault.
@@ -81,12 +89,43 @@ pub(crate) struct ErrorBody {
     /// What the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<ProviderBody>,
+    /// Of a failed call: what a diagnosis says in short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<ShortBody>,
+}
+
+/// A diagnosis in short. With a `verdict` of `broken` the same call fails again until somebody has acted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ShortDiagnosis)]
+pub(crate) struct ShortBody {
+    /// `healthy`, `degraded` or `broken`.
+    #[schema(example = "broken")]
+    verdict: &'static str,
+    /// The code of the first finding.
+    #[schema(example = "access_revoked_by_user")]
+    code: &'static str,
+    /// Whose move it is: `end_user`, `developer`, `provider_admin`, `operator` or `nobody`.
+    #[schema(example = "end_user")]
+    actor: &'static str,
+    /// The answer in prose.
+    summary: String,
+}
+
+impl From<&ShortDiagnosis> for ShortBody {
+    fn from(short: &ShortDiagnosis) -> Self {
+        Self {
+            verdict: short.verdict.as_str(),
+            code: short.code.as_str(),
+            actor: short.actor.as_str(),
+            summary: short.summary.clone(),
+        }
+    }
 }
 
 /// One thing to do.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Remedy)]
-struct RemedyBody {
+pub(crate) struct RemedyBody {
     /// The kind of step; programs branch on it.
     #[schema(example = "reauthorize")]
     action: &'static str,
@@ -145,19 +184,29 @@ impl ErrorBody {
     pub(crate) fn of(error: &Error, request_id: &RequestId, docs_base: &str) -> Self {
         let details = error.details();
         let code = error.code();
+        let retry_after_ms = retry_after_ms(error);
+        let remedies = match retry_after_ms {
+            Some(millis) if details.retry_after_ms.is_none() => {
+                error.clone().retry_after_ms(millis).remedies()
+            }
+            _ => error.remedies(),
+        };
         Self {
             code: code.as_str(),
             message: details.message.clone(),
             cause: error.cause_text().to_owned(),
-            remedies: error.remedies().into_iter().map(RemedyBody::from).collect(),
+            actor: code.entry().actor.as_str(),
+            retry: code.entry().retry.as_str(),
+            remedies: remedies.into_iter().map(RemedyBody::from).collect(),
             fields: details.fields.iter().map(FieldBody::from).collect(),
             docs: format!("{docs_base}{}", code.as_str()),
             request_id: request_id.to_string(),
             account_id: details.account.as_ref().map(ToString::to_string),
             connection_id: details.connection.as_ref().map(ToString::to_string),
             execution_id: details.execution.as_ref().map(ToString::to_string),
-            retry_after_ms: retry_after_ms(error),
+            retry_after_ms,
             provider: details.provider.as_ref().map(ProviderBody::from),
+            diagnosis: details.diagnosis.as_ref().map(ShortBody::from),
         }
     }
 }

@@ -30,6 +30,7 @@ use self::{call::Deadline, keep::Claim};
 use crate::{
     AccountRef, AccountView, Engine,
     executions::{CallOrigin, Run},
+    status_page,
 };
 
 /// A tool call.
@@ -265,11 +266,15 @@ impl Engine {
                 replayed: false,
             }),
             Err(error) => {
+                let error = status_page::linked(&prepared.connector, error);
                 if run.is_outrun() {
                     return Err(error);
                 }
+                self.note_rate_limit(&prepared.account, &prepared.connection, run.id(), &error).await;
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
-                Err(error.account(&prepared.account.id).execution(run.id()))
+                let Prepared { caller, account, connection, tool, .. } = &prepared;
+                let short = self.short_diagnosis(caller, account, connection, Some(&tool.name), &error).await;
+                Err(error.account(&account.id).execution(run.id()).diagnosis(short))
             }
         }
     }

@@ -83,7 +83,21 @@ async fn public_routes_are_these_and_no_others() {
         .map(|operation| operation.path)
         .collect();
     assert_eq!(described, ["/keys", "/oauth/token"]);
-    for path in ["/healthz", "/readyz", "/keys", "/openapi.json", "/docs/errors", "/docs/errors/internal"] {
+    let pages = [
+        "/healthz",
+        "/readyz",
+        "/keys",
+        "/openapi.json",
+        // The documentation: the same for everybody, nothing of anybody.
+        "/docs",
+        "/docs/errors",
+        "/docs/errors/internal",
+        "/docs/search",
+        "/docs/skill.md",
+        "/llms.txt",
+        "/llms-full.txt",
+    ];
+    for path in pages {
         assert_eq!(ask(&app, Method::GET, path, None).await.status, 200, "{path}");
     }
     for path in ["/connect/x", "/oauth/callback/x"] {
@@ -187,7 +201,7 @@ async fn foreign_ids_elsewhere_answered_exactly_like_unknown_ones() {
     let app = App::start().await;
     let belongings = belongings(&app).await;
     let stranger = app.stranger().await;
-    let cases: [Case; 8] = [
+    let cases: [Case; 11] = [
         (
             "account_id",
             Method::POST,
@@ -216,6 +230,9 @@ async fn foreign_ids_elsewhere_answered_exactly_like_unknown_ones() {
         ("connection", Method::GET, "/v1/connect/accounts?connection_name=ID", |_| Value::Null),
         ("account_id", Method::GET, "/v1/connect/executions?connected_account_id=ID", |_| Value::Null),
         ("connection", Method::GET, "/v1/connect/executions?connection_id=ID", |_| Value::Null),
+        ("account_id", Method::POST, "/v1/connect/diagnoses", |id| json!({"account_id": id, "probe": true})),
+        ("connection", Method::POST, "/v1/connect/diagnoses", |id| json!({"connection_name": id})),
+        ("execution_id", Method::POST, "/v1/connect/diagnoses", |id| json!({"execution_id": id})),
     ];
     for (kind, method, path, body) in cases {
         let pair = &belongings[kind];

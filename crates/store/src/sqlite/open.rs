@@ -124,6 +124,8 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> rusqlite::Result<C
     // writer goes down to NORMAL where it leaves that to a thread of its own.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Whoever waits for the disk folds the journal too.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 
@@ -136,6 +138,16 @@ pub(super) fn mark_as_copy(path: &Path, options: &SqliteOptions) -> Result<(), O
     connection.pragma_update(None, "synchronous", "FULL").map_err(of)?;
     home::mark_as_copy(&connection).map_err(of)?;
     connection.close().map_err(|(_, error)| of(error))
+}
+
+/// The number of the last migration of a file that exists, once its structure was found sound. Nothing is changed.
+pub(super) fn look_at(path: &Path, options: &SqliteOptions) -> Result<u32, OpenError> {
+    let connection = reader(path, options).map_err(|error| OpenError::of(path, &error))?;
+    let applied = last_migration(&connection, path)?;
+    match integrity(&connection, "quick_check") {
+        Ok(()) => Ok(applied),
+        Err(found) => Err(OpenError::Damaged { path: path.to_owned(), details: found.to_string() }),
+    }
 }
 
 /// A read-only connection.

@@ -6,23 +6,27 @@
 
 mod address;
 mod body;
+mod clock_watch;
 mod connect;
 mod egress;
 mod fault;
 mod mask;
 mod proxy_tunnel;
 mod tls;
+mod trust;
 
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use url::Url;
 
 pub use body::{BodyError, ResponseBody};
+pub use clock_watch::ClockSkew;
 pub use connect::{Bytestream, Network, Resolver, SystemResolver};
 pub use egress::{Egress, EgressSettings};
-pub use fault::{Fault, FaultKind, TlsFault};
+pub use fault::{Fault, FaultKind, ProxyFault, TlsFault};
 
 /// A request that is ready to leave but for the credential.
 #[derive(Clone)]
@@ -117,6 +121,12 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// When the provider says that it answered (RFC 9110 §6.6.1): its own clock.
+    #[must_use]
+    pub fn date(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::parse(self.header(&http::header::DATE)?.trim(), &Rfc2822).ok()
     }
 }
 

@@ -13,8 +13,9 @@ use crate::{
 
 /// Get an execution
 ///
-/// Of a call with `mode: async`, whoever made it gets what it brought, `data` or `error`, for a day. Needs
-/// `agent_logs:read`; for an own call with `mode: async` also `agent_connectors:execute` is enough.
+/// A failed one comes with a short diagnosis. Of a call with `mode: async`, whoever made it gets what it brought, `data` or
+/// `error`, for a day. Needs `agent_logs:read`; for an own call with `mode: async` also `agent_connectors:execute` is
+/// enough.
 #[utoipa::path(
     get, path = "/v1/connect/executions/{execution_id}", operation_id = "getExecution", tag = "executions",
     params(("execution_id" = String, Path, description = "`ex_…`")),
@@ -27,10 +28,13 @@ pub(crate) async fn get(
     Path(execution_id): Path<String>,
 ) -> Reply<ExecutionAnswerBody> {
     let answer = app.engine.execution_answer(&caller, &execution_id).await?;
+    let short = app.engine.short_diagnosis_of(&caller, &answer.execution).await?;
     let (data, error) = match answer.brought {
         None => (None, None),
         Some(Ok(data)) => (Some(data), None),
         Some(Err(error)) => (None, Some(app.error_body(&error, &context))),
     };
-    Ok(Json(ExecutionAnswerBody { execution: ExecutionBody::from(answer.execution), data, error }))
+    let mut execution = ExecutionBody::from(answer.execution);
+    execution.diagnosis = short.as_ref().map(Into::into);
+    Ok(Json(ExecutionAnswerBody { execution, data, error }))
 }

@@ -10,7 +10,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::Execution;
 
-use crate::{error::ErrorBody, rest::common::page_body, state::App};
+use crate::{
+    error::{ErrorBody, ShortBody},
+    rest::common::page_body,
+    state::App,
+};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
@@ -52,6 +56,9 @@ pub(crate) struct ExecutionBody {
     started_at: OffsetDateTime,
     /// How long it took, in microseconds.
     duration_us: Option<u64>,
+    /// Of a failed call that is asked for alone: what a diagnosis says in short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<ShortBody>,
 }
 
 /// The record of one call, with what it brought where that is kept: for calls with `mode: async`, for whoever made them.
@@ -94,6 +101,7 @@ impl From<Execution> for ExecutionBody {
             error_message: execution.error_message,
             started_at: execution.started_at,
             duration_us: execution.duration_us,
+            diagnosis: None,
         }
     }
 }
