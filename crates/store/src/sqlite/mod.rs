@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api_clients;
+mod audit;
 mod auth_requests;
 mod changes;
 mod connections;
@@ -15,6 +16,7 @@ mod instances;
 mod keys;
 mod list;
 mod open;
+mod overview;
 mod prune;
 mod readers;
 mod refreshes;
@@ -22,6 +24,7 @@ mod revocations;
 mod row;
 mod sealed;
 mod trait_impl;
+mod users;
 mod writer;
 
 #[cfg(test)]

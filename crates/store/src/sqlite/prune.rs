@@ -4,7 +4,8 @@
 
 use rusqlite::{Connection, params};
 use valetkey_domain::{
-    AuthRequest, Event, EventId, Execution, ExecutionId, RefreshAttempt, StoreError, Time, store::Prunable,
+    AuthRequest, Event, EventId, Execution, ExecutionId, Invitation, RefreshAttempt, Session, StoreError,
+    Time, store::Prunable,
 };
 
 use crate::values::later;
@@ -61,6 +62,14 @@ pub(super) fn find(
                 ORDER BY ended_at LIMIT ?2";
             keys::<RefreshAttempt>(connection, rest, params![at, limit])
         }
+        Prunable::Sessions => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<Session>(connection, rest, params![at, limit])
+        }
+        Prunable::Invitations => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<Invitation>(connection, rest, params![at, limit])
+        }
     }
 }
 
@@ -80,6 +89,8 @@ pub(super) fn remove(
             ("auth_requests", "DELETE FROM auth_requests WHERE id = ?1 AND expires_at < ?2")
         }
         Prunable::Refreshes => ("refreshes", "DELETE FROM refreshes WHERE id = ?1 AND ended_at < ?2"),
+        Prunable::Sessions => ("sessions", "DELETE FROM sessions WHERE id = ?1 AND expires_at < ?2"),
+        Prunable::Invitations => ("invitations", "DELETE FROM invitations WHERE id = ?1 AND expires_at < ?2"),
     };
     let conflicts = Conflicts { table, record: table, unique: table, reference: table };
     let mut removed = 0;
