@@ -23,6 +23,7 @@ use crate::{
     events::EventIds,
     keyring::VaultKeeper,
     keys::Resealing,
+    operators::{Attempts, Passwords},
 };
 
 /// Seals and opens secrets for storage.
@@ -86,6 +87,10 @@ pub struct EngineSettings {
     /// not wait that long; the answer is worth it all the same, since it may be the only copy of a refresh token.
     /// Default: 120 seconds.
     pub refresh_deadline: Duration,
+    /// How long a session of the dashboard goes on without being used. Default: 1 hour.
+    pub session_idle: Duration,
+    /// How long a session of the dashboard goes on at most. Default: 12 hours.
+    pub session_life: Duration,
 }
 
 impl EngineSettings {
@@ -103,6 +108,8 @@ impl EngineSettings {
             call_deadline: Duration::from_secs(30),
             max_response_bytes: 8 << 20,
             refresh_deadline: Duration::from_secs(120),
+            session_idle: Duration::from_secs(3600),
+            session_life: Duration::from_secs(12 * 3600),
         }
     }
 }
@@ -134,6 +141,10 @@ pub(crate) struct Inner {
     pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
+    /// Hashing of passwords, a few at a time.
+    pub(crate) passwords: Passwords,
+    /// Wrong passwords.
+    pub(crate) attempts: Attempts,
 }
 
 impl Engine {
@@ -160,6 +171,8 @@ impl Engine {
                 .time_to_live(REJECTIONS_LAST)
                 .build(),
             verified_tokens: Cache::new(VERIFIED_TOKENS),
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
         }))
     }
 

@@ -6,6 +6,7 @@
 //! another environment is answered exactly like an unknown one. The crate knows no HTTP framework and no database.
 
 mod accounts;
+mod audit;
 mod authorize;
 mod background;
 mod calls;
@@ -21,6 +22,8 @@ mod identity;
 pub mod keyring;
 mod keys;
 mod links;
+mod operators;
+mod overview;
 mod proxy;
 mod refresh;
 mod revoke;
@@ -29,6 +32,7 @@ mod store_state;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
+pub use audit::{AuditPage, AuditVerdict};
 pub use authorize::{
     CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, ScopeLine,
     StartOutcome, SubmitOutcome, VerifiedUser,
@@ -41,6 +45,10 @@ pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use execute::{ExecuteTool, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
+pub use operators::{
+    DASHBOARD_CLIENT, InvitationPage, InviteLink, LoggedIn, NewPassword, SessionView, UserUpdate, Visitor,
+};
+pub use overview::{Need, OverviewView};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};

@@ -11,6 +11,7 @@ mod forms;
 mod history;
 mod identity;
 mod named;
+mod operators;
 mod properties;
 mod scopes;
 mod security;
