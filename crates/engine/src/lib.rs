@@ -54,6 +54,6 @@ pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
 pub use store_state::StoreStatus;
 pub use tools::{
-    ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
-    ToolView,
+    ConnectionReadiness, ConnectorField, ConnectorPage, ConnectorView, DescribedScope, FoundTool, Readiness,
+    ScopedTool, ToolFilter, ToolLine, ToolView,
 };

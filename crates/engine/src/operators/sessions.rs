@@ -1,5 +1,6 @@
 //! Logging in and out, and who is behind a session.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
@@ -38,6 +39,16 @@ pub struct Visitor {
     pub session: Session,
     /// The same as a caller of use cases: in the default environment, with the permissions of the role.
     pub caller: Caller,
+    /// What every form of this session carries: another site cannot know it.
+    pub form_token: String,
+}
+
+impl Visitor {
+    /// Whether a form came from a page of this session.
+    #[must_use]
+    pub fn sent(&self, form_token: &str) -> bool {
+        same_hash(&sha256(form_token.as_bytes()), &sha256(self.form_token.as_bytes()))
+    }
 }
 
 /// A session as it is shown.
@@ -145,7 +156,8 @@ impl Engine {
             request: request.cloned(),
             permissions: user.role.permissions(),
         };
-        Ok(Some(Visitor { user, session, caller }))
+        let form_token = form_token(token);
+        Ok(Some(Visitor { user, session, caller, form_token }))
     }
 
     /// Ends the visitor's own session.
@@ -192,4 +204,11 @@ impl Engine {
         let entry = entry.data(json!({ "session": id.unwrap_or("all others") }));
         self.commit(Changes::from(change).and(entry.into())).await
     }
+}
+
+/// The token of a session's forms. It follows from the token of the session and leads back to nothing.
+fn form_token(session: &SecretString) -> String {
+    let mut text = zeroize::Zeroizing::new(String::from("form of "));
+    text.push_str(session.expose_secret());
+    URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()))
 }

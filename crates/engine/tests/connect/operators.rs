@@ -204,7 +204,7 @@ async fn password_changed_ends_other_sessions() {
 async fn viewer_may_look_and_change_nothing() {
     let f = EngineFixture::start().await;
     owner(&f).await;
-    let connection = f.connection("sandbox", "sandbox").await;
+    let connection = f.connection("notes", "acme").await;
     let rules = as_visitor(&f, "owner@example.com").await.caller;
     let link = f.engine.invite_user(&rules, Role::Viewer).await.unwrap();
     accept(&f, &link, "viewer@example.com").await;
@@ -212,7 +212,7 @@ async fn viewer_may_look_and_change_nothing() {
     f.engine.overview(&viewer).await.unwrap();
     f.engine.get_connection(&viewer, &connection.connection.name).await.unwrap();
     let denied = [
-        f.engine.delete_connection(&viewer, "sandbox").await.map(drop),
+        f.engine.delete_connection(&viewer, "notes").await.map(drop),
         f.engine.invite_user(&viewer, Role::Owner).await.map(drop),
         f.engine.list_users(&viewer).await.map(drop),
         f.engine.list_audit(&viewer, &AuditFilter::default(), None, 10).await.map(drop),
@@ -222,7 +222,7 @@ async fn viewer_may_look_and_change_nothing() {
     for outcome in denied {
         assert_eq!(code(outcome), ErrorCode::PermissionDenied);
     }
-    assert!(!rules.permissions.allows(Permission::CredentialsRead));
+    assert!(!viewer.permissions.allows(Permission::CredentialsRead));
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn audit_tells_who_did_what() {
     let f = EngineFixture::start().await;
     let user = owner(&f).await;
     let me = as_visitor(&f, "owner@example.com").await.caller;
-    let connection = f.engine.create_connection(&me, f.new_connection("odd", "sandbox")).await.unwrap();
+    let connection = f.engine.create_connection(&me, f.new_connection("odd", "acme")).await.unwrap();
     let _ = log_in(&f, "nobody\r\nadmin@example.com", "guess").await.unwrap_err();
     let page = f.engine.list_audit(&me, &AuditFilter::default(), None, 50).await.unwrap();
     let told: Vec<_> =

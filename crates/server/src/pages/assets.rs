@@ -6,11 +6,11 @@ use http::header;
 
 use crate::state::App;
 
-const CSS: &str = include_str!("../../assets/page.css");
+const CSS: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/page.css"));
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 /// FNV-1a: tells versions apart, which is all that is asked of it.
-const fn fingerprint(text: &str) -> u64 {
+pub(crate) const fn fingerprint(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut at = 0;
@@ -27,17 +27,18 @@ pub(super) fn css_path() -> String {
 }
 
 /// The path of the icon.
-pub(super) fn icon_path() -> String {
+pub(crate) fn icon_path() -> String {
     format!("/assets/icon-{:016x}.svg", const { fingerprint(ICON) })
 }
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route(&css_path(), get(|| async { file("text/css; charset=utf-8", CSS) }))
-        .route(&icon_path(), get(|| async { file("image/svg+xml", ICON) }))
+        .route(&css_path(), get(|| async { asset("text/css; charset=utf-8", CSS) }))
+        .route(&icon_path(), get(|| async { asset("image/svg+xml", ICON) }))
 }
 
-fn file(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+/// A file that may be cached for ever.
+pub(crate) fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
     let cache = "public, max-age=31536000, immutable";
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cache)], text)
 }

@@ -16,6 +16,8 @@ mod words;
 
 pub use callback::fuzz_callback_query;
 
+pub(crate) use assets::{asset, fingerprint, icon_path};
+
 use axum::{
     Router,
     routing::{MethodRouter, get},
