@@ -2,6 +2,7 @@
 
 mod account;
 mod api_client;
+mod audit;
 mod background;
 mod connection;
 mod connector;
@@ -15,6 +16,7 @@ mod store;
 mod target;
 mod token;
 mod tool;
+mod user;
 mod view;
 
 use clap::{Args, Subcommand};
@@ -70,6 +72,10 @@ pub(crate) enum Noun {
     Keys(On<keys::Command>),
     /// The database: whether it was restored or copied
     Store(On<store::Command>),
+    /// People who may use the dashboard
+    User(On<user::Command>),
+    /// The record of who did what
+    Audit(On<audit::Command>),
     /// The work that nobody asks for: refreshes ahead of time, revocations tried again, old records removed
     Background(On<background::Command>),
 }
@@ -85,6 +91,8 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
+        Noun::User(on) => user::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Audit(on) => audit::run(on.command, &Session::open(&on.common)?).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
     }
 }

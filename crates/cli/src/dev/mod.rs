@@ -62,8 +62,14 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
     let provider_stop = CancellationToken::new();
     let provider = tokio::spawn(sandbox.serve(tls.simulator.clone(), limits, provider_stop.clone()));
 
-    let facts =
-        page::Facts { url: &public_url, access: &access, ca_file: &tls.ca_file, folder: folder.path() };
+    let setup = assembly.engine.setup_link().await.ok().flatten();
+    let facts = page::Facts {
+        url: &public_url,
+        access: &access,
+        ca_file: &tls.ca_file,
+        folder: folder.path(),
+        setup: setup.as_ref().map(|link| &link.url),
+    };
     env_file.write(&facts)?;
     page::print(&facts, env_file.shown())?;
     tracing::info!(%address, ready_ms = begun.elapsed().as_millis(), "ready");

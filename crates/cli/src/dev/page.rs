@@ -14,11 +14,21 @@ pub(super) struct Facts<'a> {
     pub(super) access: &'a Access,
     pub(super) ca_file: &'a Path,
     pub(super) folder: &'a Path,
+    /// The link that makes the first user of the dashboard, while there is none.
+    pub(super) setup: Option<&'a Url>,
 }
 
 impl Facts<'_> {
     pub(super) fn base_url(&self) -> String {
         self.url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Where people log in, or become the owner as long as there is none.
+    fn dashboard(&self) -> String {
+        match self.setup {
+            Some(link) => format!("{link} (once: makes its owner)"),
+            None => format!("{}/dashboard", self.base_url()),
+        }
     }
 }
 
@@ -35,6 +45,7 @@ Valetkey is ready (development server, everything is in {folder})
   client id       {client_id}
   client secret   {client_secret}
   API token       {token}
+  dashboard       {dashboard}
 
 1. Make an authorization link for your user user_123:
 
@@ -64,6 +75,7 @@ Ctrl-C stops the server; the next start goes on with the same data.
 "#,
         folder = facts.folder.display(),
         url = facts.base_url(),
+        dashboard = facts.dashboard(),
         client_id = facts.access.client_id,
         client_secret = facts.access.client_secret.expose_secret(),
         token = facts.access.api_token.expose_secret(),

@@ -11,6 +11,7 @@ mod executions;
 mod keys;
 mod links;
 mod openapi;
+mod operators;
 mod revocations;
 mod store;
 mod tokens;
@@ -36,5 +37,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(keys::routes())
         .merge(store::routes())
+        .merge(operators::routes())
         .merge(background::routes())
 }

@@ -5,6 +5,7 @@
 mod app;
 mod browser;
 mod connect_pages;
+mod dashboard;
 mod life;
 mod listener;
 mod openapi;
