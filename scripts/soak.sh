@@ -11,3 +11,4 @@ export TEST_POSTGRES_URL VALETKEY_SOAK=1
 # shellcheck disable=SC2086
 cargo test --locked -p valetkey-cli --test trials -- --nocapture --test-threads=1 ${SOAK:-}
 SIMULATION_SEEDS=${SIMULATION_SEEDS:-10000} cargo test --locked -p valetkey-engine --test simulation -- --nocapture
+cargo test --locked -p valetkey-engine --test rush -- --nocapture

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Builds the library that makes the disk fail, beside the server.
-fn failing_disk(fleet: &Fleet) -> (PathBuf, PathBuf) {
+pub(crate) fn failing_disk(fleet: &Fleet) -> (PathBuf, PathBuf) {
     let library = fleet.path().join("failing_disk.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trials/failing_disk.c");
     let built = Command::new("cc")

@@ -1,6 +1,7 @@
 /* Preloaded into a server under trial: while the file named by FAILING_DISK exists, writes to the database and its journal
  * fail as its first word says: "full" (ENOSPC), "readonly" (EROFS) or "sync" (writes work, making them durable fails
- * with EIO). Everything else, sockets and logs among it, goes through. */
+ * with EIO). As "delay" it makes nothing fail, but every fsync takes 50 ms. Everything else, sockets and logs among it, goes
+ * through. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +21,7 @@ static int is_database(int fd) {
   return strstr(path, "valetkey.db") != NULL;
 }
 
-/* The failure that is asked for: 'f' full, 'r' read-only, 's' sync; 0 for none. */
+/* The failure that is asked for: 'f' full, 'r' read-only, 's' sync, 'd' delay; 0 for none. */
 static char failure(int fd) {
   const char *flag = getenv("FAILING_DISK");
   if (!flag || !is_database(fd)) return 0;
@@ -40,7 +41,11 @@ static int write_fails(int fd) {
   }
 }
 
-static int sync_fails(int fd) { return failure(fd) == 's'; }
+static int sync_fails(int fd) {
+  char word = failure(fd);
+  if (word == 'd') usleep(50 * 1000);
+  return word == 's';
+}
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 

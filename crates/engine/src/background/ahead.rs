@@ -47,7 +47,12 @@ impl Job for RefreshAhead {
         }
         let now = engine.now();
         let due = engine.0.store.take_due_refreshes(now, now + HIDDEN, limit).await?;
-        let more = due.len() == room;
+        let more = match due.len() {
+            0 => Progress::Idle,
+            all if all == room => Progress::More,
+            // A crowd that was put off comes at the pace of its lane, which must not run dry between two looks.
+            _ => Progress::Soon,
+        };
         let (mut begun, mut put_off) = (0, Changes::new());
         for id in due {
             match self.begin(engine, id).await? {
@@ -60,7 +65,7 @@ impl Job for RefreshAhead {
         if !put_off.0.is_empty() {
             engine.commit(put_off).await?;
         }
-        Ok((begun, if more { Progress::More } else { Progress::Idle }))
+        Ok((begun, more))
     }
 }
 

@@ -65,6 +65,8 @@ impl Default for BackgroundSettings {
 enum Progress {
     /// Nothing more is due now.
     Idle,
+    /// Something was due and more is likely to be before long: rest for a quarter of the period.
+    Soon,
     /// There is more: run again at once.
     More,
 }
@@ -181,6 +183,10 @@ impl Turn {
                     failures = 0;
                     // Replicas that were started together must not look at the same instants.
                     jittered(self.job.period(), &*self.engine.0.entropy)
+                }
+                Ok((_, Progress::Soon)) => {
+                    failures = 0;
+                    jittered(self.job.period() / 4, &*self.engine.0.entropy)
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);

@@ -53,7 +53,7 @@ struct Grant {
     answered: bool,
     died_at: Option<Duration>,
     unavoidable: bool,
-    asked_while_dead: Vec<Duration>,
+    told_of_death: Vec<Duration>,
 }
 
 struct State {
@@ -78,7 +78,7 @@ impl Provider {
             answered: true,
             died_at: None,
             unavoidable: false,
-            asked_while_dead: Vec::new(),
+            told_of_death: Vec::new(),
         };
         Self(Mutex::new(State {
             random: StdRng::seed_from_u64(seed),
@@ -123,19 +123,19 @@ impl Provider {
         self.state().journal.clone()
     }
 
-    /// Whether a grant lives; if not, whether nobody could have saved it.
-    pub(crate) fn fate(&self, grant: usize) -> (bool, bool) {
+    /// Whether a grant lives; if not, whether nobody could have saved it; its newest rotation.
+    pub(crate) fn fate(&self, grant: usize) -> (bool, bool, u64) {
         let state = self.state();
-        (state.grants[grant].alive, state.grants[grant].unavoidable)
+        let grant = &state.grants[grant];
+        (grant.alive, grant.unavoidable, grant.rotation)
     }
 
-    /// The most requests about a grant, after it had died, within any time of this length.
-    pub(crate) fn most_calls_on_dead(&self, grant: usize, within: Duration) -> usize {
+    /// The most requests about a grant that were told of its death, within any time of this length.
+    pub(crate) fn most_told_of_death(&self, grant: usize, within: Duration) -> usize {
         let state = self.state();
-        let asked = &state.grants[grant].asked_while_dead;
-        asked
-            .iter()
-            .map(|from| asked.iter().filter(|at| *at >= from && **at < *from + within).count())
+        let told = &state.grants[grant].told_of_death;
+        told.iter()
+            .map(|from| told.iter().filter(|at| *at >= from && **at < *from + within).count())
             .max()
             .unwrap_or(0)
     }
@@ -220,10 +220,19 @@ async fn token_request(world: &World, peer: IpAddr, id: usize, rotation: u64) ->
     }
     let incarnation =
         world.sites.iter().find(|site| site.is_at(peer)).map_or(0, crate::replica::Site::incarnation);
+    let was_alive = world.provider.state().grants[id].alive;
     let response = refresh(world, (peer, incarnation), id, rotation);
     tokio::time::sleep(delay).await;
-    if matches!(fault, Some(2 | 3)) {
-        world.provider.state().grants[id].answered = false;
+    {
+        let grant = &mut world.provider.state().grants[id];
+        match fault {
+            Some(2 | 3) => grant.answered = false,
+            // Who was not told, or has not lived to hear it, may ask again.
+            _ if !was_alive && is_there(world, peer, incarnation) => {
+                grant.told_of_death.push(elapsed());
+            }
+            _ => {}
+        }
     }
     match fault {
         Some(2) => Err(std::io::Error::other("cut")),
@@ -232,12 +241,16 @@ async fn token_request(world: &World, peer: IpAddr, id: usize, rotation: u64) ->
     }
 }
 
+/// Whether that process lives.
+fn is_there(world: &World, address: IpAddr, incarnation: u64) -> bool {
+    world.sites.iter().any(|site| site.is_at(address) && site.incarnation() == incarnation && site.is_up())
+}
+
 fn refresh(world: &World, by: (IpAddr, u64), id: usize, rotation: u64) -> Response<Full<Bytes>> {
     let mut state = world.provider.state();
     let strict = state.strict;
     let grant = &mut state.grants[id];
     let (response, verdict) = if !grant.alive {
-        grant.asked_while_dead.push(elapsed());
         (None, "dead")
     } else if rotation == grant.rotation {
         grant.rotation += 1;
@@ -253,12 +266,7 @@ fn refresh(world: &World, by: (IpAddr, u64), id: usize, rotation: u64) -> Respon
         grant.alive = false;
         grant.died_at = Some(elapsed());
         // Nobody could have the successor: its answer never left, who asked has died since, or has waited in vain.
-        let gone = grant.taken_by.is_none_or(|(peer, incarnation)| {
-            world
-                .sites
-                .iter()
-                .all(|site| !site.is_at(peer) || site.incarnation() != incarnation || !site.is_up())
-        });
+        let gone = grant.taken_by.is_none_or(|(peer, incarnation)| !is_there(world, peer, incarnation));
         let waited = elapsed() >= grant.spent_at + AWAITED;
         grant.unavoidable = !grant.answered || gone || waited;
         (None, "reuse")

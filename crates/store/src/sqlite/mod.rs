@@ -7,6 +7,7 @@ mod auth_requests;
 mod changes;
 mod connections;
 mod credentials;
+mod disk;
 mod dump;
 mod environments;
 mod events;

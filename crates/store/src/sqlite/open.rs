@@ -120,7 +120,8 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> rusqlite::Result<C
     let connection = Connection::open_with_flags(path, flags)?;
     configure(&connection, options)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // In WAL mode only FULL makes a commit durable against a power cut, not just against a crash of the process.
+    // In WAL mode only FULL makes a commit durable against a power cut, not just against a crash of the process. The
+    // writer goes down to NORMAL where it leaves that to a thread of its own.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)

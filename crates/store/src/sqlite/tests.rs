@@ -124,6 +124,44 @@ async fn commit_whose_caller_hangs_up_is_carried_out() {
     assert_eq!(store.environments().await.unwrap().len(), 1);
 }
 
+/// R4a in small: tokens that were just received are in the file, where a crash of the process leaves them, while the disk
+/// is still at work on what came before. Nobody hears of them before the disk has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_just_received_do_not_wait_for_the_disk() {
+    let folder = folder();
+    let f = Fixture::new(Arc::new(open(&folder))).await;
+    let store = Arc::new(open(&folder));
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let progress = store.writer.progress.clone();
+    let slow = progress.slow.lock().unwrap();
+    let commit = |changes: Changes| {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit(changes).await })
+    };
+    let first = commit(environment(1));
+    while progress.unsynced() < 1 {
+        tokio::task::yield_now().await;
+    }
+    let second = commit(environment(2));
+    let tokens = Change::PutCredential {
+        account: account.id.clone(),
+        generation: 1,
+        sealed: SealedBlob(vec![1; 64]),
+        at: account.created_at,
+    };
+    let tokens = commit(tokens.into());
+    // Seen by another connection to the file: it would be there after a crash.
+    while f.store.credential(&account.id).await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!first.is_finished() && !second.is_finished() && !tokens.is_finished());
+    drop(slow);
+    for task in [first, second, tokens] {
+        task.await.unwrap().unwrap();
+    }
+}
+
 /// R13 in small: a full disk refuses, loses nothing, leaves reads alone and is used again without a restart.
 #[tokio::test]
 async fn disk_that_is_full_refuses_and_recovers() {

@@ -2,7 +2,8 @@
 //!
 //! A durable commit waits for the disk, and the disk takes as long for one as for a hundred. So one thread owns the
 //! writing connection, takes every commit that is waiting, applies each under a savepoint of its own inside one
-//! transaction, has it made durable once and then answers them all. A commit that conflicts is rolled back alone.
+//! transaction and hands them on: [`super::disk`] has them made durable together and then answers. Meanwhile the next
+//! ones gather. A commit that conflicts is rolled back alone.
 
 use std::{
     fmt,
@@ -16,9 +17,15 @@ use std::{
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
-use valetkey_domain::{Changes, StoreError};
+use valetkey_domain::{Change, Changes, StoreError, refresh::RefreshOutcome};
 
-use super::{Place, Shared, SqliteOptions, changes::apply, home, open, row::unavailable};
+use super::{
+    Place, Shared, SqliteOptions,
+    changes::apply,
+    disk::{Disk, Progress, Written},
+    home, open,
+    row::unavailable,
+};
 
 /// After so long without a commit the journal is folded into the database file and cut, so that what was deleted does
 /// not linger in it (S37).
@@ -26,17 +33,17 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long readers are waited for when the journal is folded in the midst of work. It is tried again later.
 const FOLDING: Duration = Duration::from_millis(200);
 
-type Answer = oneshot::Sender<Result<(), StoreError>>;
+pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
 
 /// What is done under one savepoint.
-enum Task {
+pub(super) enum Task {
     /// Without content it is a probe: shows that the database accepts writes.
     Commit(Changes),
     /// Reads and writes; keeps its own answer. Taken when it is done.
     Work(Option<Work>),
 }
 
-type Work = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
+pub(super) type Work = Box<dyn FnOnce(&Connection) -> Result<(), StoreError> + Send>;
 
 enum Job {
     Do(Task, Answer),
@@ -57,7 +64,7 @@ pub struct CommitStats {
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+pub(super) struct Counters {
     commits: AtomicU64,
     conflicts: AtomicU64,
     batches: AtomicU64,
@@ -66,9 +73,34 @@ struct Counters {
     asked: AtomicU64,
 }
 
+impl Counters {
+    /// Commits were answered so.
+    pub(super) fn count(&self, answers: &[Result<(), StoreError>]) {
+        let conflicts = answers.iter().filter(|answer| answer.is_err()).count() as u64;
+        self.conflicts.fetch_add(conflicts, Ordering::Relaxed);
+        self.commits.fetch_add(answers.len() as u64 - conflicts, Ordering::Relaxed);
+    }
+
+    /// There was a durable write.
+    pub(super) fn synced(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a commit carries what nobody else has: the answer of a provider that may have spent the old token for it.
+fn is_urgent(changes: &Changes) -> bool {
+    changes.0.iter().any(|change| {
+        matches!(
+            change,
+            Change::PutCredential { .. } | Change::EndRefresh { outcome: RefreshOutcome::Renewed, .. }
+        )
+    })
+}
+
 pub(super) struct Writer {
     queue: Queue,
     counters: Arc<Counters>,
+    pub(super) progress: Arc<Progress>,
 }
 
 enum Queue {
@@ -97,9 +129,10 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(options.queue.max(1));
         let mut thread = Thread::new(place, connection, options, shared);
-        let counters = thread.counters.clone();
+        thread.leave_syncing_to_a_thread()?;
+        let (counters, progress) = (thread.counters.clone(), thread.progress.clone());
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || thread.run(&jobs))?;
-        Ok(Self { queue: Queue::Thread(queue), counters })
+        Ok(Self { queue: Queue::Thread(queue), counters, progress })
     }
 
     /// A writer without a thread, for simulations: whoever asks does it, one at a time.
@@ -110,11 +143,11 @@ impl Writer {
         shared: Arc<Shared>,
     ) -> Self {
         let thread = Thread::new(place, connection, options, shared);
-        let counters = thread.counters.clone();
-        Self { queue: Queue::Here(Box::new(Mutex::new(thread))), counters }
+        let (counters, progress) = (thread.counters.clone(), thread.progress.clone());
+        Self { queue: Queue::Here(Box::new(Mutex::new(thread))), counters, progress }
     }
 
-    async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), StoreError> {
+    async fn ask(&self, job: impl FnOnce(Answer) -> Job, urgent: bool) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         match &self.queue {
             Queue::Thread(queue) => queue.try_send(job(answer)).map_err(|refused| match refused {
@@ -122,6 +155,9 @@ impl Writer {
                 TrySendError::Disconnected(_) => stopped(),
             })?,
             Queue::Here(thread) => thread.lock().unwrap_or_else(PoisonError::into_inner).step(job(answer)),
+        }
+        if urgent {
+            self.progress.hurry();
         }
         #[cfg(test)]
         self.counters.asked.fetch_add(1, Ordering::Relaxed);
@@ -133,11 +169,12 @@ impl Writer {
         if changes.0.is_empty() {
             return Ok(());
         }
-        self.ask(|answer| Job::Do(Task::Commit(changes), answer)).await
+        let urgent = is_urgent(&changes);
+        self.ask(|answer| Job::Do(Task::Commit(changes), answer), urgent).await
     }
 
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
-        self.ask(|answer| Job::Do(Task::Commit(Changes::new()), answer)).await
+        self.ask(|answer| Job::Do(Task::Commit(Changes::new()), answer), false).await
     }
 
     /// Does `work` as a commit of its own, together with those that wait, and brings its answer once it is durable.
@@ -151,12 +188,12 @@ impl Writer {
             let _ = keep.send(work(connection)?);
             Ok(())
         };
-        self.ask(|answer| Job::Do(Task::Work(Some(Box::new(work))), answer)).await?;
+        self.ask(|answer| Job::Do(Task::Work(Some(Box::new(work))), answer), false).await?;
         kept.await.map_err(|_| stopped())
     }
 
     pub(super) async fn close(&self) -> Result<(), StoreError> {
-        self.ask(Job::Close).await
+        self.ask(Job::Close, false).await
     }
 
     pub(super) fn stats(&self) -> CommitStats {
@@ -192,6 +229,9 @@ struct Thread {
     options: SqliteOptions,
     counters: Arc<Counters>,
     shared: Arc<Shared>,
+    progress: Arc<Progress>,
+    /// Makes commits durable and answers them. Without one SQLite does it with every commit.
+    disk: Option<Disk>,
     /// When the home of the database last got a new token.
     renewed: Instant,
     /// When the journal was last folded into the database file, or that was last tried.
@@ -211,9 +251,19 @@ impl Thread {
             options,
             counters: Arc::default(),
             shared,
+            progress: Arc::default(),
+            disk: None,
             renewed: Instant::now(),
             folded: Instant::now(),
         }
+    }
+
+    /// A database in memory has no disk.
+    fn leave_syncing_to_a_thread(&mut self) -> std::io::Result<()> {
+        let Place::File(path) = &self.place else { return Ok(()) };
+        let (progress, counters) = (self.progress.clone(), self.counters.clone());
+        self.disk = Some(Disk::start(path, progress, counters, self.shared.clone())?);
+        Ok(())
     }
 
     /// Does one job and answers it.
@@ -247,6 +297,7 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             written = true;
+            self.progress.gather();
             let waiting = std::iter::once(first).chain(jobs.try_iter()).take(self.options.batch.max(1));
             let (mut batch, mut closing) = (Vec::new(), None);
             for job in waiting {
@@ -272,6 +323,7 @@ impl Thread {
                 self.fold_journal(FOLDING);
             }
             if let Some(answer) = closing {
+                self.progress.settle();
                 self.renew_home();
                 self.fold_journal(self.options.busy_timeout);
                 // The file is let go of before the answer: it may be copied or opened by another process then.
@@ -301,8 +353,9 @@ impl Thread {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let outcome = self.connection().and_then(|connection| {
+        let outcome = self.recover().and_then(|()| self.connection()).and_then(|connection| {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            self.let_commits_wait_for_the_disk(&connection, self.disk.is_none())?;
             let outcome = write_batch(&connection, batch.iter_mut().map(|(task, _)| task), &shared);
             if outcome.is_err() && !connection.is_autocommit() {
                 // The failure that is reported is the first one; the connection is given up in any case.
@@ -310,27 +363,52 @@ impl Thread {
             }
             outcome
         });
-        let answers: Vec<_> = match outcome {
-            Ok(answers) => {
-                let conflicts = answers.iter().filter(|answer| answer.is_err()).count() as u64;
-                self.counters.conflicts.fetch_add(conflicts, Ordering::Relaxed);
-                self.counters.commits.fetch_add(answers.len() as u64 - conflicts, Ordering::Relaxed);
-                self.counters.batches.fetch_add(1, Ordering::Relaxed);
-                answers
+        match (outcome, &self.disk) {
+            (Ok(answers), Some(disk)) => disk.take(Written { batch, answers }),
+            (Ok(answers), None) => {
+                self.counters.count(&answers);
+                self.counters.synced();
+                answer_all(&self.shared, batch, answers);
             }
-            Err(failure) => {
+            (Err(failure), _) => {
                 tracing::error!(commits = batch.len(), %failure, "the database did not take a write: {failure}");
                 self.connection = None;
-                batch.iter().map(|_| Err(failure.clone())).collect()
+                let answers = vec![Err(failure); batch.len()];
+                answer_all(&self.shared, batch, answers);
             }
-        };
-        for ((task, asked), answer) in batch.into_iter().zip(answers) {
-            if let (Task::Commit(changes), Ok(())) = (&task, &answer) {
-                shared.waiters.wake(changes);
-            }
-            // A caller that hung up reads the outcome from the database if it comes back.
-            let _ = asked.send(answer);
         }
+    }
+
+    /// Whether a commit on this connection returns only when the disk has it. In WAL mode FULL does that; NORMAL leaves it to
+    /// whoever answers, and keeps the order of journal and database on the disk all the same.
+    fn let_commits_wait_for_the_disk(&self, connection: &Connection, wait: bool) -> Result<(), StoreError> {
+        if matches!(self.place, Place::Memory(_)) {
+            return Ok(());
+        }
+        let sql = if wait { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+        connection.prepare_cached(sql).and_then(|mut set| set.execute([])).map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// After the disk has refused something that is in the journal, nobody knows what of it the disk has: a later success
+    /// does not say so. Everything is written to the database anew before anything else is answered.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        if !self.progress.take_failure() {
+            return Ok(());
+        }
+        self.connection = None;
+        let folded = self.connection().and_then(|connection| {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let row = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get::<_, i64>(0));
+            match row.map_err(unavailable)? {
+                0 => Ok(()),
+                _ => Err(StoreError::Unavailable("the journal is in use; it is written anew shortly".into())),
+            }
+        });
+        if folded.is_err() {
+            self.progress.fail();
+        }
+        folded
     }
 
     /// Only a file that this process has joined has a home.
@@ -341,7 +419,9 @@ impl Thread {
         }
         self.renewed = Instant::now();
         let renewed = self.connection().and_then(|connection| {
-            home::renew(&connection.lock().unwrap_or_else(PoisonError::into_inner), &path)
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            self.let_commits_wait_for_the_disk(&connection, true)?;
+            home::renew(&connection, &path)
         });
         if let Err(failure) = renewed {
             tracing::warn!(%failure, "the database and its witness got no new token: {failure}");
@@ -362,6 +442,21 @@ impl Thread {
         if let Err(failure) = folded {
             tracing::warn!(%failure, "the journal was not folded into the database: {failure}");
         }
+    }
+}
+
+/// Wakes those who wait for what was written, and tells those who asked for it.
+pub(super) fn answer_all(
+    shared: &Shared,
+    batch: Vec<(Task, Answer)>,
+    answers: impl IntoIterator<Item = Result<(), StoreError>>,
+) {
+    for ((task, asked), answer) in batch.into_iter().zip(answers) {
+        if let (Task::Commit(changes), Ok(())) = (&task, &answer) {
+            shared.waiters.wake(changes);
+        }
+        // A caller that hung up reads the outcome from the database if it comes back.
+        let _ = asked.send(answer);
     }
 }
 
