@@ -4,7 +4,9 @@ use std::{error::Error as StdError, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ConnectionId, ErrorCode, ExecutionId, catalogue::RemedyAction};
+use crate::{
+    AccountId, ConnectionId, ErrorCode, ExecutionId, catalogue::RemedyAction, diagnosis::ShortDiagnosis,
+};
 
 /// The result of nearly everything.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -71,6 +73,8 @@ pub struct Details {
     pub retry_after_ms: Option<u64>,
     /// What the provider said.
     pub provider: Option<ProviderEvidence>,
+    /// What a diagnosis of it says in short, where the engine made one.
+    pub diagnosis: Option<ShortDiagnosis>,
     /// For the log only: never sent to a caller. Must hold no secret either.
     pub internal: Option<String>,
 }
@@ -90,6 +94,7 @@ impl Error {
             execution: None,
             retry_after_ms: None,
             provider: None,
+            diagnosis: None,
             internal: None,
         }))
     }
@@ -205,6 +210,13 @@ impl Error {
     #[must_use]
     pub fn provider(mut self, evidence: ProviderEvidence) -> Self {
         self.0.provider = Some(evidence);
+        self
+    }
+
+    /// Adds what a diagnosis says in short.
+    #[must_use]
+    pub fn diagnosis(mut self, diagnosis: Option<ShortDiagnosis>) -> Self {
+        self.0.diagnosis = diagnosis;
         self
     }
 

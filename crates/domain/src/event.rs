@@ -58,6 +58,8 @@ event_kinds! {
     AuthorizationFailed = "authorization.failed",
     /// A callback was refused before anything was done with it.
     CallbackRefused = "authorization.callback_refused",
+    /// *Continue* was pressed on a link's page, and nothing came of it.
+    FormRefused = "authorization.form_refused",
     /// The account is authorized.
     AccountActivated = "account.activated",
     /// Authorized; the app has yet to confirm the user.
@@ -72,6 +74,8 @@ event_kinds! {
     RefreshFailed = "credential.refresh_failed",
     /// The provider refused the credential in a call, and a renewal did not help.
     CredentialRefused = "credential.refused",
+    /// The provider asked for fewer calls.
+    RateLimited = "account.rate_limited",
     /// The provider granted other scopes than before.
     ScopesChanged = "account.scopes_changed",
     /// The credential ran out.

@@ -15,6 +15,7 @@ mod connection_test;
 mod connections;
 mod context;
 mod credentials;
+mod diagnosis;
 mod events;
 mod execute;
 mod executions;
@@ -42,6 +43,7 @@ pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, 
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
+pub use diagnosis::{DiagnosisOf, DiagnosisOptions};
 pub use execute::{ExecuteTool, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};

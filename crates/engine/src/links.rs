@@ -47,6 +47,15 @@ pub struct Link {
     pub account: AccountView,
 }
 
+/// What a link was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Somebody asked for it.
+    Asked,
+    /// It goes into the remedies of an error or a diagnosis.
+    Remedy,
+}
+
 /// What a new attempt is made of.
 pub(crate) struct NewAttempt<'a> {
     pub(crate) account: &'a Account,
@@ -76,12 +85,19 @@ impl Engine {
         caller.require(Permission::AccountsAccess)?;
         let options = checked_options(options)?;
         // A second round only if another caller created the account in between.
-        match self.link_once(caller, account, options.clone()).await {
+        match self.link_once(caller, account, options.clone(), Purpose::Asked).await {
             Err(error) if error.code() == ErrorCode::AccountAlreadyExists => {
-                self.link_once(caller, account, options).await
+                self.link_once(caller, account, options, Purpose::Asked).await
             }
             done => done,
         }
+    }
+
+    /// Makes a link that goes into a remedy. The history says so: a link that nobody asked for and nobody opened says
+    /// nothing about the user.
+    pub(crate) async fn remedy_link(&self, caller: &Caller, account: &AccountRef) -> Result<Link, Error> {
+        caller.require(Permission::AccountsAccess)?;
+        self.link_once(caller, account, LinkOptions::default(), Purpose::Remedy).await
     }
 
     async fn link_once(
@@ -89,6 +105,7 @@ impl Engine {
         caller: &Caller,
         wanted: &AccountRef,
         options: LinkOptions,
+        purpose: Purpose,
     ) -> Result<Link, Error> {
         let (account, connection, created) = self.linked_account(caller, wanted).await?;
         let scopes = self.scopes_of_link(&connection, &account, options.scopes, options.add_scopes).await?;
@@ -107,6 +124,7 @@ impl Engine {
             "expires_at": expires_at.unix_timestamp(),
             "scopes": attempt.scopes,
             "user_verify_host": host_of(attempt.user_verify_url.as_deref()),
+            "remedy": purpose == Purpose::Remedy,
         }));
         let changes = created
             .and(Change::InsertAuthRequest(attempt))

@@ -131,6 +131,7 @@ impl Engine {
         B::Error: Into<BodyError>,
     {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
+        let connection = prepared.connection.clone();
         let failure = match self.exchange(prepared, &mut run).await {
             Ok(response) => {
                 let noted = failure_of(response.status());
@@ -147,7 +148,8 @@ impl Engine {
             }
         };
         let failure = self.with_link(&caller, &account, failure).await;
-        Err(failure.account(&account.id).execution(run.id()))
+        let short = self.short_diagnosis(&caller, &account, &connection, None, &failure).await;
+        Err(failure.account(&account.id).execution(run.id()).diagnosis(short))
     }
 
     async fn exchange<B>(&self, prepared: Prepared<B>, run: &mut Run) -> Result<Response<ResponseBody>, Error>

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use valetkey_domain::{
     Error, ErrorCode, Remedy, RequestId,
+    diagnosis::ShortDiagnosis,
     error::{FieldViolation, ProviderEvidence},
 };
 
@@ -81,12 +82,43 @@ struct ErrorBody {
     /// What the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<ProviderBody>,
+    /// Of a failed call: what a diagnosis says in short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<ShortBody>,
+}
+
+/// A diagnosis in short. With a `verdict` of `broken` the same call fails again until somebody has acted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ShortDiagnosis)]
+pub(crate) struct ShortBody {
+    /// `healthy`, `degraded` or `broken`.
+    #[schema(example = "broken")]
+    verdict: &'static str,
+    /// The code of the first finding.
+    #[schema(example = "access_revoked_by_user")]
+    code: &'static str,
+    /// Whose move it is: `end_user`, `developer`, `provider_admin`, `operator` or `nobody`.
+    #[schema(example = "end_user")]
+    actor: &'static str,
+    /// The answer in prose.
+    summary: String,
+}
+
+impl From<&ShortDiagnosis> for ShortBody {
+    fn from(short: &ShortDiagnosis) -> Self {
+        Self {
+            verdict: short.verdict.as_str(),
+            code: short.code.as_str(),
+            actor: short.actor.as_str(),
+            summary: short.summary.clone(),
+        }
+    }
 }
 
 /// One thing to do.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Remedy)]
-struct RemedyBody {
+pub(crate) struct RemedyBody {
     /// The kind of step; programs branch on it.
     #[schema(example = "reauthorize")]
     action: &'static str,
@@ -159,6 +191,7 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
             execution_id: details.execution.as_ref().map(ToString::to_string),
             retry_after_ms,
             provider: details.provider.as_ref().map(ProviderBody::from),
+            diagnosis: details.diagnosis.as_ref().map(ShortBody::from),
         },
     };
     let mut response = (status_of(code), Json(body)).into_response();

@@ -174,6 +174,7 @@ pub struct EngineFixture {
     /// The provider behind every connection of the fixture.
     pub provider: FakeProvider,
     settings: EngineSettings,
+    connectors: Arc<Connectors>,
     master: SecretString,
     dir: TempDir,
 }
@@ -200,6 +201,28 @@ impl EngineFixture {
     /// # Panics
     /// When anything of it cannot be made.
     pub async fn with_seals(seals: SealLimits, change: impl FnOnce(&mut EngineSettings)) -> Self {
+        Self::made(seals, Connectors::from_files(own_files()).unwrap(), change).await
+    }
+
+    /// An engine that knows the connectors of the product too, and `further` files, by name and text.
+    ///
+    /// # Panics
+    /// When anything of it cannot be made.
+    pub async fn with_all_connectors(
+        further: &[(&str, &str)],
+        change: impl FnOnce(&mut EngineSettings),
+    ) -> Self {
+        let further = further.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let connectors = Connectors::embedded_and(own_files().chain(further)).unwrap();
+        Self::made(SealLimits::default(), connectors, change).await
+    }
+
+    async fn made(
+        seals: SealLimits,
+        connectors: Connectors,
+        change: impl FnOnce(&mut EngineSettings),
+    ) -> Self {
+        let connectors = Arc::new(connectors);
         let dir = TempDir::new().unwrap();
         let store = Arc::new(SqliteStore::open(dir.path().join("valetkey.db")).unwrap());
         let clock = Arc::new(ManualClock::default());
@@ -209,10 +232,10 @@ impl EngineFixture {
         settings.allow_private_upstreams = true;
         change(&mut settings);
         let provider = FakeProvider::start().await;
-        let engine = engine(store.clone(), &master, seals, &clock, &entropy, &settings).await;
+        let engine = engine(store.clone(), &connectors, &master, seals, &clock, &entropy, &settings).await;
         let environment = engine.default_environment().await.unwrap();
         let caller = engine.operator(environment).unwrap();
-        Self { engine, store, clock, entropy, caller, provider, settings, master, dir }
+        Self { engine, store, clock, entropy, caller, provider, settings, connectors, master, dir }
     }
 
     /// Another engine on the same database, with a keyring of its own: what a second process would be, or the same one
@@ -221,7 +244,8 @@ impl EngineFixture {
     /// # Panics
     /// When anything of it cannot be made.
     pub async fn another(&self, seals: SealLimits) -> Engine {
-        engine(self.store.clone(), &self.master, seals, &self.clock, &self.entropy, &self.settings).await
+        let (store, connectors) = (self.store.clone(), &self.connectors);
+        engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &self.settings).await
     }
 
     /// The keyring of a process that starts now.
@@ -284,7 +308,7 @@ impl EngineFixture {
     /// A connection that would work, not created yet.
     #[must_use]
     pub fn new_connection(&self, name: &str, connector: &str) -> NewConnection {
-        let oauth = matches!(connector, "acme" | "acmeplain" | "acmewide" | "acmemachine");
+        let oauth = !matches!(connector, "acmekey" | "acmeopen");
         NewConnection {
             name: Some(name.to_owned()),
             connector: connector.to_owned(),
@@ -374,8 +398,13 @@ impl EngineFixture {
     }
 }
 
+fn own_files() -> impl Iterator<Item = (String, String)> {
+    CONNECTORS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+}
+
 async fn engine(
     store: Arc<SqliteStore>,
+    connectors: &Arc<Connectors>,
     master: &SecretString,
     seals: SealLimits,
     clock: &Arc<ManualClock>,
@@ -384,12 +413,11 @@ async fn engine(
 ) -> Engine {
     let master = MasterKey::from_text(master.expose_secret()).unwrap();
     let keeper = VaultKeeper::start(store.clone(), master, clock.clone(), seals).await.unwrap();
-    let files = CONNECTORS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let egress = EgressSettings { allow_private: true, ..EgressSettings::default() };
     Engine::new(EngineParts {
         store,
         keyring: Arc::new(keeper),
-        connectors: Arc::new(Connectors::from_files(files).unwrap()),
+        connectors: connectors.clone(),
         egress: Egress::new(egress).unwrap(),
         clock: clock.clone(),
         entropy: entropy.clone(),
@@ -402,6 +430,8 @@ async fn engine(
 pub struct Browser {
     /// The cookie, once a page has set it.
     pub cookie: Option<SecretString>,
+    /// What it says it is.
+    pub user_agent: Option<String>,
 }
 
 impl Browser {
@@ -421,7 +451,8 @@ impl Browser {
     /// What the engine says.
     pub async fn press(&self, engine: &Engine, link: &Url, page: &LinkPage) -> Result<StartOutcome, Error> {
         let token = EngineFixture::token_of(link);
-        engine.start_authorization(&token, self.cookie.as_ref(), &page.form_token).await
+        let agent = self.user_agent.as_deref();
+        engine.start_authorization_in(&token, self.cookie.as_ref(), &page.form_token, agent).await
     }
 
     /// Opens a link and presses *Continue*; gives the provider's authorization URL.
@@ -448,7 +479,11 @@ impl Browser {
     ) -> CallbackOutcome {
         let connection = redirect_uri.rsplit('/').next().unwrap_or_default();
         let values = params.iter().map(|(name, value)| (name.clone(), SecretString::from(value.as_str())));
-        let params = CallbackParams { values: values.collect(), repeated: Vec::new() };
+        let params = CallbackParams {
+            values: values.collect(),
+            repeated: Vec::new(),
+            user_agent: self.user_agent.clone(),
+        };
         engine.handle_callback(connection, params, self.cookie.as_ref()).await
     }
 

@@ -98,16 +98,16 @@ pub(crate) enum Command {
 pub(crate) struct Pick {
     /// Its id: ca_…
     #[arg(required_unless_present = "identifier", conflicts_with = "identifier")]
-    account: Option<String>,
+    pub(super) account: Option<String>,
     /// Your own id of the end user
     #[arg(long)]
-    identifier: Option<String>,
+    pub(super) identifier: Option<String>,
     /// The connection's name or id; needed if the user has accounts on several
     #[arg(long, value_name = "NAME", requires = "identifier")]
-    connection: Option<String>,
+    pub(super) connection: Option<String>,
     /// Which of several accounts of the user on the connection
     #[arg(long, value_name = "NAME", requires = "identifier")]
-    account_name: Option<String>,
+    pub(super) account_name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod audit;
 mod background;
 mod connection;
 mod connector;
+mod doctor;
 mod error;
 mod execution;
 mod history;
@@ -76,6 +77,8 @@ pub(crate) enum Noun {
     User(On<user::Command>),
     /// The record of who did what
     Audit(On<audit::Command>),
+    /// Find out why something does not work, and whose move it is
+    Doctor(On<doctor::Command>),
     /// The work that nobody asks for: refreshes ahead of time, revocations tried again, old records removed
     Background(On<background::Command>),
 }
@@ -93,6 +96,7 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
         Noun::User(on) => user::run(on.command, &Session::open(&on.common)?).await,
         Noun::Audit(on) => audit::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Doctor(on) => doctor::run(on.command, &Session::open(&on.common)?).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
     }
 }

@@ -283,3 +283,26 @@ fn settings_are_listed_with_flag_and_variable() {
     let markdown = run(valetkey(folder.path()).args(["settings", "--markdown"]), "").stdout;
     assert!(markdown.starts_with("| setting |") && markdown.contains("| `listen` "));
 }
+
+#[test]
+fn doctor_says_what_is_wrong_and_whose_move_it_is() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    let link = dev.json(&["account", "link", "--identifier", "user_1", "--connection", "sandbox"]);
+    let id = link["account"]["id"].as_str().unwrap().to_owned();
+    let told = dev.run(&["doctor", "account", "--identifier", "user_1", "--connection", "sandbox"]);
+    assert_eq!(told.code, 1, "{}", told.stderr);
+    for piece in ["BROKEN", "1. link_never_opened", "Whose move: the user's", "/connect/", "evidence: "] {
+        assert!(told.stdout.contains(piece), "{piece} is not in {}", told.stdout);
+    }
+    let ended = dev.run(&["doctor", "account", &id, "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.code, answer["verdict"].as_str()), (1, Some("broken")));
+    let well = dev.run(&["doctor", "connection", "sandbox", "--probe"]);
+    assert_eq!(well.code, 0, "{}{}", well.stdout, well.stderr);
+    assert!(
+        well.stdout.starts_with("HEALTHY") && well.stdout.contains("client_credentials"),
+        "{}",
+        well.stdout
+    );
+}

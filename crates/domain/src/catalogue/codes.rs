@@ -441,6 +441,147 @@ catalogue! {
         "There is no such pending revocation.",
         "It is over, or no revocation of this environment has this id.",
         [(FixRequest, "List them with `valetkey account revocations`.")];
+    // Findings: what a diagnosis says and no call fails with. The answer that carries them is a 200.
+    Healthy = "healthy", 200, Ok, Nobody, Never,
+        "Everything that was looked at works.",
+        "There is nothing to mend.",
+        [(Retry, "Go on. If a call fails nevertheless, ask for a diagnosis with probe=true, or of the execution that failed.")];
+    LinkNeverOpened = "link_never_opened", 200, Ok, EndUser, Never,
+        "The user has not opened the authorization link.",
+        "The link was made and perhaps never reached the user.",
+        [(Authorize, "Send the link to the user again, or make a new one.")];
+    AuthorizationUnfinished = "authorization_unfinished", 200, Ok, EndUser, Never,
+        "The user opened the authorization link and did not finish.",
+        "The user left the hosted page or the provider's consent page, or the provider showed an error of its own and did not send the user back.",
+        [(Authorize, "Ask the user what the provider's page said, and send a new authorization link.")];
+    OfflineAccessMissing = "offline_access_missing", 200, Ok, Developer, Never,
+        "The connection never asked for access that lasts.",
+        "Without the provider's scope or parameter for offline access there is no refresh token, and access ends with the access token.",
+        [(ConfigureConnection, "Add the offline scope to the connection's scopes, then have its users authorize again.")];
+    RefreshTokenMissing = "refresh_token_missing", 200, Ok, EndUser, Never,
+        "The provider gave no refresh token.",
+        "Some providers give one only at the first consent, only with rotation switched on, or not for imported tokens.",
+        [(Reauthorize, "Have the user remove the app at the provider if it is listed there, then authorize again.")];
+    RefreshTokenAged = "refresh_token_aged", 200, Ok, EndUser, Never,
+        "The refresh token has reached the provider's longest lifetime.",
+        "The provider ends every grant after a fixed time, however much it is used.",
+        [(Reauthorize, "Send the user a new authorization link; it is due once per lifetime.")];
+    RefreshTokenIdle = "refresh_token_idle", 200, Ok, EndUser, Never,
+        "The refresh token was not used for longer than the provider allows.",
+        "The provider ends grants that lie idle.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    AppInTesting = "app_in_testing", 200, Ok, Developer, Never,
+        "The OAuth app is in testing mode at the provider.",
+        "Grants of an app in testing end seven days after consent.",
+        [(CheckProvider, "Publish the OAuth app in the provider's console (set it to production)."), (Reauthorize, "Then have the users authorize once more.")];
+    GrantLimitReached = "grant_limit_reached", 200, Ok, Developer, Never,
+        "The user has more grants for this OAuth client than the provider keeps.",
+        "Each new authorization silently ended the user's oldest one.",
+        [(FixRequest, "Use one connected account per user and provider account, and do not authorize again while it works."), (Reauthorize, "Send the user a new authorization link.")];
+    PasswordChanged = "password_changed", 200, Ok, EndUser, Never,
+        "The user's password was changed or reset, which ended the grant.",
+        "The provider ends grants when the password changes.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    SignInRequired = "sign_in_required", 200, Ok, EndUser, Never,
+        "The provider wants the user to sign in again.",
+        "A session rule of the organization ended the grant, or a second factor is asked for now.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    AdminPolicy = "admin_policy", 200, Ok, ProviderAdmin, Never,
+        "A policy of the user's organization does not allow this.",
+        "An administrator restricts apps, devices, places or services.",
+        [(CheckProvider, "Ask the organization's administrator to allow the app.")];
+    AdminConsentRequired = "admin_consent_required", 200, Ok, ProviderAdmin, Never,
+        "An administrator has to consent first.",
+        "The organization lets only administrators allow this app or these permissions.",
+        [(CheckProvider, "Ask an administrator of the organization to give consent for the app."), (Authorize, "Then send the user a new authorization link.")];
+    ConsentRequired = "consent_required", 200, Ok, EndUser, Never,
+        "Nobody has consented to what is asked for.",
+        "The permissions were not configured, were changed since, or consent was withdrawn.",
+        [(Authorize, "Send the user a new authorization link.")];
+    AppNotVerified = "app_not_verified", 200, Ok, Developer, Never,
+        "The provider blocks the OAuth app because it is not verified.",
+        "Unverified apps may not ask strangers for sensitive scopes.",
+        [(CheckProvider, "Finish the provider's verification of the app, or add the user as a tester.")];
+    RestrictedScope = "restricted_scope", 200, Ok, Developer, Never,
+        "A scope is restricted at the provider.",
+        "The app has not been approved for it.",
+        [(ConfigureConnection, "Ask for a less far-reaching scope, or have the app approved for this one.")];
+    AppApprovalRequired = "app_approval_required", 200, Ok, ProviderAdmin, Never,
+        "The workspace or organization must approve the app first.",
+        "Its administrators decide which apps members may use.",
+        [(CheckProvider, "Ask an administrator of the workspace to approve the app."), (Authorize, "Then send the user a new authorization link.")];
+    WorkspaceRestricted = "workspace_restricted", 200, Ok, ProviderAdmin, Never,
+        "The workspace or organization does not admit this app or user.",
+        "Installation is restricted, single sign-on is enforced, or the app is limited to another workspace.",
+        [(CheckProvider, "Ask the workspace's administrator, or use another workspace.")];
+    ProviderAccountDisabled = "provider_account_disabled", 200, Ok, ProviderAdmin, Never,
+        "The user's account at the provider is disabled or deleted.",
+        "It was deactivated, suspended or removed there.",
+        [(CheckProvider, "Ask the organization's administrator whether the user is still active.")];
+    AccessRevokedByUser = "access_revoked_by_user", 200, Ok, EndUser, Never,
+        "The user took access away at the provider.",
+        "The app was removed in the user's account settings.",
+        [(Reauthorize, "Explain why access is needed and send the user a new authorization link.")];
+    AccessRevokedByAdmin = "access_revoked_by_admin", 200, Ok, ProviderAdmin, Never,
+        "An administrator took access away at the provider.",
+        "The app or the user's grant was removed by the organization.",
+        [(CheckProvider, "Ask the organization's administrator to allow the app again."), (Reauthorize, "Then send the user a new authorization link.")];
+    ClientUnknown = "client_unknown", 200, Ok, Developer, Never,
+        "The provider does not know the OAuth client.",
+        "The client id is mistyped, the app was deleted, or it belongs to another tenant.",
+        [(ConfigureConnection, "Copy the client id again from the provider's console, and check the tenant.")];
+    ClientSecretWrong = "client_secret_wrong", 200, Ok, Developer, Never,
+        "The OAuth client's secret is not the one the provider has.",
+        "It was regenerated, or its id was copied instead of its value.",
+        [(ConfigureConnection, "Copy the secret's value from the provider's console and update the connection.")];
+    ClientSecretExpired = "client_secret_expired", 200, Ok, Developer, Never,
+        "The OAuth client's secret has expired.",
+        "The provider gives secrets a limited life.",
+        [(ConfigureConnection, "Make a new secret in the provider's console and update the connection.")];
+    ClientSecretExpiring = "client_secret_expiring", 200, Ok, Developer, Never,
+        "The OAuth client's secret expires soon.",
+        "The provider gives secrets a limited life.",
+        [(ConfigureConnection, "Make a new secret in the provider's console and update the connection before it expires.")];
+    WrongTenant = "wrong_tenant", 200, Ok, Developer, Never,
+        "User and OAuth app belong to different tenants.",
+        "The app admits only users of its own tenant, or the connection names another tenant.",
+        [(ConfigureConnection, "Check the connection's tenant, and which account types the app admits.")];
+    CookiesBlocked = "cookies_blocked", 200, Ok, EndUser, Never,
+        "The browser does not keep our cookies.",
+        "The callback came from the browser that began, without the cookie it was given.",
+        [(EnableCookies, "Allow cookies for this site."), (Authorize, "Then start again from a new authorization link.")];
+    OtherBrowser = "other_browser", 200, Ok, EndUser, Never,
+        "The authorization began in one browser and ended in another.",
+        "The link was passed on, or the provider's app opened another browser or device.",
+        [(Authorize, "Do all steps in one browser, from a new authorization link.")];
+    ClockSkew = "clock_skew", 200, Ok, Operator, Never,
+        "The clocks do not agree.",
+        "This server's clock, or another process's on the same database, is off.",
+        [(ConfigureServer, "Synchronize the clock of every machine that runs Valetkey (NTP).")];
+    ActiveButRefused = "active_but_refused", 200, Ok, EndUser, Never,
+        "The account is ACTIVE, yet the provider refuses its credential.",
+        "Access ended at the provider a moment ago, or the credential does not reach this part of the API.",
+        [(Refresh, "Refresh the account."), (Reauthorize, "If that does not help, send the user a new authorization link.")];
+    ConnectionScopesMissing = "connection_scopes_missing", 200, Ok, Developer, Never,
+        "The connection does not ask for every scope that its tools need.",
+        "Calls of these tools will fail for every account of the connection.",
+        [(ConfigureConnection, "Add the scopes to the connection, then have its users authorize again.")];
+    ScopesNotGranted = "scopes_not_granted", 200, Ok, EndUser, Never,
+        "The user did not grant every scope that was asked for.",
+        "The user unticked some, the provider withheld them, or the connection's scopes were extended later.",
+        [(Reauthorize, "Send the user a new authorization link.")];
+    RenewalsFailing = "renewals_failing", 200, Ok, Nobody, Never,
+        "The credential could not be renewed for a while; it is tried again.",
+        "The provider, or the way to it, fails in passing.",
+        [(Wait, "Wait for the next attempt.")];
+    ExecutionOutcomeUnknown = "execution_outcome_unknown", 200, Ok, Developer, Never,
+        "Nobody knows whether the call happened.",
+        "The server ended while the call was under way.",
+        [(FixRequest, "Check at the provider whether it happened before repeating it.")];
+    SharedClientLimited = "shared_client_limited", 200, Ok, Developer, Never,
+        "The quota of the shared OAuth client is used up.",
+        "Everybody who uses the shared client draws on one quota.",
+        [(ConfigureConnection, "Give the connection an OAuth client of its own.")];
     // The server itself.
     KeyTermNotFound = "key_term_not_found", 404, NotFound, Operator, Never,
         "The keyring has no such term.",

@@ -123,6 +123,8 @@ impl RemedyAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum GrpcCode {
+    /// 0: of findings, which no call fails with
+    Ok = 0,
     /// 3
     InvalidArgument = 3,
     /// 4
@@ -175,6 +177,12 @@ impl ErrorCode {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.entry().code
+    }
+
+    /// Whether only a diagnosis says it, and no call fails with it.
+    #[must_use]
+    pub const fn is_finding(self) -> bool {
+        matches!(self.entry().grpc_code, GrpcCode::Ok)
     }
 
     /// Whether the code is the one that calls on an account in some status get.

@@ -42,6 +42,15 @@ pub(super) fn is_bound_to(attempt: &AuthRequest, browser: Option<[u8; 32]>) -> b
     }
 }
 
+/// Whose cookie a browser brought, for the history.
+pub(super) fn cookie_word(attempt: &AuthRequest, browser: Option<[u8; 32]>) -> &'static str {
+    match browser {
+        None => "none",
+        Some(_) if attempt.browser_hash.is_none() || is_bound_to(attempt, browser) => "ours",
+        Some(_) => "another",
+    }
+}
+
 /// Ties a form to the page it was served with: only who has the cookie and the link can make it.
 pub(super) fn form_token(browser: &SecretString, link_token: &str) -> String {
     let mut text = zeroize::Zeroizing::new(String::with_capacity(128));

@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use valetkey_domain::{
-    AuthPhase, AuthRequest, ConnectionId, Error, ErrorCode, ExposeSecret, SecretString,
+    AuthPhase, AuthRequest, Connection, ConnectionId, Error, ErrorCode, ExposeSecret, SecretString,
     event::{EventKind, NewEvent},
 };
 use valetkey_upstream::{connector::Connector, oauth};
 
 use super::{
     CallbackOutcome, FailurePage,
-    attempt::{Scene, browser_hash, is_bound_to, well_formed},
+    agent::browser_name,
+    attempt::{Scene, browser_hash, cookie_word, is_bound_to, well_formed},
     outcome::Ending,
 };
 use crate::{Engine, clients::sha256, context::target};
@@ -27,6 +28,8 @@ pub struct CallbackParams {
     pub values: BTreeMap<String, SecretString>,
     /// Names that came more than once (RFC 6749 §3.1 forbids that).
     pub repeated: Vec<String>,
+    /// The browser's `User-Agent`, for the history: family and system are kept.
+    pub user_agent: Option<String>,
 }
 
 impl CallbackParams {
@@ -119,21 +122,33 @@ impl Engine {
         };
         let connector = addressed.as_ref().and_then(|c| self.connector_of(c).ok());
         let names = ParamNames::of(connector.map(|connector| &**connector));
-        let scene = self.scene_of_state(params, &names).await?;
+        let scene = match self.scene_of_state(params, &names).await {
+            Ok(scene) => scene,
+            Err(stray) => {
+                if let Some(connection) = &addressed {
+                    self.note_stray(connection, params, &names, stray.code()).await;
+                }
+                return Err(stray);
+            }
+        };
         let browser = browser_hash(browser);
         let ours = is_bound_to(&scene.attempt, browser);
+        let seen = self.seen(&scene.attempt, browser, params);
 
         if scene.attempt.phase != AuthPhase::Redirected {
-            return self.refuse(&scene, ErrorCode::StateReused).await;
+            return self.refuse(&scene, ErrorCode::StateReused, seen).await;
         }
         if self.state_is_expired(&scene.attempt) {
             return match ours {
-                true => self.end(scene, Ending::refused(ErrorCode::StateExpired)).await,
-                false => self.refuse(&scene, ErrorCode::StateExpired).await,
+                true => {
+                    let ending = Ending { evidence: seen, ..Ending::refused(ErrorCode::StateExpired) };
+                    self.end(scene, ending).await
+                }
+                false => self.refuse(&scene, ErrorCode::StateExpired, seen).await,
             };
         }
         if !ours {
-            return self.refuse(&scene, ErrorCode::BrowserMismatch).await;
+            return self.refuse(&scene, ErrorCode::BrowserMismatch, seen).await;
         }
         // RFC 9700 §4.4.2.2: each connection has its own redirect URI; an answer at another one comes from another
         // authorization server (S04).
@@ -196,14 +211,56 @@ impl Engine {
 
     /// Refuses a callback without touching the attempt. The event is written once per attempt and reason: whoever
     /// repeats a stolen address fills no history.
-    async fn refuse(&self, scene: &Scene, code: ErrorCode) -> Result<CallbackOutcome, Error> {
+    async fn refuse(&self, scene: &Scene, code: ErrorCode, seen: Value) -> Result<CallbackOutcome, Error> {
         if self.0.calls.is_news(&format!("callback:{}:{}", scene.attempt.id, code.as_str())) {
             let event = NewEvent::of_account(&scene.account, EventKind::CallbackRefused)
                 .code(code)
-                .data(json!({ "auth_request_id": scene.attempt.id.as_str() }));
+                .data(json!({ "auth_request_id": scene.attempt.id.as_str(), "evidence": seen }));
             self.commit(self.event(event)).await?;
         }
         Ok(self.failed(scene, Error::new(code), None))
+    }
+
+    /// What tells apart why an answer does not fit its attempt: whose cookie came, which browser it was, and how much
+    /// time passed by our clock. A time that ran backwards is a clock that does.
+    fn seen(&self, attempt: &AuthRequest, browser: Option<[u8; 32]>, params: &CallbackParams) -> Value {
+        let elapsed = attempt.redirected_at.map(|at| (self.now() - at).whole_seconds());
+        json!({
+            "cookie": cookie_word(attempt, browser),
+            "browser": browser_name(params.user_agent.as_deref()),
+            "elapsed_seconds": elapsed,
+            "phase": attempt.phase.as_str(),
+        })
+    }
+
+    /// An answer that belongs to no attempt: whose it is nobody knows, but at which connection it came in is known. Told
+    /// once in a while, whatever comes.
+    async fn note_stray(
+        &self,
+        connection: &Connection,
+        params: &CallbackParams,
+        names: &ParamNames,
+        code: ErrorCode,
+    ) {
+        if !self.0.calls.is_news(&format!("stray:{}:{}", connection.id, code.as_str())) {
+            return;
+        }
+        let state = params.one(&names.state);
+        let event = NewEvent::of_connection(connection, EventKind::CallbackRefused).code(code).data(json!({
+            "evidence": {
+                "state": match state {
+                    None => "none",
+                    Some(state) if well_formed(state) => "of the right form",
+                    Some(_) => "not one of ours",
+                },
+                "browser": browser_name(params.user_agent.as_deref()),
+                "has_code": params.one(&names.code).is_some(),
+                "error": params.quoted("error", names, 100),
+            },
+        }));
+        if let Err(error) = self.commit(self.event(event)).await {
+            tracing::warn!(%error, connection = %connection.id, "a stray callback could not be noted");
+        }
     }
 }
 

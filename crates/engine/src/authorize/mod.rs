@@ -6,6 +6,7 @@
 //! carries cookie and form token) binds the attempt to that browser for good; any other browser is refused from then
 //! on.
 
+mod agent;
 mod attempt;
 mod callback;
 mod exchange;

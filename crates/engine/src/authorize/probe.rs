@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use valetkey_domain::{Account, Connection, Credential, Error, ErrorCode};
+use valetkey_domain::{Account, Connection, Credential, Error, ErrorCode, Time};
 use valetkey_upstream::tool::{self, Mask};
 
 use crate::{Engine, context::target};
@@ -40,16 +40,26 @@ impl Engine {
         metadata: &BTreeMap<String, String>,
         credential: &Credential,
     ) -> Result<(), Error> {
+        self.read_once(connection, metadata, credential).await.map(|_| ())
+    }
+
+    /// The same; gives the answer's `Date`, if it has one.
+    pub(crate) async fn read_once(
+        &self,
+        connection: &Connection,
+        metadata: &BTreeMap<String, String>,
+        credential: &Credential,
+    ) -> Result<Option<Time>, Error> {
         let connector = self.connector_of(connection)?;
         let Some(tool) = connector.probe.as_deref().and_then(|name| connector.tool(name)) else {
-            return Ok(());
+            return Ok(None);
         };
         let target = target(connector, connection, metadata);
         let mut request = tool::render(&target, tool, &json!({}))?;
         tool::attach_credential(&target, Some(tool), credential, &mut request)?;
         let answer = self.0.egress.send(request, self.call_limits()).await?;
         match tool::shape(tool, &answer) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(answer.date()),
             Err(error) => Err(Mask::of(credential).error(error)),
         }
     }

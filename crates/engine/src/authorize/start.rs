@@ -14,7 +14,8 @@ use valetkey_upstream::{
 
 use super::{
     CallbackOutcome,
-    attempt::{Scene, check_form},
+    agent::browser_name,
+    attempt::{Scene, browser_hash, check_form, cookie_word},
     outcome::Ending,
 };
 use crate::{
@@ -50,12 +51,41 @@ impl Engine {
         browser: Option<&SecretString>,
         form_token: &str,
     ) -> Result<StartOutcome, Error> {
-        let browser = check_form(token, browser, form_token)?;
+        self.start_authorization_in(token, browser, form_token, None).await
+    }
+
+    /// The same with the browser's `User-Agent`, for the history: family and system are kept.
+    ///
+    /// # Errors
+    /// As [`Engine::start_authorization`].
+    pub async fn start_authorization_in(
+        &self,
+        token: &str,
+        browser: Option<&SecretString>,
+        form_token: &str,
+        user_agent: Option<&str>,
+    ) -> Result<StartOutcome, Error> {
+        let agent = browser_name(user_agent);
+        let cookie = match check_form(token, browser, form_token) {
+            Ok(cookie) => cookie,
+            Err(refused) => {
+                if let Ok(scene) = self.scene_of_link(token).await {
+                    self.note_refused_form(&scene, browser, agent, refused.code()).await;
+                }
+                return Err(refused);
+            }
+        };
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, Some(browser)).await?;
+        if let Err(refused) = self.require_usable(&scene, Some(cookie)).await {
+            self.note_refused_form(&scene, browser, agent, refused.code()).await;
+            return Err(refused);
+        }
+        let browser = cookie;
         let connector = self.connector_of(&scene.connection)?.clone();
         match &connector.auth {
-            Auth::OAuth(profile) => self.redirect(&scene, browser, profile).await.map(StartOutcome::Redirect),
+            Auth::OAuth(profile) => {
+                self.redirect(&scene, browser, profile, agent).await.map(StartOutcome::Redirect)
+            }
             Auth::ClientCredentials(_) | Auth::None => {
                 let outcome = self.without_user(scene, browser).await?;
                 Ok(StartOutcome::Ended(Box::new(outcome)))
@@ -66,7 +96,13 @@ impl Engine {
         }
     }
 
-    async fn redirect(&self, scene: &Scene, browser: [u8; 32], profile: &OAuthProfile) -> Result<Url, Error> {
+    async fn redirect(
+        &self,
+        scene: &Scene,
+        browser: [u8; 32],
+        profile: &OAuthProfile,
+        agent: Option<String>,
+    ) -> Result<Url, Error> {
         let (mut attempt, mut changes) = self.next_attempt(scene)?;
         let first = scene.attempt.browser_hash.is_none();
         // S01, S02: both 256 bits, fresh with every start.
@@ -95,6 +131,7 @@ impl Engine {
                 "scopes": attempt.scopes,
                 "pkce": verifier.is_some(),
                 "provider": url.host_str(),
+                "browser": agent,
             }));
         changes = changes.and(self.event(event));
         let write = match attempt.id == scene.attempt.id {
@@ -177,6 +214,31 @@ impl Engine {
         NewEvent::of_account(&scene.account, EventKind::LinkOpened)
             .by(END_USER)
             .data(json!({ "auth_request_id": scene.attempt.id.as_str() }))
+    }
+
+    /// Keeps why *Continue* did nothing: a browser without our cookie is one that does not keep cookies, since the page
+    /// had just handed it one. Once per attempt and reason.
+    async fn note_refused_form(
+        &self,
+        scene: &Scene,
+        browser: Option<&SecretString>,
+        agent: Option<String>,
+        code: ErrorCode,
+    ) {
+        if !self.0.calls.is_news(&format!("form:{}:{}", scene.attempt.id, code.as_str())) {
+            return;
+        }
+        let event = NewEvent::of_account(&scene.account, EventKind::FormRefused)
+            .by(END_USER)
+            .code(code)
+            .data(json!({
+                "auth_request_id": scene.attempt.id.as_str(),
+                "cookie": cookie_word(&scene.attempt, browser_hash(browser)),
+                "browser": agent,
+            }));
+        if let Err(error) = self.commit(self.event(event)).await {
+            tracing::warn!(%error, account = %scene.account.id, "a refused form could not be noted");
+        }
     }
 
     async fn seal_verifier(

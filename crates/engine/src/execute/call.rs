@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use serde_json::json;
 use tokio::time::Instant;
 use valetkey_domain::{
-    Connection, Credential, Error, ErrorCode,
+    Account, Connection, Credential, Error, ErrorCode, ExecutionId,
     catalogue::RemedyAction,
     event::{EventKind, NewEvent},
     refresh::RefreshReason,
@@ -205,6 +205,35 @@ impl Engine {
             }));
         if let Err(error) = self.commit(self.event(event)).await {
             tracing::warn!(%error, account = %account.id, "a refused credential could not be noted");
+        }
+    }
+
+    /// Keeps until when the provider asked to be left alone, and who is meant. Once per account and few minutes.
+    pub(crate) async fn note_rate_limit(
+        &self,
+        account: &Account,
+        connection: &Connection,
+        execution: &ExecutionId,
+        error: &Error,
+    ) {
+        if error.code() != ErrorCode::UpstreamRateLimited
+            || !self.0.calls.is_news(&format!("limited:{}", account.id))
+        {
+            return;
+        }
+        let wait = error.details().retry_after_ms;
+        let until = wait
+            .and_then(|wait| i64::try_from(wait).ok())
+            .map(|wait| (self.now() + time::Duration::milliseconds(wait)).unix_timestamp());
+        let event = NewEvent::of_account(account, EventKind::RateLimited).code(error.code()).data(json!({
+            "evidence": error.details().provider,
+            "retry_after_ms": wait,
+            "until": until,
+            "execution_id": execution.as_str(),
+            "client": if connection.use_shared_credentials { "shared" } else { "own" },
+        }));
+        if let Err(error) = self.commit(self.event(event)).await {
+            tracing::warn!(%error, account = %account.id, "a rate limit could not be noted");
         }
     }
 }

@@ -163,8 +163,11 @@ impl Engine {
                 data,
             }),
             Err(error) => {
+                self.note_rate_limit(&prepared.account, &prepared.connection, run.id(), &error).await;
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
-                Err(error.account(&prepared.account.id).execution(run.id()))
+                let Prepared { caller, account, connection, tool, .. } = &prepared;
+                let short = self.short_diagnosis(caller, account, connection, Some(&tool.name), &error).await;
+                Err(error.account(&account.id).execution(run.id()).diagnosis(short))
             }
         }
     }

@@ -3,7 +3,7 @@
 use valetkey_domain::{Account, Caller, Connection, Error, Permission, Remedy, catalogue::RemedyAction};
 
 use super::resolve::described;
-use crate::{AccountRef, Engine, LinkOptions};
+use crate::{AccountRef, Engine};
 
 fn asks_for_a_link(remedy: &Remedy) -> bool {
     remedy.url.is_none() && matches!(remedy.action, RemedyAction::Authorize | RemedyAction::Reauthorize)
@@ -49,12 +49,13 @@ impl Engine {
         error.with_remedies(filled.collect())
     }
 
-    async fn link_for(&self, caller: &Caller, account: &Account) -> Option<String> {
+    /// A link for a remedy, made at most once in a few minutes.
+    pub(crate) async fn link_for(&self, caller: &Caller, account: &Account) -> Option<String> {
         // A link is good for the state of the account it was made in: a later grant or failure gets a new one.
         let key = (account.id.clone(), account.version);
         let make = async {
             let wanted = AccountRef::id(account.id.as_str());
-            match self.authorization_link(caller, &wanted, LinkOptions::default()).await {
+            match self.remedy_link(caller, &wanted).await {
                 Ok(link) => Some(link.url.to_string()),
                 Err(error) => {
                     tracing::debug!(%error, account = %account.id, "no authorization link for a remedy");

@@ -18,7 +18,7 @@ pub(super) enum Freshness {
 }
 
 /// Whether there is something to renew `tokens` with.
-pub(super) fn is_renewable(connector: &Connector, tokens: &OAuthTokens) -> bool {
+pub(crate) fn is_renewable(connector: &Connector, tokens: &OAuthTokens) -> bool {
     match &connector.auth {
         Auth::ClientCredentials(_) => true,
         Auth::OAuth(profile) => match profile.refresh.by {
@@ -31,7 +31,7 @@ pub(super) fn is_renewable(connector: &Connector, tokens: &OAuthTokens) -> bool 
 }
 
 /// Whether a renewal spends what it is made with, so that an answer that got lost is a grant that got lost.
-pub(super) fn rotates(connector: &Connector) -> bool {
+pub(crate) fn rotates(connector: &Connector) -> bool {
     match &connector.auth {
         Auth::OAuth(profile) => profile.refresh.rotation.single_use,
         Auth::ClientCredentials(_) | Auth::Static(..) | Auth::None => false,

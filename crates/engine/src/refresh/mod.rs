@@ -32,6 +32,7 @@ use valetkey_domain::{
 use valetkey_upstream::connector::Connector;
 
 use self::due::Freshness;
+pub(crate) use self::due::{is_renewable, rotates};
 pub(crate) use self::flight::{Ready, Refreshes};
 use crate::{
     AccountRef, AccountView, Engine,

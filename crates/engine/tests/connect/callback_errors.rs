@@ -133,7 +133,7 @@ async fn code_missing_fails_with_retry() {
 async fn code_given_twice_is_no_code() {
     let user = at_provider().await;
     let values = user.consent.params.iter().map(|(n, v)| (n.clone(), v.as_str().into())).collect();
-    let params = CallbackParams { values, repeated: vec!["code".into()] };
+    let params = CallbackParams { values, repeated: vec!["code".into()], user_agent: None };
     let connection = user.consent.redirect_uri.rsplit('/').next().unwrap();
     let outcome = user.fixture.engine.handle_callback(connection, params, user.browser.cookie.as_ref()).await;
     assert_eq!(failed(outcome).error.code(), ErrorCode::CodeMissing);

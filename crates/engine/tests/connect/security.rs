@@ -69,7 +69,7 @@ async fn foreign_browser_does_not_burn_the_attempt() {
     let (browser, consent) = started(&fixture, "acme", "user_1").await;
     let uri = consent.redirect_uri.as_str();
     for cookie in [None, Some("A".repeat(43)), Some(String::new()), Some("x".repeat(10_000))] {
-        let thief = Browser { cookie: cookie.map(SecretString::from) };
+        let thief = Browser { cookie: cookie.map(SecretString::from), user_agent: None };
         let page = failed(thief.come_back(&fixture.engine, uri, &consent.params).await);
         assert_eq!(page.error.code(), ErrorCode::BrowserMismatch);
         let denied = params(&[("error", "access_denied"), ("state", &consent.params["state"])]);
@@ -231,7 +231,7 @@ async fn issuer_given_twice_is_refused() {
     let mut values: BTreeMap<_, _> =
         consent.params.iter().map(|(n, v)| (n.clone(), SecretString::from(v.as_str()))).collect();
     values.insert("iss".into(), SecretString::from(fixture.provider.base().as_str().trim_end_matches('/')));
-    let params = CallbackParams { values, repeated: vec!["iss".into()] };
+    let params = CallbackParams { values, repeated: vec!["iss".into()], user_agent: None };
     let id = consent.redirect_uri.rsplit('/').next().unwrap();
     let page = failed(fixture.engine.handle_callback(id, params, browser.cookie.as_ref()).await);
     assert_eq!(page.error.code(), ErrorCode::IssuerMismatch);

@@ -5,12 +5,12 @@ use axum::extract::State;
 use http::Uri;
 use valetkey_domain::{
     Account, Error, PageRequest, Time,
-    catalogue::Entry,
     store::{EventFilter, ExecutionFilter},
 };
-use valetkey_engine::{AccountRef, AccountScopes, AccountView, Link, LinkOptions};
+use valetkey_engine::{AccountRef, AccountScopes, AccountView, DiagnosisOf, Link, LinkOptions, Visitor};
 
 use super::{
+    diagnosis::{self, Panel},
     executions::Row as ExecutionRow,
     form::Form,
     gate::Visiting,
@@ -32,7 +32,9 @@ struct AccountPage {
     title: String,
     words: &'static str,
     tone: &'static str,
-    why: Option<Why>,
+    panel: Panel,
+    /// Where a probe is asked for, if the visitor may.
+    probe: Option<String>,
     renewable: bool,
     scopes: Vec<ScopeRow>,
     tools: Vec<ToolRow>,
@@ -40,15 +42,6 @@ struct AccountPage {
     events: Vec<EventRow>,
     refreshes: Vec<RefreshRow>,
     executions: Vec<ExecutionRow>,
-}
-
-/// Why an account does not work, or soon may not.
-struct Why {
-    title: String,
-    entry: &'static Entry,
-    actor: &'static str,
-    since: Option<Time>,
-    retry_at: Option<Time>,
 }
 
 struct ScopeRow {
@@ -106,6 +99,24 @@ pub(super) async fn page(
     Path(id): Path<String>,
     uri: Uri,
 ) -> Answer {
+    let of = DiagnosisOf::Account(AccountRef::id(&id));
+    let panel = diagnosis::looked_at(&app, &visitor, &of).await?;
+    made(&app, &visitor, &id, query_of(&uri), panel).await
+}
+
+/// Asks the provider, and shows the page with what that brought.
+pub(super) async fn probe(
+    State(app): State<App>,
+    Visiting(visitor): Visiting,
+    Path(id): Path<String>,
+    _form: Form,
+) -> Answer {
+    let of = DiagnosisOf::Account(AccountRef::id(&id));
+    let panel = diagnosis::probed(&app, &visitor, &of).await?;
+    made(&app, &visitor, &id, "", panel).await
+}
+
+async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel) -> Answer {
     let caller = &visitor.caller;
     let (engine, by_id) = (&app.engine, AccountRef::id(id));
     let AccountView { account, connection_name, connector, .. } = engine.find_account(caller, &by_id).await?;
@@ -118,12 +129,14 @@ pub(super) async fn page(
     // The connector's file may be gone; the page is needed then all the more.
     let scopes = engine.account_scopes(caller, &by_id, None).await.ok();
     let status = account.status();
+    let shell = Shell::of(app, Some(visitor), "accounts", query);
     let view = AccountPage {
-        shell: Shell::of(&app, Some(&visitor), "accounts", query_of(&uri)),
+        probe: shell.works().then(|| shell.to(&format!("/accounts/{}/probe", account.id))),
+        shell,
+        panel,
         title: account.label.clone().unwrap_or_else(|| account.identifier.clone()),
         words: text::status_words(status),
         tone: text::tone(status.as_str()),
-        why: why(&account),
         renewable: account.generation > 0
             && matches!(
                 account.auth_type,
@@ -140,32 +153,6 @@ pub(super) async fn page(
         connector,
     };
     Ok(show(&view))
-}
-
-fn why(account: &Account) -> Option<Why> {
-    if let Some(code) = account.status().refusal() {
-        // The cause says more than the status, where it is known.
-        let code = account.cause.unwrap_or(code);
-        let entry = code.entry();
-        return Some(Why {
-            title: entry.meaning.to_owned(),
-            entry,
-            actor: text::actor_words(entry.actor),
-            since: Some(account.updated_at),
-            retry_at: None,
-        });
-    }
-    account.degraded.as_ref().map(|degraded| {
-        let entry = degraded.code.entry();
-        let times = if degraded.failures == 1 { "time" } else { "times" };
-        Why {
-            title: format!("Renewals failed {} {times} in a row. {}", degraded.failures, entry.meaning),
-            entry,
-            actor: text::actor_words(entry.actor),
-            since: Some(degraded.since),
-            retry_at: Some(degraded.retry_at),
-        }
-    })
 }
 
 fn scope_rows(scopes: &AccountScopes) -> Vec<ScopeRow> {

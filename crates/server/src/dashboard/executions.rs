@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::extract::State;
 use http::Uri;
-use valetkey_domain::{
-    Error, Execution, Time, catalogue::Entry, execution::ExecutionStatus, store::ExecutionFilter,
-};
+use valetkey_domain::{Error, Execution, Time, execution::ExecutionStatus, store::ExecutionFilter};
+use valetkey_engine::DiagnosisOf;
 
 use super::{
+    diagnosis::{self, Panel},
     gate::Visiting,
     list::{Filters, Steps},
     shell::{Answer, Shell, query_of, show},
@@ -97,8 +97,8 @@ struct ExecutionPage {
     what: String,
     tone: &'static str,
     took: Option<String>,
-    entry: Option<&'static Entry>,
-    actor: &'static str,
+    panel: Option<Panel>,
+    probe: Option<String>,
     execution: Execution,
 }
 
@@ -109,14 +109,19 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Answer {
     let execution = app.engine.get_execution(&visitor.caller, &id).await?;
-    let entry = execution.error_code.map(valetkey_domain::ErrorCode::entry);
+    // What went well needs no explanation.
+    let of = DiagnosisOf::Execution(id);
+    let panel = match execution.status {
+        ExecutionStatus::Succeeded => None,
+        _ => Some(diagnosis::looked_at(&app, &visitor, &of).await?),
+    };
     let view = ExecutionPage {
         shell: Shell::of(&app, Some(&visitor), "executions", ""),
         what: what(&execution),
         tone: text::tone(execution.status.as_str()),
         took: execution.duration_us.map(text::took),
-        actor: entry.map_or("", |entry| text::actor_words(entry.actor)),
-        entry,
+        panel,
+        probe: None,
         execution,
     };
     Ok(show(&view))

@@ -15,6 +15,7 @@ mod connection_form;
 mod connections;
 mod connectors;
 mod cookie;
+mod diagnosis;
 mod end;
 mod executions;
 mod failure;
@@ -67,6 +68,7 @@ fn looked_at() -> Router<App> {
         .route("/dashboard/accounts", get(accounts::list))
         .route("/dashboard/accounts/new", get(accounts::ask_link).post(accounts::make_link))
         .route("/dashboard/accounts/{id}", get(account::page))
+        .route("/dashboard/accounts/{id}/probe", post(account::probe))
         .route("/dashboard/accounts/{id}/refresh", post(account::refresh))
         .route("/dashboard/accounts/{id}/link", post(account::link))
         .route("/dashboard/accounts/{id}/end", get(end::ask).post(end::carry_out))

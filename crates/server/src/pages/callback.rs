@@ -21,7 +21,8 @@ pub(super) async fn callback(
     headers: HeaderMap,
 ) -> Response {
     let browser = cookie::read(&headers, &app.options);
-    let params = parameters(query.as_deref().unwrap_or_default().as_bytes());
+    let mut params = parameters(query.as_deref().unwrap_or_default().as_bytes());
+    params.user_agent = cookie::user_agent(&headers);
     let outcome = app.engine.handle_callback(&connection_id, params, browser.as_ref()).await;
     Outcomes::new(&app, &context).ended(outcome)
 }

@@ -11,7 +11,7 @@ use valetkey_domain::Error;
 use valetkey_engine::{LinkPage, LinkStep, ScopeLine, StartOutcome, SubmitOutcome};
 
 use super::{
-    cookie,
+    cookie::{self, user_agent},
     form::{CREDENTIAL_STEP, Form},
     outcome::{self, Outcomes},
     scopes::shown,
@@ -97,7 +97,8 @@ pub(super) async fn go_on(
             Err(error) => outcomes.refused(error),
         };
     }
-    match app.engine.start_authorization(&token, browser, &form.token).await {
+    let agent = user_agent(&parts.headers);
+    match app.engine.start_authorization_in(&token, browser, &form.token, agent.as_deref()).await {
         Ok(StartOutcome::Redirect(url)) => outcome::redirect(&url),
         Ok(StartOutcome::Ended(outcome)) => outcomes.ended(*outcome),
         Err(error) => outcomes.refused(error),

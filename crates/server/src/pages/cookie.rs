@@ -1,4 +1,4 @@
-//! The cookie that names a browser.
+//! The cookie that names a browser, and what the browser says of itself.
 
 use http::{HeaderMap, HeaderValue, header};
 use valetkey_domain::{ExposeSecret, SecretString};
@@ -25,6 +25,15 @@ pub(super) fn read(headers: &HeaderMap, options: &ServerOptions) -> Option<Secre
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(found, value)| *found == name && !value.is_empty())
         .map(|(_, value)| value.to_owned().into())
+}
+
+/// The longest `User-Agent` that is looked at, in bytes.
+const MAX_USER_AGENT: usize = 512;
+
+/// What the browser says it is.
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(MAX_USER_AGENT).collect())
 }
 
 /// Hands `browser` to the browser.

@@ -92,6 +92,7 @@ const fn retry(retry: Retry) -> &'static str {
 
 const fn grpc(code: GrpcCode) -> &'static str {
     match code {
+        GrpcCode::Ok => "OK",
         GrpcCode::InvalidArgument => "INVALID_ARGUMENT",
         GrpcCode::DeadlineExceeded => "DEADLINE_EXCEEDED",
         GrpcCode::NotFound => "NOT_FOUND",

@@ -6,6 +6,7 @@ mod clients;
 mod common;
 mod connections;
 mod connectors;
+mod diagnoses;
 mod events;
 mod executions;
 mod keys;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(tools::routes())
         .merge(connectors::routes())
         .merge(executions::routes())
+        .merge(diagnoses::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
         .merge(keys::routes())

@@ -29,6 +29,7 @@ use crate::error::ErrorResponse;
         (name = "tools", description = "Named actions of a connector, executed on an account."),
         (name = "connectors", description = "The third-party apps that can be connected."),
         (name = "executions", description = "The durable record of tool and proxy calls."),
+        (name = "diagnoses", description = "Why something does not work, and whose move it is."),
         (name = "api clients", description = "Who may call this API: clients and static tokens."),
         (name = "server", description = "Running the server itself: its keyring, a restored database.")
     )

@@ -319,10 +319,17 @@ async fn account_shown_linked_and_ended() {
     for part in ["Timeline", "Authorized", "Renewals", "generation 1", "Refresh now"] {
         assert!(page.text.contains(part), "{part}: {}", page.text);
     }
-    let secrets =
-        app.ok(Method::GET, &format!("/v1/connect/accounts/ca_{id}/credential"), &json!(null)).await;
-    let token = secrets["access_token"].as_str().unwrap();
+    let asked = app.fixture.provider.requests();
+    let token =
+        asked.iter().rev().find_map(|request| request.headers.get("authorization")?.strip_prefix("Bearer "));
+    let token = token.unwrap();
     assert!(!page.text.contains(token), "the token is on the page");
+    let probed = owner.post(&app, &format!("{path}/probe"), &[]).await;
+    assert!(
+        probed.text.contains("Run the probe again") && probed.text.contains("healthy"),
+        "{}",
+        probed.text
+    );
     let link = owner.post(&app, &format!("{path}/link"), &[]).await;
     assert!(link.text.contains("/connect/") && link.text.contains("<svg class=\"code\""), "{}", link.text);
     let ask = owner.get(&app, &format!("{path}/end")).await;
@@ -330,7 +337,7 @@ async fn account_shown_linked_and_ended() {
     let ended = owner.post(&app, &format!("{path}/end"), &[("end", "disconnect")]).await;
     assert_eq!(ended.header("location"), format!("{path}?done=disconnected"));
     let page = owner.get(&app, ended.header("location")).await;
-    assert!(page.text.contains("account_disconnected"), "{}", page.text);
+    assert!(page.text.contains("/docs/errors/account_disconnected"), "{}", page.text);
     let deleted = owner.post(&app, &format!("{path}/end"), &[("end", "delete")]).await;
     assert_eq!(deleted.header("location"), "/dashboard/accounts?done=deleted");
     let gone = owner.get(&app, &path).await;

@@ -6,6 +6,7 @@ mod app;
 mod browser;
 mod connect_pages;
 mod dashboard;
+mod diagnoses;
 mod life;
 mod listener;
 mod openapi;

@@ -187,7 +187,7 @@ async fn foreign_ids_elsewhere_answered_exactly_like_unknown_ones() {
     let app = App::start().await;
     let belongings = belongings(&app).await;
     let stranger = app.stranger().await;
-    let cases: [Case; 8] = [
+    let cases: [Case; 11] = [
         (
             "account_id",
             Method::POST,
@@ -216,6 +216,9 @@ async fn foreign_ids_elsewhere_answered_exactly_like_unknown_ones() {
         ("connection", Method::GET, "/v1/connect/accounts?connection_name=ID", |_| Value::Null),
         ("account_id", Method::GET, "/v1/connect/executions?connected_account_id=ID", |_| Value::Null),
         ("connection", Method::GET, "/v1/connect/executions?connection_id=ID", |_| Value::Null),
+        ("account_id", Method::POST, "/v1/connect/diagnoses", |id| json!({"account_id": id, "probe": true})),
+        ("connection", Method::POST, "/v1/connect/diagnoses", |id| json!({"connection_name": id})),
+        ("execution_id", Method::POST, "/v1/connect/diagnoses", |id| json!({"execution_id": id})),
     ];
     for (kind, method, path, body) in cases {
         let pair = &belongings[kind];

@@ -8,6 +8,7 @@ use valetkey_domain::AuthType;
 use super::{
     Api, Auth, Connector, Links, OAuthProfile, StaticAuth, Variable, check,
     declared::{McpAuth, SessionAuth, Webhooks},
+    reasons::{Reasons, ReasonsFile},
     supported,
 };
 use crate::tool::{Surroundings, Tool, ToolFile};
@@ -55,6 +56,8 @@ struct ConnectorFile {
     auth: AuthFile,
     api: Api,
     probe: Option<String>,
+    #[serde(default)]
+    reasons: ReasonsFile,
     webhooks: Option<Webhooks>,
     #[serde(default)]
     tools: Vec<ToolFile>,
@@ -132,6 +135,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<(Connector, Result<(), Ref
             .map_err(|(place, message)| LoadError::new(file, format!("tools[{index}].{place}"), message))?;
         tools.push(Arc::new(tool));
     }
+    let reasons = Reasons::read(raw.reasons).map_err(|message| refuse("reasons", message))?;
     let connector = Connector {
         provider: raw.provider.unwrap_or_else(|| raw.slug.to_ascii_uppercase().replace('-', "_")),
         slug: raw.slug,
@@ -144,6 +148,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<(Connector, Result<(), Ref
         auth,
         api: raw.api,
         probe: raw.probe,
+        reasons,
         webhooks: raw.webhooks,
         tools,
     };

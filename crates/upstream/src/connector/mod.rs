@@ -11,6 +11,7 @@ mod load;
 mod oauth;
 mod path;
 mod placement;
+mod reasons;
 mod supported;
 mod target;
 pub(crate) mod text;
@@ -34,6 +35,7 @@ pub use self::{
     },
     path::{Condition, InvalidPath, JsonPath},
     placement::{BasicPlacement, Field, HeaderPlacement, Placement, QueryPlacement, StaticAuth},
+    reasons::{Place, Reason, Reasons},
     target::{ExpectedIssuer, Target},
     text::{InvalidTemplate, TextTemplate},
     url::{UrlFault, UrlTemplate},
@@ -65,6 +67,8 @@ pub struct Connector {
     pub api: Api,
     /// The tool that tests a credential: the cheapest one that reads and needs no input.
     pub probe: Option<String>,
+    /// What the provider's own errors mean, for the diagnosis.
+    pub reasons: Reasons,
     /// Webhooks that it sends. Not carried out yet: refused at load.
     pub webhooks: Option<declared::Webhooks>,
     /// Its tools, in the order of the file.

@@ -17,6 +17,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use url::Url;
 
 pub use body::{BodyError, ResponseBody};
@@ -117,6 +118,12 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// When the provider says that it answered (RFC 9110 §6.6.1): its own clock.
+    #[must_use]
+    pub fn date(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::parse(self.header(&http::header::DATE)?.trim(), &Rfc2822).ok()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// Get an execution
 ///
-/// Needs `agent_logs:read`.
+/// A failed one comes with a short diagnosis. Needs `agent_logs:read`.
 #[utoipa::path(
     get, path = "/v1/connect/executions/{execution_id}", operation_id = "getExecution", tag = "executions",
     params(("execution_id" = String, Path, description = "`ex_…`")),
@@ -23,5 +23,9 @@ pub(crate) async fn get(
     Authenticated(caller): Authenticated,
     Path(execution_id): Path<String>,
 ) -> Reply<ExecutionBody> {
-    Ok(Json(app.engine.get_execution(&caller, &execution_id).await?.into()))
+    let execution = app.engine.get_execution(&caller, &execution_id).await?;
+    let short = app.engine.short_diagnosis_of(&caller, &execution).await?;
+    let mut body = ExecutionBody::from(execution);
+    body.diagnosis = short.as_ref().map(Into::into);
+    Ok(Json(body))
 }

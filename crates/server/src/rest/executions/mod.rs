@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::Execution;
 
-use crate::{rest::common::page_body, state::App};
+use crate::{error::ShortBody, rest::common::page_body, state::App};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
@@ -51,6 +51,9 @@ pub(crate) struct ExecutionBody {
     started_at: OffsetDateTime,
     /// How long it took, in microseconds.
     duration_us: Option<u64>,
+    /// Of a failed call that is asked for alone: what a diagnosis says in short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<ShortBody>,
 }
 
 page_body! {
@@ -78,6 +81,7 @@ impl From<Execution> for ExecutionBody {
             error_message: execution.error_message,
             started_at: execution.started_at,
             duration_us: execution.duration_us,
+            diagnosis: None,
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Lifetimes {
     pub refresh_absolute_days: Option<u32>,
     /// A refresh token of an unpublished or test app dies after this many days.
     pub refresh_test_app_days: Option<u32>,
+    /// The scope without which there is no refresh token: `offline_access`.
+    pub offline_scope: Option<String>,
     /// Further facts, each one sentence for the diagnosis.
     pub notes: Vec<String>,
 }

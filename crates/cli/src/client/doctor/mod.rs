@@ -1,0 +1,96 @@
+//! `valetkey doctor …`: what is wrong, how that is known, whose move it is and what to do.
+
+mod prose;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Session, account::Pick, show};
+use crate::failure::{Exit, Failure};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Diagnose a connected account
+    Account(Account),
+    /// Diagnose a connection
+    Connection(Connection),
+    /// Diagnose a tool or proxied call
+    Execution(Execution),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    #[command(flatten)]
+    account: Pick,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    registered: Registered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Its name or id
+    connection: String,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    registered: Registered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Execution {
+    /// Its id: ex_…
+    execution_id: String,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How far to go.
+#[derive(Debug, Args)]
+pub(crate) struct How {
+    /// Ask the provider too: refresh the credential, compare scopes, make the cheapest read call
+    #[arg(long)]
+    probe: bool,
+}
+
+/// What is registered at the provider.
+#[derive(Debug, Args)]
+pub(crate) struct Registered {
+    /// A redirect URI as the provider's console shows it; a difference to ours is named. Repeatable
+    #[arg(long = "registered-redirect-uri", value_name = "URI")]
+    uris: Vec<String>,
+}
+
+pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    let body = match command {
+        Command::Account(Account { account, how, registered }) => json!({
+            "account_id": account.account,
+            "identifier": account.identifier,
+            "connection_name": account.connection,
+            "account_name": account.account_name,
+            "probe": how.probe,
+            "registered_redirect_uris": registered.uris,
+        }),
+        Command::Connection(Connection { connection, how, registered }) => json!({
+            "connection_name": connection,
+            "probe": how.probe,
+            "registered_redirect_uris": registered.uris,
+        }),
+        Command::Execution(Execution { execution_id, how }) => {
+            json!({"execution_id": execution_id, "probe": how.probe})
+        }
+    };
+    tell(session, &session.post(&["diagnoses"], &body).await?)
+}
+
+/// Prints a diagnosis; what is broken ends with exit code 1, so that scripts can branch on it.
+fn tell(session: &Session, diagnosis: &Value) -> Result<(), Failure> {
+    show(session, diagnosis, prose::diagnosis)?;
+    match (diagnosis["verdict"].as_str(), diagnosis["findings"][0]["code"].as_str()) {
+        (Some("broken"), Some(code)) => {
+            Err(Failure::new(Exit::Refused, format!("Broken: {}.", super::view::clean(code))))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,78 @@
+//! Rate limits: who is meant, and until when.
+
+use time::Duration;
+use valetkey_domain::{
+    ErrorCode, SecretString,
+    catalogue::{Actor, RemedyAction},
+    diagnosis::EvidenceKind,
+    event::EventKind,
+};
+use valetkey_engine::NewConnection;
+use valetkey_testkit::fake_provider::{CLIENT_ID, CLIENT_SECRET, Scripted};
+
+use crate::*;
+
+fn too_many() -> Scripted {
+    Scripted::json(429, &json!({"error": "slow down"}))
+}
+
+#[tokio::test]
+async fn rate_limited_account_is_told_as_its_own_client() {
+    let fixture = authorized("acme").await;
+    fixture.provider.script("/api/profile", [too_many()]);
+    let failure = call(&fixture, "acme", "acme_get_profile", json!({})).await.unwrap_err();
+    let short = failure.details().diagnosis.clone().unwrap();
+    assert_eq!((short.code, short.actor), (ErrorCode::UpstreamRateLimited, Actor::Nobody));
+    let diagnosis = diagnose(&fixture, "acme", "user_1").await;
+    is_degraded(&diagnosis);
+    let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
+    assert_eq!(finding.remedies[0].action, RemedyAction::Wait);
+    assert!(finding.cause.contains("own OAuth client"), "{}", finding.cause);
+    rests_on(finding, EvidenceKind::Connection, CLIENT_ID);
+    // A call that works since is the end of it.
+    fixture.clock.advance(Duration::minutes(1));
+    call(&fixture, "acme", "acme_get_profile", json!({})).await.unwrap();
+    assert_eq!(codes(&diagnose(&fixture, "acme", "user_1").await), ["healthy"]);
+}
+
+#[tokio::test]
+async fn rate_limited_shared_client_is_told_with_the_way_out() {
+    let fixture = EngineFixture::with_all_connectors(&[], |settings| {
+        let client = (CLIENT_ID.to_owned(), SecretString::from(CLIENT_SECRET));
+        settings.shared_credentials.insert("acme".into(), client);
+    })
+    .await;
+    let new = NewConnection {
+        client_id: None,
+        client_secret: None,
+        use_shared_credentials: true,
+        ..fixture.new_connection("acme", "acme")
+    };
+    fixture.engine.create_connection(&fixture.caller, new).await.unwrap();
+    fixture.authorize("acme", "user_1").await;
+    fixture.provider.script("/api/profile", [too_many()]);
+    call(&fixture, "acme", "acme_get_profile", json!({})).await.unwrap_err();
+    let diagnosis = diagnose(&fixture, "acme", "user_1").await;
+    rests_on(
+        first(&diagnosis, ErrorCode::UpstreamRateLimited),
+        EvidenceKind::Connection,
+        "shared OAuth client",
+    );
+    let finding = found(&diagnosis, ErrorCode::SharedClientLimited);
+    assert!(todo(finding).contains("an OAuth client of its own"), "{}", todo(finding));
+}
+
+#[tokio::test]
+async fn quota_of_google_is_told_by_its_table() {
+    let fixture = authorized("gmail").await;
+    let said = json!({"error": {"code": 403, "message": "Daily limit", "errors": [{"reason": "dailyLimitExceeded"}]}});
+    fixture.provider.script("/api/gmail/v1/users/me/profile", [Scripted::json(403, &said)]);
+    let failure = call(&fixture, "gmail", "gmail_get_profile", json!({})).await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::UpstreamRateLimited);
+    let short = failure.details().diagnosis.clone().unwrap();
+    assert!(short.summary.contains("midnight Pacific time"), "{}", short.summary);
+    let account = fixture.account("gmail", "user_1").await;
+    let events = fixture.events(&account).await;
+    let event = events.iter().rev().find(|event| event.event.kind == EventKind::RateLimited).unwrap();
+    assert_eq!(event.event.data["client"], "own");
+}

@@ -1,0 +1,255 @@
+//! Grants that ended, by the provider's own words.
+
+use time::Duration;
+use valetkey_domain::{
+    AccountStatus, ErrorCode, catalogue::Actor, diagnosis::EvidenceKind, event::EventKind,
+};
+use valetkey_testkit::fake_provider::Scripted;
+
+use crate::*;
+
+/// A renewal that Microsoft refuses with this number.
+async fn refused_by_microsoft(error: &str, number: &str) -> EngineFixture {
+    let fixture = authorized("microsoft365").await;
+    fixture.clock.advance(Duration::hours(2));
+    let said = format!("{number}: Something. Trace ID: 00000000-0000 Correlation ID: 11111111-1111");
+    call_with(&fixture, "microsoft365", "microsoft365_get_profile", Scripted::error(400, error, &said)).await;
+    fixture
+}
+
+#[tokio::test]
+async fn grants_that_microsoft_ended_are_told_by_its_numbers() {
+    for (number, code, actor) in [
+        ("AADSTS50173", ErrorCode::PasswordChanged, Actor::EndUser),
+        ("AADSTS50132", ErrorCode::PasswordChanged, Actor::EndUser),
+        ("AADSTS700082", ErrorCode::RefreshTokenIdle, Actor::EndUser),
+        ("AADSTS700084", ErrorCode::RefreshTokenAged, Actor::Developer),
+        ("AADSTS70043", ErrorCode::SignInRequired, Actor::EndUser),
+        ("AADSTS50076", ErrorCode::SignInRequired, Actor::EndUser),
+        ("AADSTS53003", ErrorCode::AdminPolicy, Actor::ProviderAdmin),
+        ("AADSTS65001", ErrorCode::ConsentRequired, Actor::EndUser),
+        ("AADSTS50020", ErrorCode::WrongTenant, Actor::Developer),
+        ("AADSTS50057", ErrorCode::ProviderAccountDisabled, Actor::ProviderAdmin),
+    ] {
+        let fixture = refused_by_microsoft("invalid_grant", number).await;
+        let account = fixture.account("microsoft365", "user_1").await.account;
+        assert!(
+            matches!(account.status(), AccountStatus::Expired | AccountStatus::Revoked),
+            "{number}: {:?}",
+            account.status()
+        );
+        let diagnosis = diagnose(&fixture, "microsoft365", "user_1").await;
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, code);
+        is_certain(finding);
+        assert_eq!(finding.actor, actor, "{number}");
+        let evidence = finding.evidence.iter().find(|e| e.kind == EvidenceKind::Provider).unwrap();
+        assert_eq!(evidence.reference.as_deref(), Some(number));
+        let kind = match account.status() {
+            AccountStatus::Revoked => EventKind::AccountRevoked,
+            _ => EventKind::AccountExpired,
+        };
+        rests_on_event(&fixture, finding, "microsoft365", kind).await;
+        let is_users = actor == Actor::EndUser;
+        assert_eq!(
+            is_users,
+            finding.remedies.iter().any(|remedy| remedy.url.is_some()),
+            "{number}: {:#?}",
+            finding.remedies
+        );
+    }
+}
+
+#[tokio::test]
+async fn clients_that_microsoft_refuses_are_the_connections_fault() {
+    for (number, code) in [
+        ("AADSTS7000215", ErrorCode::ClientSecretWrong),
+        ("AADSTS7000222", ErrorCode::ClientSecretExpired),
+        ("AADSTS700016", ErrorCode::ClientUnknown),
+        ("AADSTS90002", ErrorCode::WrongTenant),
+    ] {
+        let fixture = refused_by_microsoft("invalid_client", number).await;
+        let diagnosis = diagnose(&fixture, "microsoft365", "user_1").await;
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, code);
+        assert_eq!(finding.actor, Actor::Developer);
+        rests_on(finding, EvidenceKind::Connection, "Microsoft 365 refuses the connection");
+        rests_on(finding, EvidenceKind::Provider, number);
+        // The accounts are well: one mended connection mends them all.
+        let account = fixture.account("microsoft365", "user_1").await.account;
+        assert_eq!(account.status(), AccountStatus::Active);
+        let of = DiagnosisOf::Connection("microsoft365".into());
+        let of_connection = diagnose_with(&fixture, &of, DiagnosisOptions::default()).await;
+        first(&of_connection, code);
+    }
+}
+
+#[tokio::test]
+async fn grants_that_google_ended_by_policy_are_told() {
+    let fixture = authorized("gmail").await;
+    fixture.clock.advance(Duration::hours(2));
+    let answer = Scripted::json(
+        400,
+        &json!({"error": "invalid_grant", "error_subtype": "invalid_rapt", "error_description": "reauth related error (invalid_rapt)"}),
+    );
+    call_with(&fixture, "gmail", "gmail_get_profile", answer).await;
+    let diagnosis = diagnose(&fixture, "gmail", "user_1").await;
+    let finding = first(&diagnosis, ErrorCode::SignInRequired);
+    assert!(finding.cause.contains("session control"), "{}", finding.cause);
+    link(finding);
+}
+
+#[tokio::test]
+async fn clients_that_google_deleted_are_told() {
+    let fixture = authorized("gmail").await;
+    fixture.clock.advance(Duration::hours(2));
+    let answer = Scripted::error(401, "deleted_client", "The OAuth client was deleted.");
+    call_with(&fixture, "gmail", "gmail_get_profile", answer).await;
+    let diagnosis = diagnose(&fixture, "gmail", "user_1").await;
+    let finding = first(&diagnosis, ErrorCode::ClientUnknown);
+    assert!(finding.cause.contains("deleted in the Google Cloud console"), "{}", finding.cause);
+}
+
+#[tokio::test]
+async fn refresh_tokens_that_github_and_atlassian_refuse_are_told() {
+    for (connector, tool, status, error, description, code) in [
+        (
+            "github",
+            "github_get_user",
+            200,
+            "bad_refresh_token",
+            "The refresh token is incorrect or expired.",
+            ErrorCode::RefreshTokenAged,
+        ),
+        (
+            "jira",
+            "jira_get_issue",
+            403,
+            "invalid_grant",
+            "Unknown or invalid refresh token.",
+            ErrorCode::RefreshTokenIdle,
+        ),
+    ] {
+        let fixture = authorized(connector).await;
+        fixture.clock.advance(Duration::hours(2));
+        call_with(&fixture, connector, tool, Scripted::error(status, error, description)).await;
+        let diagnosis = diagnose(&fixture, connector, "user_1").await;
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, code);
+        rests_on(finding, EvidenceKind::Provider, error);
+        link(finding);
+    }
+}
+
+/// A workspace of Slack: its token reply is shaped otherwise, and tokens live 12 hours if `rotates`.
+async fn slack(rotates: bool) -> EngineFixture {
+    let fixture = fixture_with("slack").await;
+    let mut reply = json!({
+        "ok": true, "access_token": "canary-xoxb", "token_type": "bot", "scope": "chat:write,channels:read,users:read",
+        "team": {"id": "T1", "name": "Team"}, "authed_user": {"id": "U1"}, "app_id": "A1",
+    });
+    if rotates {
+        reply["refresh_token"] = json!("canary-xoxe-1");
+        reply["expires_in"] = json!(43200);
+    }
+    fixture.provider.script("/token", [Scripted::json(200, &reply)]);
+    fixture.authorize("slack", "user_1").await;
+    fixture
+}
+
+#[tokio::test]
+async fn errors_of_slacks_methods_are_told() {
+    for (error, code, actor) in [
+        ("token_revoked", ErrorCode::AccessRevokedByUser, Actor::EndUser),
+        ("account_inactive", ErrorCode::ProviderAccountDisabled, Actor::ProviderAdmin),
+        ("missing_scope", ErrorCode::InsufficientScope, Actor::EndUser),
+        ("restricted_action", ErrorCode::AdminPolicy, Actor::ProviderAdmin),
+        ("team_access_not_granted", ErrorCode::WorkspaceRestricted, Actor::ProviderAdmin),
+        ("not_in_channel", ErrorCode::UpstreamForbidden, Actor::EndUser),
+    ] {
+        let fixture = slack(false).await;
+        let answer = Scripted::json(200, &json!({"ok": false, "error": error, "needed": "reactions:write"}));
+        fixture.provider.script("/api/auth.test", [answer.clone(), answer]);
+        let failure = call(&fixture, "slack", "slack_get_identity", json!({})).await.unwrap_err();
+        let id = failure.details().execution.clone().unwrap().to_string();
+        let diagnosis =
+            diagnose_with(&fixture, &DiagnosisOf::Execution(id.clone()), DiagnosisOptions::default()).await;
+        is_broken(&diagnosis);
+        let finding = found(&diagnosis, code);
+        assert_eq!(finding.actor, actor, "{error}: {finding:#?}");
+        rests_on(finding, EvidenceKind::Provider, error);
+        assert_eq!(failure.details().diagnosis.as_ref().map(|short| short.actor), Some(actor), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn rotation_of_slack_that_went_wrong_is_told() {
+    for (error, code) in [
+        ("invalid_refresh_token", ErrorCode::RefreshTokenAged),
+        ("token_revoked", ErrorCode::AccessRevokedByUser),
+        ("account_inactive", ErrorCode::ProviderAccountDisabled),
+        ("token_expired", ErrorCode::RefreshTokenMissing),
+    ] {
+        let fixture = slack(true).await;
+        fixture.clock.advance(Duration::hours(13));
+        let answer = Scripted::json(200, &json!({"ok": false, "error": error}));
+        call_with(&fixture, "slack", "slack_get_identity", answer).await;
+        let diagnosis = diagnose(&fixture, "slack", "user_1").await;
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, code);
+        rests_on(finding, EvidenceKind::Provider, error);
+    }
+}
+
+#[tokio::test]
+async fn errors_of_githubs_api_are_told() {
+    for (status, message, code, actor) in [
+        (
+            403,
+            "Resource protected by organization SAML enforcement.",
+            ErrorCode::WorkspaceRestricted,
+            Actor::EndUser,
+        ),
+        (
+            403,
+            "Although you appear to have the correct authorization credentials, the organization has enabled OAuth App access restrictions",
+            ErrorCode::AppApprovalRequired,
+            Actor::ProviderAdmin,
+        ),
+        (
+            403,
+            "your IP address is not on the IP allow list of the organization",
+            ErrorCode::AdminPolicy,
+            Actor::ProviderAdmin,
+        ),
+        (404, "Not Found", ErrorCode::UpstreamNotFound, Actor::Developer),
+    ] {
+        let fixture = authorized("github").await;
+        fixture.provider.script("/api/user", [Scripted::json(status, &json!({ "message": message }))]);
+        let failure = call(&fixture, "github", "github_get_user", json!({})).await.unwrap_err();
+        let id = failure.details().execution.clone().unwrap().to_string();
+        let diagnosis =
+            diagnose_with(&fixture, &DiagnosisOf::Execution(id), DiagnosisOptions::default()).await;
+        let finding = first(&diagnosis, code);
+        assert_eq!(finding.actor, actor, "{message}");
+        rests_on(finding, EvidenceKind::Provider, message);
+    }
+}
+
+#[tokio::test]
+async fn errors_of_atlassians_api_are_told() {
+    for (status, message, code) in [
+        (401, "Unauthorized; scope does not match", ErrorCode::InsufficientScope),
+        (403, "Blocked by a data security policy of the organization", ErrorCode::AdminPolicy),
+        (403, "The current user does not have access to this project", ErrorCode::UpstreamForbidden),
+    ] {
+        let fixture = authorized("jira").await;
+        let answer = Scripted::json(status, &json!({ "message": message }));
+        fixture.provider.script("/api/issue", [answer.clone(), answer]);
+        let failure = call(&fixture, "jira", "jira_get_issue", json!({})).await.unwrap_err();
+        let id = failure.details().execution.clone().unwrap().to_string();
+        let diagnosis =
+            diagnose_with(&fixture, &DiagnosisOf::Execution(id), DiagnosisOptions::default()).await;
+        found(&diagnosis, code);
+    }
+}
