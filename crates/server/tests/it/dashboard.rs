@@ -326,7 +326,7 @@ async fn account_shown_linked_and_ended() {
     assert!(!page.text.contains(token), "the token is on the page");
     let probed = owner.post(&app, &format!("{path}/probe"), &[]).await;
     assert!(
-        probed.text.contains("Run the probe again") && probed.text.contains("healthy"),
+        probed.text.contains("Run the probe again") && probed.text.contains("acme_get_profile succeeded"),
         "{}",
         probed.text
     );
