@@ -166,7 +166,7 @@ def test_login_by_keyboard_without_scripts(house: Valetkey, chromium: Any, owner
     page.keyboard.press("Tab")
     page.keyboard.type("a calm and rainy morning")
     page.keyboard.press("Enter")
-    assert page.get_by_role("alert").is_visible()
+    page.get_by_role("alert").wait_for()
     shoot(page, "login-wrong")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
