@@ -9,7 +9,7 @@ use http::{HeaderValue, Uri, header};
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use valetkey_domain::{
-    Time,
+    Time, User,
     audit::{AuditEntry, AuditFilter},
 };
 use valetkey_engine::{AuditVerdict, Visitor};
@@ -42,6 +42,8 @@ struct Row {
     number: u64,
     at: Time,
     actor: String,
+    /// How the person is called, if it is one.
+    name: Option<String>,
     action: String,
     subject: String,
     outcome: &'static str,
@@ -56,11 +58,14 @@ struct Verdict {
     broken: Option<(u64, String)>,
 }
 
-fn row(entry: AuditEntry) -> Row {
+fn row(entry: AuditEntry, people: &[User]) -> Row {
     let told = entry.entry;
+    let id = told.actor.strip_prefix("user:");
+    let person = people.iter().find(|user| Some(user.id.as_str()) == id);
     Row {
         number: entry.number,
         at: told.at,
+        name: person.map(|user| user.name.clone()),
         actor: told.actor,
         action: told.action,
         subject: told.subject.unwrap_or_default(),
@@ -94,10 +99,11 @@ async fn made(app: &App, visitor: &Visitor, query: &str, verdict: Option<AuditVe
     let filters = Filters::of(query);
     let below = filters.get("page").and_then(|text| text.parse().ok());
     let page = app.engine.list_audit(&visitor.caller, &filter_of(&filters), below, ROWS).await?;
+    let people = app.engine.list_users(&visitor.caller).await?;
     let view = AuditPage {
         shell: Shell::of(app, Some(visitor), "audit", query),
         steps: Steps::onward(page.next, &filters),
-        rows: page.entries.into_iter().map(row).collect(),
+        rows: page.entries.into_iter().map(|entry| row(entry, &people)).collect(),
         verdict: verdict.map(|verdict| Verdict {
             entries: verdict.entries,
             head: verdict.head.map(|hash| hex(&hash)).unwrap_or_default(),

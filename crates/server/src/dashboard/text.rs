@@ -149,6 +149,8 @@ pub(super) fn details(data: &serde_json::Value) -> String {
         let value = match value {
             serde_json::Value::Null => continue,
             serde_json::Value::String(text) if text.is_empty() => continue,
+            // Histories keep instants as seconds.
+            serde_json::Value::Number(number) if name.ends_with("_at") => instant(number),
             serde_json::Value::String(text) => text.clone(),
             serde_json::Value::Array(items) if items.is_empty() => continue,
             serde_json::Value::Array(items) => {
@@ -163,6 +165,11 @@ pub(super) fn details(data: &serde_json::Value) -> String {
         let _ = write!(text, "{}: {value}", name.replace('_', " "));
     }
     text
+}
+
+fn instant(seconds: &serde_json::Number) -> String {
+    let at = seconds.as_i64().and_then(|seconds| Time::from_unix_timestamp(seconds).ok());
+    at.map_or_else(|| seconds.to_string(), exact)
 }
 
 fn plain(value: &serde_json::Value) -> String {
@@ -190,9 +197,8 @@ mod tests {
 
     #[test]
     fn details_are_one_line_of_names_and_values() {
-        let data =
-            json!({"account_name": "", "n": 3, "scopes": ["a", "b"], "empty": [], "none": null, "why": "x"});
-        assert_eq!(details(&data), "n: 3 · scopes: a, b · why: x");
+        let data = json!({"expires_at": 86400, "account_name": "", "n": 3, "scopes": ["a", "b"], "empty": [], "none": null, "why": "x"});
+        assert_eq!(details(&data), "expires at: 1970-01-02 00:00:00 UTC · n: 3 · scopes: a, b · why: x");
         assert_eq!(details(&json!("text")), "");
     }
 
