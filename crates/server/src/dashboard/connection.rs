@@ -6,14 +6,14 @@ use axum::{extract::State, response::Response};
 use http::Uri;
 use valetkey_domain::{
     AuthType, Error, ErrorCode, PageRequest,
-    catalogue::Entry,
     store::{AccountFilter, EventFilter},
 };
-use valetkey_engine::{ConnectionTest, ConnectionView, ConnectorPage, ScopeGap, Visitor};
+use valetkey_engine::{ConnectionTest, ConnectionView, ConnectorPage, DiagnosisOf, ScopeGap, Visitor};
 
 use super::{
     account::EventRow,
     connections::state_of,
+    diagnosis::{self, Panel},
     form::Form,
     gate::Visiting,
     shell::{Answer, Shell, go_to, query_of, show},
@@ -32,7 +32,9 @@ struct ConnectionPage {
     connector: Option<ConnectorPage>,
     state: &'static str,
     tone: &'static str,
-    fault: Option<&'static Entry>,
+    panel: Panel,
+    /// Nothing is asked here: the test beside it is the probe of a connection.
+    probe: Option<String>,
     uses_redirect: bool,
     accounts: u64,
     gaps: Vec<ScopeGap>,
@@ -82,12 +84,15 @@ async fn made(
         true => engine.scope_gaps(caller, id, &shown).await?.items,
         false => Vec::new(),
     };
+    let panel =
+        diagnosis::looked_at(app, visitor, &DiagnosisOf::Connection(connection.id.to_string())).await?;
     let (state, tone) = state_of(&view);
     let page = ConnectionPage {
         shell: Shell::of(app, Some(visitor), "connections", query),
         state,
         tone,
-        fault: connection.fault.as_ref().map(|fault| fault.code.entry()),
+        panel,
+        probe: None,
         uses_redirect: view.auth_type == AuthType::OAuth,
         accounts,
         gaps,
