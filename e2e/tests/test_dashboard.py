@@ -188,7 +188,7 @@ def test_operator_sees_a_lost_account_and_mends_it(house: Valetkey, chromium: An
     page = open_page(context)
 
     def authorize() -> None:
-        link = page.get_by_label("The link").input_value()
+        link = page.get_by_label("The link", exact=True).input_value()
         shoot(page, "link")
         assert_accessible(page, "link")
         assert page.get_by_role("img", name="QR code").is_visible()
@@ -205,7 +205,7 @@ def test_operator_sees_a_lost_account_and_mends_it(house: Valetkey, chromium: An
     page.get_by_label("Identifier").fill("user_story")
     page.get_by_role("button", name="Make the link").click()
     page.get_by_role("button", name="Copy").click()
-    assert page.evaluate("navigator.clipboard.readText()") == page.get_by_label("The link").input_value()
+    assert page.evaluate("navigator.clipboard.readText()") == page.get_by_label("The link", exact=True).input_value()
     authorize()
     account = house.account("sandbox", "user_story")
     assert account["status"] == "ACTIVE"
