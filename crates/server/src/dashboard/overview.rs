@@ -39,8 +39,16 @@ struct NeedLine {
     remedy: &'static str,
     /// Where to do it, and what the link says.
     link: Option<(String, String)>,
-    named: Vec<(String, String)>,
+    named: Vec<Named>,
     more: u64,
+}
+
+/// One of the accounts that are concerned.
+struct Named {
+    href: String,
+    text: String,
+    /// Where a new authorization link is made, if the visitor may.
+    link: Option<String>,
 }
 
 struct StatusTile {
@@ -144,10 +152,12 @@ fn line(need: &Need, shell: &Shell) -> NeedLine {
                 .map(|view| {
                     let account = &view.account;
                     let name = account.label.as_deref().unwrap_or(&account.identifier);
-                    (
-                        shell.to(&format!("/accounts/{}", account.id)),
-                        format!("{name} on {}", view.connection_name),
-                    )
+                    let link = shell.works() && *status != AccountStatus::PendingVerification;
+                    Named {
+                        href: shell.to(&format!("/accounts/{}", account.id)),
+                        text: format!("{name} on {}", view.connection_name),
+                        link: link.then(|| shell.to(&format!("/accounts/{}/link", account.id))),
+                    }
                 })
                 .collect();
             NeedLine {

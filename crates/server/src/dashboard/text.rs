@@ -141,7 +141,7 @@ pub(super) fn event_tone(kind: EventKind, code: Option<ErrorCode>) -> &'static s
     }
 }
 
-/// The details of an event on one line, for people: names and values, without nesting.
+/// The details of an event on one line, for people: names and values.
 pub(super) fn details(data: &serde_json::Value) -> String {
     let Some(fields) = data.as_object() else { return String::new() };
     let mut text = String::new();
@@ -157,6 +157,7 @@ pub(super) fn details(data: &serde_json::Value) -> String {
                 let items: Vec<_> = items.iter().map(plain).collect();
                 items.join(", ")
             }
+            serde_json::Value::Object(_) => format!("({})", details(value)),
             other => other.to_string(),
         };
         if !text.is_empty() {
@@ -199,6 +200,10 @@ mod tests {
     fn details_are_one_line_of_names_and_values() {
         let data = json!({"expires_at": 86400, "account_name": "", "n": 3, "scopes": ["a", "b"], "empty": [], "none": null, "why": "x"});
         assert_eq!(details(&data), "expires at: 1970-01-02 00:00:00 UTC · n: 3 · scopes: a, b · why: x");
+        assert_eq!(
+            details(&json!({"evidence": {"code": "x", "status": 400}})),
+            "evidence: (code: x · status: 400)"
+        );
         assert_eq!(details(&json!("text")), "");
     }
 
