@@ -33,6 +33,10 @@ pub trait Sealer: Send + Sync + 'static {
     async fn seal(&self, context: SealContext<'_>, clear: &[u8]) -> Result<SealedBlob, Error>;
     /// Opens what was sealed for exactly this place.
     async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error>;
+    /// Makes sure that the next seal will not wait for storage.
+    async fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
     /// The keyring that it seals with, for the use cases about keys.
     fn keeper(&self) -> Option<&VaultKeeper> {
         None

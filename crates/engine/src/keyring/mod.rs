@@ -17,10 +17,11 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use valetkey_domain::{Clock, Error, SealedBlob, Store, StoreError, sealed::SealContext};
 use valetkey_vault::{Keyring, MasterKey, OpenError};
 use zeroize::Zeroizing;
@@ -262,6 +263,22 @@ impl VaultKeeper {
         Ok(self.ring.seal_in(term, context, value)?)
     }
 
+    /// Reserves seals if there are none left, so that the next one does not wait for storage.
+    ///
+    /// # Errors
+    /// `storage_unavailable` when a block must be reserved and cannot be.
+    pub async fn ready(&self) -> Result<(), Error> {
+        if self.budget().left > 0 {
+            return Ok(());
+        }
+        let term = self.reserve().await?;
+        let mut budget = self.budget();
+        if budget.term == term {
+            budget.left += 1;
+        }
+        Ok(())
+    }
+
     /// Opens what was sealed for the place that `context` names, with the terms known to this process.
     ///
     /// # Errors
@@ -316,6 +333,10 @@ impl Sealer for VaultKeeper {
 
     async fn open(&self, context: SealContext<'_>, sealed: &SealedBlob) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.open_latest(&context, sealed).await
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        Self::ready(self).await
     }
 
     fn keeper(&self) -> Option<&VaultKeeper> {

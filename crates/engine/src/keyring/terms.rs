@@ -1,7 +1,8 @@
 //! The terms in storage: which one is active, how one follows another, and how one ends.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use valetkey_domain::{Change, Changes, StoreError, Time, keys::KeyTerm};
 use valetkey_vault::TermKey;
 

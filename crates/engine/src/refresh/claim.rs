@@ -82,7 +82,7 @@ impl Engine {
                 return Err(Error::new(ErrorCode::UpstreamUnauthorized).account(&id));
             }
             match last.outcome {
-                None if self.0.calls.refreshes.doubtful.get(&id).as_ref() == Some(&last.id) => {
+                None if self.0.calls.refreshes.doubtful.contains_key(&last.id) => {
                     changes = changes.and(self.not_sent(last));
                 }
                 None => {
@@ -118,6 +118,8 @@ impl Engine {
         };
         // Before the lease, so that what is wrong with the connection leaves no attempt behind.
         self.oauth_client(&subject.connection).await?;
+        // What the answer will need is made ready before it can come: until it is written nobody else has it.
+        self.0.keyring.ready().await?;
         let asked_at = Instant::now();
         let begin = Change::BeginRefresh { attempt: attempt.clone(), lease: deadline + STORING };
         match self.0.store.commit(changes.and(begin)).await {
@@ -130,7 +132,7 @@ impl Engine {
             Err(StoreError::Conflict { .. }) => Ok(Step::Moved),
             Err(failure) => {
                 // It may have been written all the same. Nothing was sent for it.
-                self.0.calls.refreshes.doubtful.insert(id, attempt.id);
+                self.0.calls.refreshes.doubtful.insert(attempt.id, ());
                 Err(failure.into())
             }
         }

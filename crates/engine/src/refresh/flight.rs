@@ -46,7 +46,7 @@ pub(crate) struct Refreshes {
     /// Circuit breakers, by provider.
     pub(super) breakers: Breakers,
     /// Attempts that may or may not have been written, because the database broke off: nothing was sent for them.
-    pub(super) doubtful: moka::sync::Cache<AccountId, RefreshId>,
+    pub(super) doubtful: moka::sync::Cache<RefreshId, ()>,
     /// When a connection that the provider refuses was tried last.
     pub(super) fault_probes: moka::sync::Cache<ConnectionId, Time>,
     /// Frozen grants of which nobody could prove lately that they have not moved.

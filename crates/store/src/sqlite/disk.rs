@@ -18,12 +18,15 @@ use std::{
 use valetkey_domain::StoreError;
 
 use super::{
-    Shared,
+    Shared, SqliteOptions, open,
     writer::{Answer, Counters, Task, answer_all},
 };
 
 /// How many batches may wait for the disk. Only urgent ones do not wait for their turn before.
 const WAITING: usize = 64;
+
+/// After so many commits the journal is folded into the database file: at some pages each, about when SQLite would do it.
+const FOLDED_AFTER: usize = 250;
 
 /// Commits that are written, and what will be answered once they are durable.
 pub(super) struct Written {
@@ -102,6 +105,7 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn start(
         database: &Path,
+        options: SqliteOptions,
         progress: Arc<Progress>,
         counters: Arc<Counters>,
         shared: Arc<Shared>,
@@ -112,6 +116,7 @@ impl Disk {
         let thread = Thread {
             database: database.to_owned(),
             journal: journal.into(),
+            options,
             progress: progress.clone(),
             counters,
             shared,
@@ -134,6 +139,7 @@ impl Disk {
 struct Thread {
     database: PathBuf,
     journal: PathBuf,
+    options: SqliteOptions,
     progress: Arc<Progress>,
     counters: Arc<Counters>,
     shared: Arc<Shared>,
@@ -141,6 +147,7 @@ struct Thread {
 
 impl Thread {
     fn run(&self, waiting: &Receiver<Written>) {
+        let mut unfolded = 0;
         while let Ok(first) = waiting.recv() {
             let all: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
             let synced = self.sync();
@@ -149,6 +156,7 @@ impl Thread {
                 self.progress.fail();
             }
             for mut written in all {
+                unfolded += written.answers.len();
                 match &synced {
                     Ok(()) => self.counters.count(&written.answers),
                     Err(failure) => {
@@ -165,6 +173,25 @@ impl Thread {
             }
             self.progress.state().unsynced -= count;
             self.progress.changed.notify_all();
+            if unfolded >= FOLDED_AFTER {
+                unfolded = 0;
+                self.fold();
+            }
+        }
+    }
+
+    /// Folds what no reader needs any more into the database file, on a connection of its own: the writer goes on meanwhile
+    /// instead of waiting for the disk. The journal is begun anew by the writer once all of it is folded.
+    fn fold(&self) {
+        let folded = open::writer(&self.database, &self.options).and_then(|connection| {
+            let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+            connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+        });
+        match folded {
+            Ok((pages, folded)) => tracing::trace!(pages, folded, "the journal was folded"),
+            Err(failure) => {
+                tracing::warn!(%failure, "the journal was not folded into the database: {failure}");
+            }
         }
     }
 

@@ -124,6 +124,8 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> rusqlite::Result<C
     // writer goes down to NORMAL where it leaves that to a thread of its own.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Whoever waits for the disk folds the journal too.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 

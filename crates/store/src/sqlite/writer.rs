@@ -262,7 +262,7 @@ impl Thread {
     fn leave_syncing_to_a_thread(&mut self) -> std::io::Result<()> {
         let Place::File(path) = &self.place else { return Ok(()) };
         let (progress, counters) = (self.progress.clone(), self.counters.clone());
-        self.disk = Some(Disk::start(path, progress, counters, self.shared.clone())?);
+        self.disk = Some(Disk::start(path, self.options, progress, counters, self.shared.clone())?);
         Ok(())
     }
 
