@@ -3,6 +3,8 @@
 //! A finding is a row of the one catalogue, so that every one of them has a meaning, a cause, an actor, remedies and a
 //! page. "Healthy" is a finding too: it says what shows that all is well.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -401,7 +403,7 @@ impl Diagnosis {
 /// The gravest first, and the surest of those; otherwise in the order in which they were found. One code is told once:
 /// the evidence of its repetitions goes to the first.
 fn rank(findings: &mut Vec<Finding>) {
-    findings.sort_by(|a, b| (b.severity, b.confidence).cmp(&(a.severity, a.confidence)));
+    findings.sort_by_key(|finding| Reverse((finding.severity, finding.confidence)));
     let mut told: Vec<Finding> = Vec::with_capacity(findings.len());
     for finding in findings.drain(..) {
         match told.iter_mut().find(|earlier| earlier.code == finding.code) {

@@ -25,11 +25,16 @@ mod keys;
 mod links;
 mod operators;
 mod overview;
+mod preflight;
 mod proxy;
 mod refresh;
+mod remedies;
 mod revoke;
 mod scopes;
+mod server_mark;
+mod status_page;
 mod store_state;
+mod support;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -54,7 +59,9 @@ pub use overview::{Need, OverviewView};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
+pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
+pub use support::{Redactor, SupportConnector, SupportFacts};
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorPage, ConnectorView, DescribedScope, FoundTool, Readiness,
     ScopedTool, ToolFilter, ToolLine, ToolView,

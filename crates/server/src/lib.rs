@@ -5,6 +5,7 @@
 mod auth;
 mod compat;
 mod dashboard;
+mod docs;
 mod error;
 mod extract;
 mod front;

@@ -14,8 +14,8 @@ use utoipa::openapi::{OpenApi, Server};
 use valetkey_engine::Engine;
 
 use crate::{
-    ServerOptions, auth::require_caller, compat, dashboard, front, health, oauth_token, pages, proxy, rest,
-    state::App,
+    ServerOptions, auth::require_caller, compat, dashboard, docs, front, health, oauth_token, pages, proxy,
+    rest, state::App,
 };
 
 /// Every surface of the server on one router.
@@ -47,6 +47,7 @@ fn public() -> Router<App> {
         .route("/openapi.json", get(openapi))
         .merge(oauth_token::routes().split_for_parts().0)
         .merge(pages::routes())
+        .merge(docs::routes())
 }
 
 /// What needs a token.

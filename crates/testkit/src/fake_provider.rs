@@ -70,13 +70,21 @@ pub struct Scripted {
     pub content_type: &'static str,
     /// How long to wait with it.
     pub delay: Duration,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
 }
 
 impl Scripted {
     /// A JSON answer.
     #[must_use]
     pub fn json(status: u16, body: &Value) -> Self {
-        Self { status, body: body.to_string(), content_type: "application/json", delay: Duration::ZERO }
+        Self {
+            status,
+            body: body.to_string(),
+            content_type: "application/json",
+            delay: Duration::ZERO,
+            retry_after: None,
+        }
     }
 
     /// An OAuth error (RFC 6749 §5.2).
@@ -264,7 +272,12 @@ async fn serve(
     if let Some(answer) = scripted {
         tokio::time::sleep(answer.delay).await;
         let status = StatusCode::from_u16(answer.status).unwrap();
-        return (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response();
+        if let Some(seconds) = answer.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        return response;
     }
     tokio::time::sleep(delay).await;
     let (status, body) = {

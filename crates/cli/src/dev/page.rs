@@ -16,6 +16,7 @@ pub(super) struct Facts<'a> {
     pub(super) folder: &'a Path,
     /// The link that makes the first user of the dashboard, while there is none.
     pub(super) setup: Option<&'a Url>,
+    pub(super) simulator: std::net::SocketAddr,
 }
 
 impl Facts<'_> {
@@ -46,6 +47,7 @@ Valetkey is ready (development server, everything is in {folder})
   client secret   {client_secret}
   API token       {token}
   dashboard       {dashboard}
+  Simulator       https://{simulator}
 
 1. Make an authorization link for your user user_123:
 
@@ -74,6 +76,7 @@ Ctrl-C stops the server; the next start goes on with the same data.
 
 "#,
         folder = facts.folder.display(),
+        simulator = facts.simulator,
         url = facts.base_url(),
         dashboard = facts.dashboard(),
         client_id = facts.access.client_id,

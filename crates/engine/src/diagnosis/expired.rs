@@ -31,6 +31,10 @@ impl Engine {
         if end.event.code == Some(ErrorCode::RefreshOutcomeLost) {
             return Ok(vec![outcome_lost(case, end)]);
         }
+        if let Some(code @ ErrorCode::ProviderIdentityChanged) = end.event.code {
+            let finding = Finding::new(code).evidence(event_evidence(end, code_word(end)));
+            return Ok(vec![with_status(case, finding.catalogue_remedies())]);
+        }
         if end.event.data["evidence"]["refresh_token"] == "none" {
             return Ok(vec![no_refresh_token(case, end)]);
         }

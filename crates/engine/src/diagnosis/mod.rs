@@ -53,9 +53,9 @@ const MAX_REGISTERED: usize = 50;
 const MAX_URI: usize = 2048;
 
 impl Engine {
-    /// Finds out why an account, a connection or a call does not work. Needs `connected_accounts:read`; for a connection
-    /// `connections:read`, for an execution `agent_logs:read`; to probe, `connected_accounts:write` (of a connection:
-    /// `connections:write`). Remedies hold an authorization link if the caller may make links.
+    /// Finds out why an account, a connection or a call does not work. Needs `connected_accounts:read`, for an execution
+    /// `agent_logs:read` too, for a connection `connections:read` instead; to probe, `connected_accounts:write` (of a
+    /// connection: `connections:write`). Remedies hold an authorization link if the caller may make links.
     ///
     /// # Errors
     /// `permission_denied`, `account_not_found`, `connection_not_found`, `execution_not_found`, `ambiguous_account`,
@@ -90,6 +90,7 @@ impl Engine {
             }
             DiagnosisOf::Execution(id) => {
                 let execution = self.get_execution(caller, id).await?;
+                caller.require(Permission::AccountsRead)?;
                 if options.probe {
                     caller.require(Permission::AccountsWrite)?;
                 }

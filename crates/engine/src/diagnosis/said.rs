@@ -120,6 +120,10 @@ pub(super) fn of_reason(reason: &Reason) -> Finding {
         Some(remedy) => {
             let first =
                 reason.means.entry().remedies.first().map_or(RemedyAction::CheckProvider, |(a, _)| *a);
+            // What a developer must mend first is no link to follow.
+            let is_link = matches!(first, RemedyAction::Authorize | RemedyAction::Reauthorize);
+            let mend = is_link && finding.actor == Actor::Developer;
+            let first = if mend { RemedyAction::ConfigureConnection } else { first };
             let finding = finding.remedy(first, remedy);
             // What the table says takes the place of the catalogue's first remedy; the others follow it.
             let rest = reason.means.entry().remedies.iter().skip(1);

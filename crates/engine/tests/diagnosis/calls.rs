@@ -219,3 +219,34 @@ async fn permissions_are_asked_for_and_links_go_only_to_those_who_may_make_them(
     reader.permissions = Permissions::default();
     refused(fixture.engine.diagnose(&reader, &of, &plain).await.unwrap_err());
 }
+
+#[tokio::test]
+async fn provider_that_fails_or_cannot_be_reached_is_told_with_its_status_page() {
+    let fixture = authorized("limits").await;
+    fixture.provider.script("/api/profile", [Scripted::json(503, &json!({"error": "down"}))]);
+    let failure = call(&fixture, "limits", "limits_get_profile", json!({})).await.unwrap_err();
+    let diagnosis = of_failure(&fixture, &failure).await;
+    let finding = first(&diagnosis, ErrorCode::UpstreamError);
+    assert_eq!(finding.actor, Actor::Nobody);
+    let pages = finding.remedies.iter().filter_map(|remedy| remedy.url.as_deref());
+    assert_eq!(pages.collect::<Vec<_>>(), ["https://limits.example/status"]);
+    // The same account behind addresses where nobody is, and behind a name that is none.
+    for (address, code) in [
+        ("http://127.0.0.1:1/api", ErrorCode::UpstreamUnreachable),
+        ("https://no-such-host.invalid/api", ErrorCode::UpstreamDnsFailed),
+    ] {
+        fixture.clock.advance(time::Duration::seconds(1));
+        let mut overrides = fixture.overrides();
+        overrides.api_base_url = Some(address.parse().unwrap());
+        let update = ConnectionUpdate { overrides: Some(overrides), ..ConnectionUpdate::default() };
+        fixture.engine.update_connection(&fixture.caller, "limits", update).await.unwrap();
+        let failure = call(&fixture, "limits", "limits_get_profile", json!({})).await.unwrap_err();
+        let diagnosis = of_failure(&fixture, &failure).await;
+        let finding = first(&diagnosis, code);
+        assert_eq!(finding.actor, Actor::Operator);
+        rests_on(finding, EvidenceKind::Execution, code.as_str());
+        let account = diagnose(&fixture, "limits", "user_1").await;
+        is_degraded(&account);
+        first(&account, code);
+    }
+}

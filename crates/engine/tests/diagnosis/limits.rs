@@ -76,3 +76,18 @@ async fn quota_of_google_is_told_by_its_table() {
     let event = events.iter().rev().find(|event| event.event.kind == EventKind::RateLimited).unwrap();
     assert_eq!(event.event.data["client"], "own");
 }
+
+#[tokio::test]
+async fn rate_limit_with_a_time_says_until_when_to_wait() {
+    let fixture = authorized("acme").await;
+    fixture.provider.script("/api/profile", [Scripted { retry_after: Some(120), ..too_many() }]);
+    call(&fixture, "acme", "acme_get_profile", json!({})).await.unwrap_err();
+    fixture.clock.advance(Duration::seconds(20));
+    let diagnosis = diagnose(&fixture, "acme", "user_1").await;
+    is_degraded(&diagnosis);
+    let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
+    assert_eq!(finding.remedies[0].text, "Wait 100 seconds, then go on.");
+    let until = finding.evidence.iter().find(|e| e.detail.contains("left alone until then")).unwrap();
+    assert_eq!(until.at, Some(fixture.now() + Duration::seconds(100)));
+    rests_on_event(&fixture, finding, "acme", EventKind::RateLimited).await;
+}

@@ -7,6 +7,7 @@ mod common;
 mod connections;
 mod connectors;
 mod diagnoses;
+mod errors;
 mod events;
 mod executions;
 mod keys;
@@ -15,6 +16,7 @@ mod openapi;
 mod operators;
 mod revocations;
 mod store;
+mod support;
 mod tokens;
 mod tools;
 
@@ -33,8 +35,10 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
+        .merge(errors::routes())
         .merge(executions::routes())
         .merge(diagnoses::routes())
+        .merge(support::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
         .merge(keys::routes())

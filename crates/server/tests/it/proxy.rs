@@ -75,6 +75,7 @@ async fn body_and_answer_of_the_provider_passed_through() {
             body: "<b>teapot</b>".into(),
             content_type: "text/html",
             delay: std::time::Duration::ZERO,
+            retry_after: None,
         }],
     );
     let chunks = futures::stream::iter(["{\"text\":", "\"hello\"}"].map(Ok::<_, std::io::Error>));

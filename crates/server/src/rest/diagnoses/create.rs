@@ -76,7 +76,7 @@ impl DiagnoseBody {
 /// Diagnose
 ///
 /// Finds out why an account, a call or a connection does not work, whose move it is and what to do. Needs
-/// `connected_accounts:read` for an account, `agent_logs:read` for a call, `connections:read` for a connection; with
+/// `connected_accounts:read` for an account, `agent_logs:read` too for a call, `connections:read` for a connection; with
 /// `probe` also `connected_accounts:write`, for a connection `connections:write`. Remedies hold an authorization link for
 /// callers with `connected_accounts:access`.
 #[utoipa::path(
