@@ -192,9 +192,12 @@ func classified(e *ValetkeyError) error {
 		return &ToolUnauthorizedError{&ToolError{e}}
 	case "upstream_forbidden":
 		return &ToolForbiddenError{&ToolError{e}}
-	case "upstream_timeout":
+	case "upstream_timeout", "upstream_connect_timeout":
 		return &ToolTimeoutError{&ToolError{e}}
-	case "upstream_unreachable", "upstream_dns_failed", "upstream_tls_failed":
+	case "upstream_unreachable", "upstream_dns_failed", "upstream_tls_failed",
+		"upstream_refused", "upstream_resolver_failed",
+		"upstream_proxy_unreachable", "upstream_proxy_auth_required", "upstream_proxy_refused",
+		"upstream_tls_expired", "upstream_tls_not_yet_valid", "upstream_tls_unknown_issuer", "upstream_tls_host_mismatch":
 		return &ToolUnreachableError{&ToolError{e}}
 	}
 	if len(e.Code) > len(upstreamPrefix) && e.Code[:len(upstreamPrefix)] == upstreamPrefix {

@@ -4,6 +4,10 @@ mod archive;
 mod args;
 mod client;
 mod dev;
+mod doctor;
+#[cfg(test)]
+mod documented;
+mod errors;
 mod failure;
 mod files;
 mod logging;
@@ -12,6 +16,7 @@ mod output;
 mod serve;
 mod settings;
 mod shutdown;
+mod simulate;
 mod wiring;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -22,14 +27,26 @@ use failure::{Exit, Failure};
 use settings::{Flags, Mode, Settings};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(args.command) {
+    let json = wants_json(std::env::args_os());
+    let outcome = match Args::try_parse() {
+        Ok(args) => run(args.command),
+        // Help and version are asked for, and people read clap's own words.
+        Err(error) if !json || !error.use_stderr() => error.exit(),
+        Err(error) => Err(Failure::usage(error.render().to_string().trim_end())),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::print_error(&failure.text);
+            let text = if json { failure.as_json().to_string() } else { failure.as_text() };
+            output::print_error(&text);
             failure.exit.into()
         }
     }
+}
+
+/// Whether answers are asked for as JSON: then failures are too, those of the command line included.
+fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
 }
 
 fn run(command: Command) -> Result<(), Failure> {
@@ -42,11 +59,13 @@ fn run(command: Command) -> Result<(), Failure> {
             let settings = load(Mode::Serve, &flags)?;
             block_on(serve::run(&settings))
         }
+        Command::Simulate(command) => block_on(simulate::run(*command)),
         Command::Archive(command) => {
             let settings = load(Mode::Beside, command.flags())?;
             block_on(archive::run(*command, &settings))
         }
         Command::Client(noun) => block_on(client::run(*noun)),
+        Command::Errors(wanted) => errors::run(&wanted),
         Command::Settings { markdown } => {
             output::print(&if markdown { settings::as_markdown() } else { settings::as_text() })
         }

@@ -241,7 +241,7 @@ async fn open_keyring(
     })
 }
 
-fn open_connectors(further: Option<&Path>) -> Result<Connectors, Failure> {
+pub(crate) fn open_connectors(further: Option<&Path>) -> Result<Connectors, Failure> {
     let mut files = Vec::new();
     if let Some(folder) = further {
         let refuse = |error: std::io::Error| {

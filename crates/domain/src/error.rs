@@ -237,8 +237,19 @@ impl Error {
         entry
             .remedies
             .iter()
-            .map(|(action, text)| Remedy { action: *action, text: (*text).to_owned(), url: None })
+            .map(|(action, text)| Remedy { action: *action, text: self.timed(text), url: None })
             .collect()
+    }
+
+    /// A remedy of the catalogue with the wait filled in, if it is known: in whole seconds, never shorter than meant.
+    fn timed(&self, text: &str) -> String {
+        let Some(millis) = self.0.retry_after_ms else { return text.to_owned() };
+        let wait = match millis.div_ceil(1000) {
+            1 => "1 second".to_owned(),
+            seconds => format!("{seconds} seconds"),
+        };
+        let waited = ["as long as retry_after_ms says", "as long as Retry-After says"];
+        waited.iter().fold(text.to_owned(), |text, phrase| text.replace(phrase, &wait))
     }
 
     /// Why: the error's own cause, else the catalogue's.

@@ -138,7 +138,11 @@ enum Verdict {
 fn verdict(failure: &TokenFailure) -> Verdict {
     match (failure.class, failure.code) {
         (FailureClass::Dead, _) => Verdict::Accepted,
-        (FailureClass::Transient { .. }, code) => Verdict::Unreachable(code),
+        // No answer at all: the evidence names what went wrong on the way.
+        (FailureClass::Transient { .. }, code) => {
+            let on_the_way = failure.evidence.code.as_deref().filter(|_| failure.evidence.status.is_none());
+            Verdict::Unreachable(on_the_way.and_then(ErrorCode::parse).unwrap_or(code))
+        }
         (
             FailureClass::Configuration,
             code @ (ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient | ErrorCode::InvalidScope),

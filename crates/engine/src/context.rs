@@ -145,6 +145,7 @@ impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, keyring, connectors, egress, clock, entropy, settings } = parts;
+        let egress = egress.with_clock(Arc::clone(&clock));
         Self(Arc::new(Inner {
             store,
             keyring,

@@ -133,6 +133,20 @@ impl Engine {
         }
     }
 
+    /// Opens the credential before the present one, of whose secrets something may still be told.
+    ///
+    /// # Errors
+    /// `seal_refused`; without an alarm, since nothing is done with it.
+    pub(crate) async fn open_previous(
+        &self,
+        account: &Account,
+        stored: &StoredCredential,
+    ) -> Result<Credential, Error> {
+        let bytes =
+            self.0.keyring.open(credential_context(account, stored.generation), &stored.sealed).await?;
+        Credential::from_bytes(&bytes).map_err(|reason| Error::new(ErrorCode::SealRefused).because(reason))
+    }
+
     /// Opens the credential that a pending revocation hands in.
     ///
     /// # Errors

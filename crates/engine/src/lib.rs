@@ -22,11 +22,16 @@ mod identity;
 pub mod keyring;
 mod keys;
 mod links;
+mod preflight;
 mod proxy;
 mod refresh;
+mod remedies;
 mod revoke;
 mod scopes;
+mod server_mark;
+mod status_page;
 mod store_state;
+mod support;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
@@ -46,7 +51,9 @@ pub use links::{Link, LinkOptions};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
+pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
+pub use support::{Redactor, SupportConnector, SupportFacts};
 pub use tools::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,

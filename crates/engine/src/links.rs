@@ -141,11 +141,11 @@ impl Engine {
             (given(&wanted.connection_name), given(&wanted.identifier), given(&wanted.id))
         else {
             let (account, connection) = self.resolve_account(&caller.environment, wanted, None).await?;
-            self.require_enabled(&connection)?;
+            self.require_enabled(&connection).map_err(|error| self.fill(&connection, None, error))?;
             return Ok((account, connection, Changes::new()));
         };
         let connection = self.resolve_connection(&caller.environment, name).await?;
-        self.require_enabled(&connection)?;
+        self.require_enabled(&connection).map_err(|error| self.fill(&connection, None, error))?;
         let account_name = given(&wanted.name);
         let there = self.0.store.accounts_of_identifier(&connection.id, identifier).await?;
         if pick(there, account_name).map_err(|there| ambiguous(&there, &connection))?.is_some() {

@@ -28,6 +28,7 @@ use crate::{
     },
     executions::{CallOrigin, Run},
     refresh::Ready,
+    status_page,
 };
 
 /// How much of a refusal is read for the evidence, in bytes.
@@ -131,6 +132,7 @@ impl Engine {
         B::Error: Into<BodyError>,
     {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
+        let connector = self.connector_of(&prepared.connection).ok().cloned();
         let connection = prepared.connection.clone();
         let failure = match self.exchange(prepared, &mut run).await {
             Ok(response) => {
@@ -146,6 +148,10 @@ impl Engine {
                 }
                 error
             }
+        };
+        let failure = match &connector {
+            Some(connector) => status_page::linked(connector, failure),
+            None => failure,
         };
         let failure = self.with_link(&caller, &account, failure).await;
         let short = self.short_diagnosis(&caller, &account, &connection, None, &failure).await;

@@ -56,6 +56,13 @@ struct ErrorBody {
     message: String,
     /// Why.
     cause: String,
+    /// Who must act: `end_user`, `developer`, `provider_admin`, `operator`, or `nobody`, who waits.
+    #[schema(example = "end_user")]
+    actor: &'static str,
+    /// Whether the same request may be sent again: `never`, it would fail again; `safe`, nothing was done; `later`, with
+    /// care, since it may have had an effect.
+    #[schema(example = "never")]
+    retry: &'static str,
     /// What to do, in order.
     remedies: Vec<RemedyBody>,
     /// The fields of the request at fault.
@@ -177,12 +184,18 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
     let details = error.details();
     let code = error.code();
     let retry_after_ms = retry_after_ms(error);
+    let remedies = match retry_after_ms {
+        Some(millis) if details.retry_after_ms.is_none() => error.clone().retry_after_ms(millis).remedies(),
+        _ => error.remedies(),
+    };
     let body = ErrorResponse {
         error: ErrorBody {
             code: code.as_str(),
             message: details.message.clone(),
             cause: error.cause_text().to_owned(),
-            remedies: error.remedies().into_iter().map(RemedyBody::from).collect(),
+            actor: code.entry().actor.as_str(),
+            retry: code.entry().retry.as_str(),
+            remedies: remedies.into_iter().map(RemedyBody::from).collect(),
             fields: details.fields.iter().map(FieldBody::from).collect(),
             docs: format!("{docs_base}{}", code.as_str()),
             request_id: request_id.to_string(),

@@ -4,6 +4,7 @@
 
 mod auth;
 mod compat;
+mod docs;
 mod error;
 mod extract;
 mod front;

@@ -7,14 +7,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::{Error, ErrorCode, ExposeSecret, SecretString};
 
-use crate::{error::ApiError, error::status_of, extract::read_body, rest::Errors, state::App};
+use crate::{
+    error::{ApiError, retry_after_ms, status_of},
+    extract::read_body,
+    rest::Errors,
+    state::App,
+};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(token)).routes(routes!(keys))
@@ -69,6 +74,11 @@ struct RefusalBody {
     error: &'static str,
     /// What is wrong, in words.
     error_description: String,
+    /// The page that explains it.
+    error_uri: String,
+    /// The code of the error catalogue, which is finer than OAuth's.
+    #[schema(example = "invalid_client_credentials")]
+    code: &'static str,
 }
 
 /// Issue an access token
@@ -88,7 +98,7 @@ pub(crate) async fn token(State(app): State<App>, request: Request) -> Response 
         Ok(credentials) => issue(&app, credentials).await,
         Err(refusal) => Err(refusal),
     };
-    answer.unwrap_or_else(IntoResponse::into_response)
+    answer.unwrap_or_else(|refusal| refusal.answer(&app))
 }
 
 struct Credentials {
@@ -96,45 +106,55 @@ struct Credentials {
     secret: SecretString,
 }
 
-/// An error in the shape of RFC 6749 §5.2.
+/// An error on its way into the shape of RFC 6749 §5.2.
 struct Refusal {
-    status: StatusCode,
-    error: &'static str,
-    description: String,
+    error: Error,
+    /// OAuth's own code, where the catalogue's does not say which.
+    oauth: Option<&'static str>,
 }
 
 impl Refusal {
-    fn new(error: &'static str, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+    fn new(oauth: &'static str, description: impl Into<String>) -> Self {
+        Self { error: Error::new(ErrorCode::InvalidRequest).message(description), oauth: Some(oauth) }
     }
-}
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let body = RefusalBody { error: self.error, error_description: self.description };
-        let mut response = (self.status, Json(body)).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+    fn answer(self, app: &App) -> Response {
+        let code = self.error.code();
+        // RFC 6749 §5.2 knows no code for our own faults; they keep the catalogue's.
+        let oauth = self.oauth.unwrap_or(match code {
+            ErrorCode::InvalidClientCredentials => "invalid_client",
+            ErrorCode::InvalidRequest | ErrorCode::InvalidArgument | ErrorCode::PayloadTooLarge => {
+                "invalid_request"
+            }
+            other => other.as_str(),
+        });
+        let details = self.error.details();
+        if status_of(code).is_server_error() {
+            tracing::warn!(code = code.as_str(), reason = details.internal, "no access token issued");
         }
+        let body = RefusalBody {
+            error: oauth,
+            error_description: details.message.clone(),
+            error_uri: app.options.address_of(&code.docs_path()),
+            code: code.as_str(),
+        };
+        let mut response = (status_of(code), Json(body)).into_response();
+        let headers = response.headers_mut();
+        if code == ErrorCode::InvalidClientCredentials {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        }
+        if let Some(millis) = retry_after_ms(&self.error) {
+            // RFC 9110 §10.2.3
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+        }
+        response.extensions_mut().insert(code);
         response
     }
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        // RFC 6749 §5.2 knows no code for our own faults; they keep the catalogue's.
-        let code = match error.code() {
-            ErrorCode::InvalidClientCredentials => "invalid_client",
-            ErrorCode::InvalidRequest | ErrorCode::InvalidArgument | ErrorCode::PayloadTooLarge => {
-                "invalid_request"
-            }
-            other => other.as_str(),
-        };
-        let details = error.details();
-        if status_of(error.code()).is_server_error() {
-            tracing::warn!(code, reason = details.internal, "no access token issued");
-        }
-        Self { status: status_of(error.code()), error: code, description: details.message.clone() }
+        Self { error, oauth: None }
     }
 }
 

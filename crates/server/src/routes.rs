@@ -14,7 +14,8 @@ use utoipa::openapi::{OpenApi, Server};
 use valetkey_engine::Engine;
 
 use crate::{
-    ServerOptions, auth::require_caller, compat, front, health, oauth_token, pages, proxy, rest, state::App,
+    ServerOptions, auth::require_caller, compat, docs, front, health, oauth_token, pages, proxy, rest,
+    state::App,
 };
 
 /// Every surface of the server on one router.
@@ -45,6 +46,7 @@ fn public() -> Router<App> {
         .route("/openapi.json", get(openapi))
         .merge(oauth_token::routes().split_for_parts().0)
         .merge(pages::routes())
+        .merge(docs::routes())
 }
 
 /// What needs a token.

@@ -9,6 +9,7 @@
 //! may share one database. [`Recall`] stands before either and remembers for a moment what every call asks for.
 
 mod dump;
+mod inspect;
 #[cfg(test)]
 mod migration_tests;
 mod postgres;
@@ -18,6 +19,7 @@ mod values;
 mod waiters;
 
 pub use dump::{Arrival, DumpError, DumpHead, Loaded, Purpose, RowCounts};
+pub use inspect::Inspection;
 pub use postgres::{Alone, PostgresOpenError, PostgresOptions, PostgresStore};
 pub use recall::{LIFE as RECALL_LIFE, Recall};
 pub use sqlite::{CommitStats, OpenError, SqliteOptions, SqliteStore};

@@ -156,6 +156,7 @@ auth:
       url: https://acme.example/userinfo
       subject: [sub]
       label: [email]
+    lifetimes: { refresh_test_app_days: 7 }
 api: { base_url: "https://acme.example/api" }
 "#;
 
@@ -246,6 +247,27 @@ impl EngineFixture {
     pub async fn another(&self, seals: SealLimits) -> Engine {
         let (store, connectors) = (self.store.clone(), &self.connectors);
         engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &self.settings).await
+    }
+
+    /// Another engine on the same database that has the product's own connectors beside those of the fixture.
+    ///
+    /// # Panics
+    /// When a connector file does not load.
+    pub async fn engine_with_all_connectors(&self) -> Engine {
+        let master = MasterKey::from_text(self.master.expose_secret()).unwrap();
+        let seals = SealLimits::default();
+        let keeper = VaultKeeper::start(self.store.clone(), master, self.clock.clone(), seals).await.unwrap();
+        let files = CONNECTORS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let egress = EgressSettings { allow_private: true, ..EgressSettings::default() };
+        Engine::new(EngineParts {
+            store: self.store.clone(),
+            keyring: Arc::new(keeper),
+            connectors: Arc::new(Connectors::embedded_and(files.collect::<Vec<_>>()).unwrap()),
+            egress: Egress::new(egress).unwrap(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            settings: self.settings.clone(),
+        })
     }
 
     /// The keyring of a process that starts now.

@@ -17,9 +17,19 @@ const BY_CODE: Readonly<Record<string, ErrorClass>> = {
   upstream_unauthorized: errors.ToolUnauthorizedError,
   upstream_forbidden: errors.ToolForbiddenError,
   upstream_timeout: errors.ToolTimeoutError,
+  upstream_connect_timeout: errors.ToolTimeoutError,
   upstream_unreachable: errors.ToolUnreachableError,
   upstream_dns_failed: errors.ToolUnreachableError,
   upstream_tls_failed: errors.ToolUnreachableError,
+  upstream_refused: errors.ToolUnreachableError,
+  upstream_resolver_failed: errors.ToolUnreachableError,
+  upstream_proxy_unreachable: errors.ToolUnreachableError,
+  upstream_proxy_auth_required: errors.ToolUnreachableError,
+  upstream_proxy_refused: errors.ToolUnreachableError,
+  upstream_tls_expired: errors.ToolUnreachableError,
+  upstream_tls_not_yet_valid: errors.ToolUnreachableError,
+  upstream_tls_unknown_issuer: errors.ToolUnreachableError,
+  upstream_tls_host_mismatch: errors.ToolUnreachableError,
 };
 
 const BY_STATUS: Readonly<Record<number, ErrorClass>> = {

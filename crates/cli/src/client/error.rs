@@ -1,7 +1,8 @@
 //! The server's errors, printed for people: what, why, what to do, where to read on.
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
+use valetkey_domain::ErrorCode;
 
 use super::view::clean;
 use crate::failure::{Exit, Failure};
@@ -9,8 +10,7 @@ use crate::failure::{Exit, Failure};
 /// What an error answer says. The compatible token endpoint answers in RFC 6749 §5.2's shape.
 pub(super) fn refused(status: StatusCode, body: &Value) -> Failure {
     let error = &body["error"];
-    let text = if error.is_object() { native(error) } else { oauth(status, body) };
-    Failure::new(Exit::Refused, text)
+    if error.is_object() { Failure::answered(native(error), body.clone()) } else { oauth(status, body) }
 }
 
 fn text_of<'a>(error: &'a Value, field: &str) -> Option<&'a str> {
@@ -53,20 +53,43 @@ fn remedies(error: &Value) -> String {
     if lines.is_empty() { lines } else { format!("\nWhat to do:{lines}") }
 }
 
-fn oauth(status: StatusCode, body: &Value) -> String {
-    let code = body["error"].as_str().map(clean).unwrap_or_else(|| status.to_string());
-    match text_of(body, "error_description") {
+/// An error of the token endpoint, in words and in the shape of the native API.
+fn oauth(status: StatusCode, body: &Value) -> Failure {
+    let code =
+        text_of(body, "code").or_else(|| text_of(body, "error")).map_or_else(|| status.to_string(), clean);
+    let mut text = match text_of(body, "error_description") {
         Some(description) => format!("Error: {} [{code}]", clean(description)),
         None => format!("Error: the server answered {status} [{code}]"),
+    };
+    let Some(known) = text_of(body, "code").and_then(ErrorCode::parse) else {
+        return Failure::new(Exit::Refused, text);
+    };
+    let entry = known.entry();
+    let shown: Vec<Value> = entry
+        .remedies
+        .iter()
+        .map(|(action, text)| json!({"action": action.as_str(), "text": text}))
+        .collect();
+    let error = json!({
+        "code": known.as_str(),
+        "message": text_of(body, "error_description").unwrap_or(entry.meaning),
+        "cause": entry.cause,
+        "actor": entry.actor.as_str(),
+        "retry": entry.retry.as_str(),
+        "remedies": shown,
+        "docs": body["error_uri"],
+    });
+    text += &remedies(&error);
+    if let Some(docs) = text_of(body, "error_uri") {
+        text += &format!("\nMore: {}", clean(docs));
     }
+    Failure::answered(text, json!({ "error": error }))
 }
 
 #[cfg(test)]
 mod tests {
-    use pretty_assertions::assert_eq;
-    use serde_json::json;
-
     use super::*;
+    use pretty_assertions::assert_eq;
 
     #[test]
     fn error_of_the_catalogue_is_told_in_full() {
@@ -89,6 +112,18 @@ mod tests {
     fn error_of_the_token_endpoint_is_told() {
         let body = json!({"error": "invalid_client", "error_description": "Unknown client."});
         assert_eq!(refused(StatusCode::UNAUTHORIZED, &body).text, "Error: Unknown client. [invalid_client]");
+        let body = json!({
+            "error": "invalid_client", "error_description": "Unknown client.", "code": "invalid_client_credentials",
+            "error_uri": "https://x.example/docs/errors/invalid_client_credentials"
+        });
+        let failure = refused(StatusCode::UNAUTHORIZED, &body);
+        assert!(
+            failure
+                .text
+                .starts_with("Error: Unknown client. [invalid_client_credentials]\nWhat to do:\n  - ")
+        );
+        assert_eq!(failure.as_json()["error"]["code"], "invalid_client_credentials");
+        assert_eq!(failure.as_json()["error"]["actor"], "developer");
     }
 
     #[test]

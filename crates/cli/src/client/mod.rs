@@ -13,6 +13,7 @@ mod input;
 mod keys;
 mod session;
 mod store;
+mod support;
 mod target;
 mod token;
 mod tool;
@@ -73,6 +74,8 @@ pub(crate) enum Noun {
     Store(On<store::Command>),
     /// Find out why something does not work, and whose move it is
     Doctor(On<doctor::Command>),
+    /// Write what somebody who helps needs to know about an account, a connection or a call: JSON and Markdown, redacted
+    SupportBundle(support::SupportBundle),
     /// The work that nobody asks for: refreshes ahead of time, revocations tried again, old records removed
     Background(On<background::Command>),
 }
@@ -88,7 +91,8 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
-        Noun::Doctor(on) => doctor::run(on.command, &Session::open(&on.common)?).await,
+        Noun::SupportBundle(command) => support::run(command).await,
+        Noun::Doctor(on) => doctor::run(on.command, &on.common).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
     }
 }
@@ -110,11 +114,14 @@ impl PageArgs {
     }
 }
 
+fn pretty(answer: &Value) -> String {
+    serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string())
+}
+
 /// Prints an answer: as JSON if asked for, else as `text` makes it.
 fn show(session: &Session, answer: &Value, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
     if session.json {
-        let pretty = serde_json::to_string_pretty(answer).unwrap_or_else(|_| answer.to_string());
-        return output::print_line(&pretty);
+        return output::print_line(&pretty(answer));
     }
     output::print(&text(answer))
 }

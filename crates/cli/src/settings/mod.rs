@@ -66,6 +66,19 @@ impl Settings {
         flags: &Flags,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Vec<Problem>> {
+        match Self::read(mode, flags, environment) {
+            (settings, problems) if problems.is_empty() => Ok(settings),
+            (_, problems) => Err(problems),
+        }
+    }
+
+    /// Reads all settings as far as they can be read, and tells what is wrong: for diagnosis, which goes on with what
+    /// there is.
+    pub(crate) fn read(
+        mode: Mode,
+        flags: &Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let figment = source::gather(flags, environment, &mut problems);
         let mut reader = Reader::new(figment, mode, problems);
@@ -79,22 +92,19 @@ impl Settings {
         let limits = Limits::read(&mut reader);
         let work = Work::read(&mut reader);
         let logging = Logging::read(&mut reader);
-        if reader.problems.is_empty() {
-            Ok(Self {
-                network,
-                storage,
-                master_key,
-                previous_master_key,
-                bootstrap,
-                upstreams,
-                limits,
-                work,
-                logging,
-                app_name,
-            })
-        } else {
-            Err(reader.problems)
-        }
+        let settings = Self {
+            network,
+            storage,
+            master_key,
+            previous_master_key,
+            bootstrap,
+            upstreams,
+            limits,
+            work,
+            logging,
+            app_name,
+        };
+        (settings, reader.problems)
     }
 }
 

@@ -54,13 +54,23 @@ pub(crate) fn run(command: &mut Command, stdin: &str) -> Ended {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that does not read its stdin may have ended already.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    // Read while it runs: a pipe that nobody empties would hold up whoever says much.
+    let (stdout, stderr) = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
     wait_until("the command ends", || child.try_wait().unwrap().is_some());
-    let output = child.wait_with_output().unwrap();
+    let status = child.wait().unwrap();
     Ended {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: status.code().unwrap_or(-1),
+        stdout: stdout.join().unwrap(),
+        stderr: stderr.join().unwrap(),
     }
+}
+
+fn read(mut stream: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    })
 }
 
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {

@@ -3,5 +3,10 @@
 
 mod commands;
 mod dev;
+mod doctor_system;
+mod errors;
 mod harness;
+mod key_service;
 mod serve;
+mod simulate;
+mod support_bundle;

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::harness::{Dev, Ended, Server, folder, run, valetkey};
 
-const KEY: &str = "3q2+7wAUn5cB1V7y0Z3kWm8pQxJt6LsHv4RdNcEyFgI=";
-const OTHER_KEY: &str = "Zm9vT9bXq1L7sPz3Kd0yHc5VwRj8NuGt2MaEiQxYbUo=";
+pub(crate) const KEY: &str = "3q2+7wAUn5cB1V7y0Z3kWm8pQxJt6LsHv4RdNcEyFgI=";
+pub(crate) const OTHER_KEY: &str = "Zm9vT9bXq1L7sPz3Kd0yHc5VwRj8NuGt2MaEiQxYbUo=";
 
 fn serve(folder: &Path, variables: &[(&str, &str)]) -> std::process::Command {
     let mut command = valetkey(folder);
@@ -21,7 +21,7 @@ fn refused(folder: &Path, variables: &[(&str, &str)]) -> Ended {
 }
 
 /// A server on a free loopback port, and where it listens.
-fn started(folder: &Path, variables: &[(&str, &str)]) -> (Server, String) {
+pub(crate) fn started(folder: &Path, variables: &[(&str, &str)]) -> (Server, String) {
     let mut command = serve(folder, variables);
     command.args(["--listen", "127.0.0.1:0"]);
     let mut server = Server::start(command, folder);

@@ -361,20 +361,66 @@ catalogue! {
         [(Retry, "Try again in a moment; look at the provider's status page.")];
     UpstreamTimeout = "upstream_timeout", 504, DeadlineExceeded, Nobody, Later,
         "The provider did not answer in time.",
-        "The deadline of the call passed.",
+        "The connection stood, but the deadline of the call passed before the answer was complete.",
         [(Retry, "Try again; for calls that change something, check first whether it happened.")];
+    UpstreamConnectTimeout = "upstream_connect_timeout", 504, DeadlineExceeded, Operator, Later,
+        "No connection to the provider came about in time.",
+        "Packets are dropped on the way, as firewalls do, or the provider's front is overloaded. Nothing was sent.",
+        [(CheckNetwork, "Check that this server may reach the provider's host on its port: routes, firewall, https_proxy."),
+         (Retry, "Nothing was sent: try again in a moment.")];
     UpstreamUnreachable = "upstream_unreachable", 502, Internal, Operator, Later,
         "The provider could not be reached.",
-        "The connection was refused or broke.",
+        "No route leads there, or the connection broke.",
         [(CheckNetwork, "Check the network, firewall and proxy settings between this server and the provider.")];
+    UpstreamRefused = "upstream_refused", 502, Internal, Operator, Later,
+        "The provider's host refused the connection.",
+        "Nothing listens on that port there, or a firewall rejects it. Nothing was sent.",
+        [(CheckNetwork, "Check host and port in the connection's overrides, and whether a firewall rejects the connection.")];
     UpstreamDnsFailed = "upstream_dns_failed", 502, Internal, Operator, Later,
         "The provider's host name could not be resolved.",
-        "DNS has no answer for it.",
+        "DNS has no address for it.",
         [(CheckNetwork, "Check the host name in the connection's overrides and this server's DNS.")];
+    UpstreamResolverFailed = "upstream_resolver_failed", 502, Internal, Operator, Later,
+        "This server's DNS resolver does not answer.",
+        "The resolver is down, not reachable or not configured; it says nothing about the host name itself.",
+        [(CheckNetwork, "Check the resolver of this server (/etc/resolv.conf, the container's DNS) and that port 53 is open to it.")];
+    UpstreamProxyUnreachable = "upstream_proxy_unreachable", 502, Internal, Operator, Later,
+        "The egress proxy cannot be reached.",
+        "The proxy of https_proxy does not exist at that address, refuses the connection or does not answer. Nothing was sent.",
+        [(ConfigureServer, "Check host and port in https_proxy and that the proxy runs; unset https_proxy if this server needs none.")];
+    UpstreamProxyAuthRequired = "upstream_proxy_auth_required", 502, Internal, Operator, Never,
+        "The egress proxy wants other credentials.",
+        "It answered 407: https_proxy holds no user name and password, or wrong ones. Nothing was sent.",
+        [(ConfigureServer, "Set https_proxy to http://user:password@host:port with the proxy's credentials and start the server again.")];
+    UpstreamProxyRefused = "upstream_proxy_refused", 502, Internal, Operator, Later,
+        "The egress proxy does not let this call through.",
+        "It refused to open a tunnel to the provider's host. Nothing was sent.",
+        [(CheckNetwork, "Have the provider's host and port 443 allowed on the proxy; look into the proxy's log.")];
     UpstreamTlsFailed = "upstream_tls_failed", 502, Internal, Operator, Never,
         "No trusted TLS connection to the provider.",
-        "Its certificate is expired, for another host or from an unknown authority.",
-        [(CheckNetwork, "Behind a TLS-inspecting proxy set upstream_ca_file; otherwise check this server's clock.")];
+        "The handshake failed: the other side speaks no TLS that is still considered safe, or its certificate cannot be used.",
+        [(CheckNetwork, "Behind a TLS-inspecting proxy set upstream_ca_file; otherwise look at who answers on this port, and with what.")];
+    UpstreamTlsExpired = "upstream_tls_expired", 502, Internal, Operator, Never,
+        "The provider's certificate has expired.",
+        "It was not renewed in time, or this server's clock is ahead.",
+        [(CheckNetwork, "Check this server's clock; if it is right, the provider (or the proxy in between) must renew its certificate.")];
+    UpstreamTlsNotYetValid = "upstream_tls_not_yet_valid", 502, Internal, Operator, Never,
+        "The provider's certificate is not valid yet.",
+        "This server's clock is behind, as a rule; seldom a certificate was put up too early.",
+        [(CheckNetwork, "Check this server's clock: it is probably behind.")];
+    UpstreamTlsUnknownIssuer = "upstream_tls_unknown_issuer", 502, Internal, Operator, Never,
+        "The provider's certificate is signed by an authority that this server does not know.",
+        "A proxy that inspects TLS put its own certificate in place of the provider's, or the provider uses a private authority.",
+        [(ConfigureServer, "Behind a TLS-inspecting proxy or with a private CA, set upstream_ca_file to its certificate and start the server again.")];
+    UpstreamTlsHostMismatch = "upstream_tls_host_mismatch", 502, Internal, Operator, Never,
+        "The provider's certificate is for another host name.",
+        "The host in the connection's overrides is not the one that the certificate names, or DNS leads elsewhere.",
+        [(ConfigureConnection, "Check the host name in the connection's overrides."),
+         (CheckNetwork, "Check what the name resolves to from this server.")];
+    ServerClockWrong = "server_clock_wrong", 502, Internal, Operator, Later,
+        "This server's clock is wrong.",
+        "The dates in providers' answers differ from it. Certificates, tokens and links are judged by the clock.",
+        [(ConfigureServer, "Set this machine's clock and keep it right with NTP (timedatectl, chronyc tracking).")];
     UpstreamResponseInvalid = "upstream_response_invalid", 502, Internal, Nobody, Later,
         "The provider's answer could not be read.",
         "It is not what the connector expects.",
@@ -553,6 +599,108 @@ catalogue! {
         "The quota of the shared OAuth client is used up.",
         "Everybody who uses the shared client draws on one quota.",
         [(ConfigureConnection, "Give the connection an OAuth client of its own.")];
+    // Findings about this server itself: `valetkey doctor system`.
+    MasterKeyMissing = "master_key_missing", 200, Ok, Operator, Never,
+        "The server has no usable master key.",
+        "It is not set, cannot be fetched, or is no key of 32 bytes. Without it nothing that is stored can be opened.",
+        [(ConfigureServer, "Set master_key, master_key_file or master_key_command to the key that this database was made with. For a new database make one with `openssl rand -base64 32` and keep a copy elsewhere.")];
+    MasterKeyWrong = "master_key_wrong", 200, Ok, Operator, Never,
+        "The master key is not the one of this database.",
+        "It does not open the keyring in the database: another key is set, or the settings name another database.",
+        [(ConfigureServer, "Set the key that this database was made with. To replace it by the present one, set the old one as previous_master_key and start the server once.")];
+    SettingInvalid = "setting_invalid", 200, Ok, Operator, Never,
+        "A setting is wrong.",
+        "The server refuses to start with it.",
+        [(ConfigureServer, "Correct the named setting; `valetkey settings` explains every one.")];
+    DatabaseUnreachable = "database_unreachable", 200, Ok, Operator, Never,
+        "The database cannot be reached.",
+        "Host, port, name or password in database_url are wrong, the database server is down, or the network does not lead there.",
+        [(ConfigureServer, "Check database_url and that the database server runs and accepts connections from this machine.")];
+    DatabaseUnusable = "database_unusable", 200, Ok, Operator, Never,
+        "The database cannot be used by this version.",
+        "It is something else, damaged, or was written by a newer version.",
+        [(ConfigureServer, "Name the right database in database_url or data_dir, start the newer version, or restore a backup.")];
+    DatabaseMissing = "database_missing", 200, Ok, Operator, Never,
+        "There is no database yet.",
+        "The server has never been started with these settings, or they name another place than before.",
+        [(ConfigureServer, "If there should be one, correct data_dir or database_url; otherwise start the server, which makes it.")];
+    DatabaseFull = "database_full", 200, Ok, Operator, Never,
+        "There is no room left for the database.",
+        "The disk or the quota is used up: nothing can be stored, and so no call is made and no credential renewed.",
+        [(ConfigureServer, "Make room on the disk of the database, or move data_dir to a larger one.")];
+    DatabaseReadOnly = "database_read_only", 200, Ok, Operator, Never,
+        "The database accepts no writes.",
+        "The file, its folder or the file system is read-only for this user, or the PostgreSQL server is a standby.",
+        [(ConfigureServer, "Give the user of the server the right to write there, or name the primary in database_url.")];
+    DiskNearlyFull = "disk_nearly_full", 200, Ok, Operator, Never,
+        "The disk of the database is nearly full.",
+        "When it is full, nothing can be stored, and so no call is made and no credential renewed.",
+        [(ConfigureServer, "Make room on the disk before it is full.")];
+    MigrationsPending = "migrations_pending", 200, Ok, Operator, Never,
+        "The database is of an older version.",
+        "The new version was installed, but not started on this database yet.",
+        [(ConfigureServer, "Make a backup, then start the server of this version: it migrates the database.")];
+    DataFolderExposed = "data_folder_exposed", 200, Ok, Operator, Never,
+        "Other users of this machine can get at the server's files.",
+        "The rights of the file or folder are wider than its owner's.",
+        [(ConfigureServer, "Take the rights away: chmod 700 for the folder, 600 for files, and see that the server's user owns them.")];
+    DataFolderUnwritable = "data_folder_unwritable", 200, Ok, Operator, Never,
+        "The data folder cannot be written to.",
+        "It belongs to another user, or the file system is read-only.",
+        [(ConfigureServer, "Give the user of the server the folder: chown, or another data_dir.")];
+    PublicUrlUnreachable = "public_url_unreachable", 200, Ok, Operator, Never,
+        "The server cannot be reached at its public URL.",
+        "The server is not running, what stands in front of it does not pass requests on, or the name leads elsewhere. Callbacks of providers end there.",
+        [(ConfigureServer, "Start the server; check public_url, DNS, the certificate and what stands in front of the server.")];
+    PublicUrlElsewhere = "public_url_elsewhere", 200, Ok, Operator, Never,
+        "Something else answers at the public URL.",
+        "public_url names another server, or what stands in front passes requests on to another one.",
+        [(ConfigureServer, "Correct public_url, or the route in front of the server.")];
+    ServerNotReady = "server_not_ready", 200, Ok, Operator, Never,
+        "The server runs, but cannot do its work.",
+        "It answers that it is not ready: its database is gone, full or read-only.",
+        [(ConfigureServer, "Look at the other findings, at the database, and at the server's log.")];
+    BackgroundFailing = "background_failing", 200, Ok, Operator, Never,
+        "The background of the server fails.",
+        "Its last runs ended with an error: credentials are not renewed ahead of time, and revocations are not tried again.",
+        [(ConfigureServer, "Read `valetkey background status` and the server's log.")];
+    WorkerMissing = "worker_missing", 200, Ok, Operator, Never,
+        "No process does the background's work.",
+        "The processes that were found answer callers only (role = api).",
+        [(ConfigureServer, "Start a process with role = worker or all on the same database.")];
+    ListenerCertificateExpired = "listener_certificate_expired", 200, Ok, Operator, Never,
+        "The certificate of this server is not valid now.",
+        "It has expired or is not valid yet: browsers and clients refuse to speak to the server.",
+        [(ConfigureServer, "Renew the certificate in tls_cert and start the server again.")];
+    ListenerCertificateExpiring = "listener_certificate_expiring", 200, Ok, Operator, Never,
+        "The certificate of this server expires soon.",
+        "It is read when the server starts: a renewed file takes effect at the next start.",
+        [(ConfigureServer, "Renew the certificate in tls_cert and start the server again.")];
+    ListenerCertificateMismatch = "listener_certificate_mismatch", 200, Ok, Operator, Never,
+        "The certificate of this server is not for its public URL.",
+        "Its names do not include the host of public_url.",
+        [(ConfigureServer, "Have a certificate made for the host of public_url, or correct public_url.")];
+    // Findings before launch: `valetkey doctor connection --preflight`.
+    RedirectUriUnsuitable = "redirect_uri_unsuitable", 200, Ok, Operator, Never,
+        "Providers will not accept the redirect URI.",
+        "It is plain http to another machine, or an address or name that only this machine knows.",
+        [(ConfigureServer, "Set public_url to the https address under which browsers reach this server, then register the new redirect URI.")];
+    PkceMissing = "pkce_missing", 200, Ok, Developer, Never,
+        "The authorization is not protected by PKCE.",
+        "The connector file says that the provider does not take it.",
+        [(ConfigureConnection, "If the provider takes PKCE, correct the connector file: authorize.pkce: s256.")];
+    TestModeRisk = "test_mode_risk", 200, Ok, Developer, Never,
+        "Grants may end after seven days if the OAuth app is still in testing.",
+        "At Google, an app of user type External in status Testing gets refresh tokens that live seven days.",
+        [(CheckProvider, "In the Google Auth Platform, set the app's publishing status to In production (or its user type to Internal).")];
+    VerificationNeeded = "verification_needed", 200, Ok, Developer, Never,
+        "The provider has to verify the OAuth app before strangers may use it.",
+        "The connection asks for sensitive or restricted scopes.",
+        [(CheckProvider, "Start the provider's verification, or ask for less far-reaching scopes.")];
+    ClientSecretOld = "client_secret_old", 200, Ok, Developer, Never,
+        "The OAuth client's secret is old.",
+        "It was set long ago. Some providers end secrets after a fixed time, and an old secret may have been seen by many.",
+        [(ConfigureConnection, "Look up in the provider's console when it expires, make a new secret, and update the connection.")];
     // The server itself.
     KeyTermNotFound = "key_term_not_found", 404, NotFound, Operator, Never,
         "The keyring has no such term.",
@@ -578,4 +726,17 @@ catalogue! {
         "Something went wrong in the server.",
         "This is a bug; the log has the details under the request id.",
         [(ReportBug, "Look the request id up in the server's log and report it.")];
+    // The command line. No server answers with these.
+    CommandInvalid = "command_invalid", 400, InvalidArgument, Developer, Never,
+        "The command line is wrong.",
+        "A command, an argument or a value is missing, unknown or not acceptable.",
+        [(FixRequest, "Add --help to the command to see what it takes.")];
+    CommandFailed = "command_failed", 500, Internal, Operator, Later,
+        "The command did not do what it was asked to.",
+        "A file, the database or a check stood in the way; the message says which.",
+        [(ReadEvents, "Read the message, mend what it names, and run the command again.")];
+    ServerUnreachable = "server_unreachable", 503, Unavailable, Operator, Safe,
+        "The Valetkey server cannot be reached.",
+        "It does not run, the address is wrong, its certificate is not trusted, or something in between stops the way.",
+        [(CheckNetwork, "Check VALETKEY_URL (or --url), VALETKEY_CA_FILE for a private certificate, and that the server runs: its /healthz answers.")];
 }

@@ -4,12 +4,20 @@
 //! SDK classes and status codes are derived from it. The code's text is part of the API and never changes.
 
 mod codes;
+mod page;
+mod related;
+mod reproduce;
+mod sdk;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 
 pub use codes::ErrorCode;
+pub use page::{index as index_page, page};
+pub use related::{SECTIONS, Section};
+pub use reproduce::{SIMULATOR, Step};
+pub use sdk::SdkClass;
 
 /// Who has to do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +47,18 @@ impl Actor {
             Self::Nobody => "nobody",
         }
     }
+
+    /// Who that is, in words.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::EndUser => "the person whose account it is",
+            Self::Developer => "who builds the app or agent",
+            Self::ProviderAdmin => "an administrator at the provider",
+            Self::Operator => "who runs this server",
+            Self::Nobody => "nobody: it passes",
+        }
+    }
 }
 
 /// Whether the same request may be sent again.
@@ -51,6 +71,34 @@ pub enum Retry {
     Safe,
     /// Later, with care: the call may have had an effect.
     Later,
+}
+
+impl Retry {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Safe => "safe",
+            Self::Later => "later",
+        }
+    }
+
+    /// Whether and when a retry helps, in words.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Never => "It does not help: the same request fails again until somebody has acted.",
+            Self::Safe => {
+                "It is safe, since nothing was done. Wait as long as `retry_after_ms` says, if it is there, and a \
+                 growing, random time if it fails again."
+            }
+            Self::Later => {
+                "It helps later: wait as long as `retry_after_ms` says, or a growing, random time. A call that changes \
+                 something may have happened already; look first, or send an idempotency key with it."
+            }
+        }
+    }
 }
 
 /// A kind of step that mends an error. Programs branch on it.
@@ -151,6 +199,28 @@ pub enum GrpcCode {
     Unauthenticated = 16,
 }
 
+impl GrpcCode {
+    /// The canonical name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::NotFound => "NOT_FOUND",
+            Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Self::FailedPrecondition => "FAILED_PRECONDITION",
+            Self::Aborted => "ABORTED",
+            Self::Unimplemented => "UNIMPLEMENTED",
+            Self::Internal => "INTERNAL",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+        }
+    }
+}
+
 /// One row of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -177,6 +247,12 @@ impl ErrorCode {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.entry().code
+    }
+
+    /// Where the page of the code is, below a server's public URL.
+    #[must_use]
+    pub fn docs_path(self) -> String {
+        format!("/docs/errors/{}", self.as_str())
     }
 
     /// Whether only a diagnosis says it, and no call fails with it.

@@ -24,6 +24,7 @@ use crate::{
     context::target,
     executions::{CallOrigin, Run},
     refresh::Ready,
+    status_page,
 };
 
 /// A tool call.
@@ -163,6 +164,7 @@ impl Engine {
                 data,
             }),
             Err(error) => {
+                let error = status_page::linked(&prepared.connector, error);
                 self.note_rate_limit(&prepared.account, &prepared.connection, run.id(), &error).await;
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
                 let Prepared { caller, account, connection, tool, .. } = &prepared;

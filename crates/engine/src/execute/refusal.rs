@@ -30,10 +30,11 @@ pub(crate) fn refusal(account: &Account, connection: &Connection) -> Option<Erro
 }
 
 impl Engine {
-    /// The same error with an authorization link in the remedies that ask for one, if the caller may make links. A
-    /// link is made only here, when somebody needs it, and serves repeated calls for a few minutes: an agent that
-    /// tries again and again makes one link, not hundreds.
+    /// The same error with its remedies filled in: what to change in the connection, and an authorization link in those
+    /// that ask for one, if the caller may make links. A link is made only here, when somebody needs it, and serves
+    /// repeated calls for a few minutes: an agent that tries again and again makes one link, not hundreds.
     pub(crate) async fn with_link(&self, caller: &Caller, account: &Account, error: Error) -> Error {
+        let error = self.filled(account, error).await;
         let remedies = error.remedies();
         // A link made before the connection is mended would not ask for what is missing.
         if remedies.iter().any(|remedy| remedy.action == RemedyAction::ConfigureConnection) {

@@ -13,7 +13,7 @@ use valetkey_domain::{
 };
 
 use super::{Subject, Why, backoff::millis, breaker::Pass, flight::Landing, recovery::Lost};
-use crate::{Engine, context::target};
+use crate::{Engine, context::target, status_page};
 
 /// What storing an answer, and waking up, may take beyond the deadline of the token call.
 const STORING: Duration = Duration::from_secs(60);
@@ -161,7 +161,7 @@ impl Engine {
     fn breaker_pass(&self, subject: &Subject) -> Result<Pass, Error> {
         let provider = self.provider_of(&subject.connection);
         self.0.calls.refreshes.breakers.pass(&provider, self.now()).map_err(|wait| {
-            Error::new(ErrorCode::RenewalsPaused)
+            status_page::linked(&subject.connector, Error::new(ErrorCode::RenewalsPaused))
                 .account(&subject.account.id)
                 .connection(&subject.connection.id)
                 .retry_after_ms(millis(wait))

@@ -18,7 +18,7 @@ use super::{
     due,
     outcome::evidence_json,
 };
-use crate::Engine;
+use crate::{Engine, status_page};
 
 impl Engine {
     /// Settles a renewal that brought no tokens.
@@ -78,7 +78,8 @@ impl Engine {
             changes = changes.and(Change::ScheduleRefresh { id, generation, at: Some(retry_at) });
         }
         self.tell(account, changes).await;
-        Error::from(failure).account(&account.id).retry_after_ms(millis(retry_at - now))
+        let error = status_page::linked(&claim.subject.connector, Error::from(failure));
+        error.account(&account.id).retry_after_ms(millis(retry_at - now))
     }
 
     /// The provider refuses the connection's own configuration: noted once, and no account suffers.

@@ -235,9 +235,20 @@ fn failed_upstream(error: &Error) -> bool {
         | ErrorCode::UpstreamRateLimited
         | ErrorCode::UpstreamError
         | ErrorCode::UpstreamTimeout
+        | ErrorCode::UpstreamConnectTimeout
         | ErrorCode::UpstreamUnreachable
+        | ErrorCode::UpstreamRefused
         | ErrorCode::UpstreamDnsFailed
+        | ErrorCode::UpstreamResolverFailed
+        | ErrorCode::UpstreamProxyUnreachable
+        | ErrorCode::UpstreamProxyAuthRequired
+        | ErrorCode::UpstreamProxyRefused
         | ErrorCode::UpstreamTlsFailed
+        | ErrorCode::UpstreamTlsExpired
+        | ErrorCode::UpstreamTlsNotYetValid
+        | ErrorCode::UpstreamTlsUnknownIssuer
+        | ErrorCode::UpstreamTlsHostMismatch
+        | ErrorCode::ServerClockWrong
         | ErrorCode::UpstreamResponseInvalid
         | ErrorCode::UpstreamResponseTooLarge
         | ErrorCode::UpstreamAddressBlocked

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body::Body as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
@@ -97,6 +97,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
             }
             Err(error) => ApiError(error).into_response(),
         };
+        let answer = catalogued(answer);
         let mut answer = finish(answer, &context, &front.docs_base, renderer);
         common_headers(&mut answer, &context);
         seen.log(&context, &answer);
@@ -146,6 +147,35 @@ fn without_leading_slashes(uri: &Uri) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(mended.parse::<PathAndQuery>().ok()?);
     Uri::from_parts(parts).ok()
+}
+
+/// Marks an answer that a provider gave to a proxied call: its status is the provider's word, not an error of ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfProvider;
+
+/// Whatever goes wrong has a code: an error that a library answered with on its own becomes one of the catalogue.
+fn catalogued(answer: Response) -> Response {
+    let (status, extensions) = (answer.status(), answer.extensions());
+    let is_error = status.is_client_error() || status.is_server_error();
+    let has_code = extensions.get::<ApiError>().is_some() || extensions.get::<ErrorCode>().is_some();
+    if !is_error || has_code || extensions.get::<OfProvider>().is_some() {
+        return answer;
+    }
+    let reason = format!("an answer of {status} had no code");
+    let error = match status {
+        StatusCode::NOT_FOUND => Error::new(ErrorCode::RouteNotFound).because(reason),
+        StatusCode::METHOD_NOT_ALLOWED => Error::new(ErrorCode::MethodNotAllowed).because(reason),
+        StatusCode::REQUEST_TIMEOUT => Error::new(ErrorCode::RequestTimeout).because(reason),
+        StatusCode::PAYLOAD_TOO_LARGE => Error::new(ErrorCode::PayloadTooLarge).because(reason),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::new(ErrorCode::UnsupportedMediaType).because(reason),
+        status if status.is_client_error() => Error::new(ErrorCode::InvalidRequest).because(reason),
+        _ => Error::internal(reason),
+    };
+    let mut coded = ApiError(error).into_response();
+    if let Some(allow) = answer.headers().get(header::ALLOW) {
+        coded.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    coded
 }
 
 /// Writes out an error that a handler answered with.

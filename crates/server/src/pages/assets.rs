@@ -10,7 +10,7 @@ const CSS: &str = include_str!("../../assets/page.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 /// FNV-1a: tells versions apart, which is all that is asked of it.
-const fn fingerprint(text: &str) -> u64 {
+pub(crate) const fn fingerprint(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut at = 0;
@@ -27,7 +27,7 @@ pub(super) fn css_path() -> String {
 }
 
 /// The path of the icon.
-pub(super) fn icon_path() -> String {
+pub(crate) fn icon_path() -> String {
     format!("/assets/icon-{:016x}.svg", const { fingerprint(ICON) })
 }
 

@@ -1,4 +1,4 @@
-//! Pages for people: the hosted pages of the authorization flow and the pages that explain errors.
+//! Pages for end users: the hosted pages of the authorization flow.
 //!
 //! They work without scripts, load nothing from elsewhere, and say nothing that a provider wrote. The link's token is
 //! in the address and the callback's code in the query, so no page is cached and none sends a `Referer` (S07).
@@ -7,13 +7,13 @@ mod assets;
 mod callback;
 mod connect;
 mod cookie;
-mod errors;
 mod form;
 mod outcome;
 mod scopes;
 mod site;
 mod words;
 
+pub(crate) use assets::{fingerprint, icon_path};
 pub use callback::fuzz_callback_query;
 
 use axum::{
@@ -30,7 +30,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/connect/{token}", link)
         .route("/connect/done/{auth_request_id}", get(connect::done))
         .route("/oauth/callback/{connection_id}", get(callback::callback))
-        .route("/docs/errors", get(errors::index))
-        .route("/docs/errors/{code}", get(errors::page))
         .merge(assets::routes())
 }

@@ -7,6 +7,7 @@ mod common;
 mod connections;
 mod connectors;
 mod diagnoses;
+mod errors;
 mod events;
 mod executions;
 mod keys;
@@ -14,6 +15,7 @@ mod links;
 mod openapi;
 mod revocations;
 mod store;
+mod support;
 mod tokens;
 mod tools;
 
@@ -32,8 +34,10 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(revocations::routes())
         .merge(tools::routes())
         .merge(connectors::routes())
+        .merge(errors::routes())
         .merge(executions::routes())
         .merge(diagnoses::routes())
+        .merge(support::routes())
         .merge(clients::routes())
         .merge(tokens::routes())
         .merge(keys::routes())

@@ -9,6 +9,8 @@ mod doors;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod every_error;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod limits;

@@ -83,7 +83,21 @@ async fn public_routes_are_these_and_no_others() {
         .map(|operation| operation.path)
         .collect();
     assert_eq!(described, ["/keys", "/oauth/token"]);
-    for path in ["/healthz", "/readyz", "/keys", "/openapi.json", "/docs/errors", "/docs/errors/internal"] {
+    let pages = [
+        "/healthz",
+        "/readyz",
+        "/keys",
+        "/openapi.json",
+        // The documentation: the same for everybody, nothing of anybody.
+        "/docs",
+        "/docs/errors",
+        "/docs/errors/internal",
+        "/docs/search",
+        "/docs/skill.md",
+        "/llms.txt",
+        "/llms-full.txt",
+    ];
+    for path in pages {
         assert_eq!(ask(&app, Method::GET, path, None).await.status, 200, "{path}");
     }
     for path in ["/connect/x", "/oauth/callback/x"] {

@@ -36,7 +36,10 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 use valetkey_domain::{Changes, InstanceId, StoreError, Time};
 
-use crate::waiters::{Waiters, ended_by};
+use crate::{
+    Inspection,
+    waiters::{Waiters, ended_by},
+};
 
 #[cfg(test)]
 pub(crate) use open::MIGRATIONS;
@@ -112,6 +115,22 @@ impl PostgresStore {
             listener: OnceLock::new(),
             announcer: OnceLock::new(),
         })
+    }
+
+    /// Looks at the database without changing it; also while servers work on it.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn inspect(url: &SecretString) -> Result<Inspection, PostgresOpenError> {
+        let options = PostgresOptions { max_connections: 1, ..PostgresOptions::default() };
+        let target = Target::parse(url, &options).map_err(|reason| PostgresOpenError::Url { reason })?;
+        let sessions =
+            Sessions::new(&target, &options).map_err(|reason| PostgresOpenError::Url { reason })?;
+        let place = target.to_string();
+        let looked = open::look_at(&sessions, &place).await;
+        sessions.close();
+        let (applied, clock) = looked?;
+        Ok(Inspection { clock: Some(clock), ..Inspection::new(place, applied, open::MIGRATIONS) })
     }
 
     /// Reads a URL without connecting.

@@ -1,12 +1,17 @@
 //! Opening a database: what is there, and migrations.
 
+use std::time::{Duration, Instant};
+
 use tokio_postgres::{Client, Transaction};
+use valetkey_domain::Time;
 
 use super::{
     SCHEMA,
+    clock::now,
     pool::{Sessions, pool_words},
     row::words,
 };
+use crate::values::from_micros;
 
 /// Forward only. A migration that was released is never changed again. The names are the same for every database.
 ///
@@ -95,6 +100,26 @@ pub(super) async fn migrate(sessions: &Sessions, place: &str) -> Result<(), Post
     let done = last_migration(&transaction, &place).await?;
     advance(&transaction, &place, done, known()).await?;
     transaction.commit().await.map_err(failed)
+}
+
+/// The number of the last migration, and the time by the server's clock with how long that answer took.
+pub(super) async fn look_at(
+    sessions: &Sessions,
+    place: &str,
+) -> Result<(Option<u32>, (Time, Duration)), PostgresOpenError> {
+    let place = Place(place);
+    let failed = |error: tokio_postgres::Error| place.failed(&error);
+    let mut session = sessions.pool().get().await.map_err(|error| place.unusable(pool_words(&error)))?;
+    check_server(&session, &place).await?;
+    let asked = Instant::now();
+    let clock = session.query_one(concat!("SELECT ", now!()), &[]).await.map_err(failed)?;
+    let took = asked.elapsed();
+    let micros: i64 = clock.try_get(0).map_err(failed)?;
+    let transaction = session.build_transaction().read_only(true).start().await.map_err(failed)?;
+    let applied = last_migration(&transaction, &place).await?;
+    transaction.rollback().await.map_err(failed)?;
+    let at = from_micros(micros).ok_or_else(|| place.unusable("its clock shows an impossible time"))?;
+    Ok((applied, (at, took)))
 }
 
 /// Whether the server is one that we can work on.

@@ -52,7 +52,7 @@ pub use writer::CommitStats;
 use readers::Readers;
 use writer::Writer;
 
-use crate::waiters::Waiters;
+use crate::{Inspection, waiters::Waiters};
 
 /// How the store treats its database. The defaults are for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,21 @@ impl SqliteStore {
     /// When the file cannot be used, is no Valetkey database, is damaged, or was written by a newer version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::open_with(path, SqliteOptions::default())
+    }
+
+    /// Looks at the database at `path` without changing it; also while a server works on it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no Valetkey database, is damaged, or was written by a newer version.
+    pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, OpenError> {
+        let path = path.as_ref();
+        let place = path.display().to_string();
+        // A file without content is a new database.
+        if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            return Ok(Inspection::new(place, None, open::MIGRATIONS));
+        }
+        let applied = open::look_at(path, &SqliteOptions::default())?;
+        Ok(Inspection::new(place, Some(applied).filter(|applied| *applied > 0), open::MIGRATIONS))
     }
 
     /// [`SqliteStore::open`] with other options.

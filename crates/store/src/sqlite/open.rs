@@ -139,6 +139,16 @@ pub(super) fn mark_as_copy(path: &Path, options: &SqliteOptions) -> Result<(), O
     connection.close().map_err(|(_, error)| of(error))
 }
 
+/// The number of the last migration of a file that exists, once its structure was found sound. Nothing is changed.
+pub(super) fn look_at(path: &Path, options: &SqliteOptions) -> Result<u32, OpenError> {
+    let connection = reader(path, options).map_err(|error| OpenError::of(path, &error))?;
+    let applied = last_migration(&connection, path)?;
+    match integrity(&connection, "quick_check") {
+        Ok(()) => Ok(applied),
+        Err(found) => Err(OpenError::Damaged { path: path.to_owned(), details: found.to_string() }),
+    }
+}
+
 /// A read-only connection.
 pub(super) fn reader(path: &Path, options: &SqliteOptions) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -6,6 +6,7 @@
 mod concurrency;
 mod dump;
 mod home;
+mod inspect;
 mod instances;
 mod leases;
 mod opening;

@@ -101,10 +101,15 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             match time::timeout(dialer.timeout, dialer.connect(&uri)).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Fault::unsent(
-                    FaultKind::ConnectTimeout,
-                    format!("No connection to {} within {:?}", host_of(&uri), dialer.timeout),
-                )),
+                Err(_) => {
+                    let proxy = dialer.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS));
+                    let through =
+                        proxy.map(|proxy| format!(" through the egress proxy {proxy}")).unwrap_or_default();
+                    Err(Fault::unsent(
+                        FaultKind::ConnectTimeout,
+                        format!("No connection to {}{through} within {:?}", host_of(&uri), dialer.timeout),
+                    ))
+                }
             }
         })
     }
@@ -178,9 +183,7 @@ impl Dialer {
     async fn vetted(&self, host: &str, port: u16, https: bool) -> Result<Vec<SocketAddr>, Fault> {
         let found = match literal(host) {
             Some(found) => found,
-            None => self.resolver.resolve(host).await.map_err(|error| {
-                Fault::unsent(FaultKind::Dns, format!("The name {host} could not be resolved: {error}"))
-            })?,
+            None => self.resolver.resolve(host).await.map_err(|error| not_resolved(host, &error))?,
         };
         if found.is_empty() {
             return Err(Fault::unsent(FaultKind::Dns, format!("The name {host} has no address")));
@@ -257,16 +260,37 @@ fn refused(host: &str, error: &io::Error) -> Fault {
     let kind = match error.kind() {
         io::ErrorKind::TimedOut => FaultKind::ConnectTimeout,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => FaultKind::Reset,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => FaultKind::NoRoute,
         _ => FaultKind::Refused,
     };
     Fault::unsent(kind, format!("No connection to {host}: {}", error.kind()))
+}
+
+/// A name that does not exist is the connection's matter, a resolver that does not answer is this machine's. The system's
+/// resolver gives both without a kind: only its words differ (`EAI_AGAIN` of getaddrinfo, RFC 3493 §6.1).
+fn not_resolved(host: &str, error: &io::Error) -> Fault {
+    let words = error.to_string();
+    let failed = matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+    ) || ["temporary failure", "try again", "system error"]
+        .iter()
+        .any(|sign| words.to_ascii_lowercase().contains(sign));
+    if failed {
+        Fault::unsent(FaultKind::Resolver, format!("The resolver did not answer for {host}: {words}"))
+    } else {
+        Fault::unsent(FaultKind::Dns, format!("The name {host} could not be resolved: {words}"))
+    }
 }
 
 fn handshake_fault(host: &str, error: &io::Error) -> Fault {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(tls) => Fault::unsent(
             FaultKind::Tls(fault::tls_fault(tls)),
-            format!("No trusted connection to {host}: {tls}"),
+            format!("No trusted connection to {host}: {}", fault::tls_words(tls)),
         ),
         None => Fault::unsent(
             FaultKind::Reset,

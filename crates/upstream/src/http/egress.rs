@@ -15,13 +15,14 @@ use hyper_util::{
 };
 use tokio::time::Instant;
 use url::Url;
-use valetkey_domain::Error;
+use valetkey_domain::{Clock, Error, SystemClock};
 
 use super::{
-    BodyError, CallLimits, Fault, FaultKind, Network, OutboundRequest, Resolver, Response, ResponseBody,
-    StreamLimits, SystemResolver,
+    BodyError, CallLimits, ClockSkew, Fault, FaultKind, Network, OutboundRequest, Resolver, Response,
+    ResponseBody, StreamLimits, SystemResolver, TlsFault,
     address::Policy,
     body::{collect, decode, too_large},
+    clock_watch::ClockWatch,
     connect::{Connector, Dialer},
     fault,
     proxy_tunnel::EgressProxy,
@@ -71,7 +72,10 @@ impl Default for EgressSettings {
 
 /// The only way out. Cheap to clone; clones share connections.
 #[derive(Clone)]
-pub struct Egress(Arc<Client<Connector, OutboundBody>>);
+pub struct Egress {
+    client: Arc<Client<Connector, OutboundBody>>,
+    watch: Arc<ClockWatch>,
+}
 
 type OutboundBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BodyError>>;
 
@@ -127,7 +131,30 @@ impl Egress {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
             .build(Connector(Arc::new(dialer)));
-        Ok(Self(Arc::new(client)))
+        Ok(Self { client: Arc::new(client), watch: Arc::new(ClockWatch::new(Arc::new(SystemClock))) })
+    }
+
+    /// The same way out, with `clock` as the one that providers' dates are compared with.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { watch: Arc::new(ClockWatch::new(clock)), ..self }
+    }
+
+    /// How far our clock is from those of the providers that answered within the last hour; `None` if none did.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        self.watch.skew()
+    }
+
+    /// A certificate that seems out of its time because our clock is wrong is no fault of the provider.
+    fn judged(&self, mut fault: Fault) -> Fault {
+        let skew = || self.watch.skew().filter(ClockSkew::is_wrong);
+        fault.skew = match fault.kind {
+            FaultKind::Tls(TlsFault::Expired) => skew().filter(|skew| skew.behind.is_negative()),
+            FaultKind::Tls(TlsFault::NotYetValid) => skew().filter(|skew| skew.behind.is_positive()),
+            _ => None,
+        };
+        fault
     }
 
     /// Sends a request and reads the whole answer. A redirect is a fault.
@@ -158,9 +185,16 @@ impl Egress {
         outbound.headers_mut().entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         check(&outbound)?;
         let connection = prepare(&mut outbound);
+        let host = request.url.host_str().unwrap_or_default();
         let call = async {
-            let answer = self.0.request(outbound).await.map_err(|e| fault::from_chain(&e, e.is_connect()))?;
+            let sent = self.watch.now();
+            let answer = self
+                .client
+                .request(outbound)
+                .await
+                .map_err(|e| self.judged(fault::from_chain(&e, e.is_connect())))?;
             let (mut head, body) = answer.into_parts();
+            self.watch.note(host, &head.headers, sent);
             let body = collect(body, limits.max_response_bytes).await?;
             let body = decode(&mut head.headers, body, limits.max_response_bytes).await?;
             Ok(Response { status: head.status, headers: head.headers, body })
@@ -188,10 +222,14 @@ impl Egress {
         check(&outbound)?;
         let connection = prepare(&mut outbound);
         let deadline = limits.deadline.map(|after| Instant::now() + after);
-        let answer = match tokio::time::timeout(limits.head_deadline, self.0.request(outbound)).await {
-            Ok(outcome) => outcome.map_err(|e| fault::from_chain(&e, e.is_connect()))?,
+        let host = outbound.uri().host().unwrap_or_default().to_owned();
+        // A body of the caller's may take its time; what was sent before it says nothing about the clock.
+        let sent = self.watch.now();
+        let answer = match tokio::time::timeout(limits.head_deadline, self.client.request(outbound)).await {
+            Ok(outcome) => outcome.map_err(|e| self.judged(fault::from_chain(&e, e.is_connect())))?,
             Err(_) => return Err(late(&connection, limits.head_deadline)),
         };
+        self.watch.note(&host, answer.headers(), sent);
         if answer.body().size_hint().lower() > limits.max_response_bytes {
             return Err(too_large());
         }
@@ -236,5 +274,6 @@ fn late(connection: &CaptureConnection, after: Duration) -> Fault {
     } else {
         (FaultKind::ConnectTimeout, "No connection")
     };
-    Fault { kind, sent: connected, detail: format!("{what} within {after:?}") }
+    let fault = Fault::sent(kind, format!("{what} within {after:?}"));
+    Fault { sent: connected, ..fault }
 }

@@ -2,7 +2,10 @@
 
 use std::{error::Error as StdError, fmt, io};
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use valetkey_domain::{Error, ErrorCode, catalogue::RemedyAction};
+
+use super::{ClockSkew, trust::Untrusted};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Fault {
     pub sent: bool,
     /// In words, for the log and the operator. Holds no query, header or body.
     pub detail: String,
+    /// How far our clock was from those of providers, if that explains the fault.
+    pub skew: Option<ClockSkew>,
 }
 
 /// The kinds of faults.
@@ -20,8 +25,12 @@ pub struct Fault {
 pub enum FaultKind {
     /// The name has no address.
     Dns,
-    /// Nobody listens there, or no route leads there.
+    /// The resolver did not answer: nothing is known about the name.
+    Resolver,
+    /// Nobody listens there, or a firewall rejects the connection.
     Refused,
+    /// No route leads there.
+    NoRoute,
     /// The connection broke.
     Reset,
     /// No connection in time.
@@ -31,7 +40,7 @@ pub enum FaultKind {
     /// No trusted TLS connection.
     Tls(TlsFault),
     /// The egress proxy did not let us through.
-    Proxy,
+    Proxy(ProxyFault),
     /// The address is not one that may be called.
     Blocked,
     /// The answer is too large.
@@ -63,23 +72,45 @@ pub enum TlsFault {
     Other,
 }
 
+/// What the egress proxy did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProxyFault {
+    /// It cannot be found, refuses the connection or hangs up.
+    Unreachable,
+    /// It wants credentials, or others: 407.
+    AuthRequired,
+    /// It does not open a tunnel to this host, or answers what is not HTTP.
+    Refused,
+}
+
 impl Fault {
     pub(crate) fn unsent(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self { kind, sent: false, detail: detail.into() }
+        Self { kind, sent: false, detail: detail.into(), skew: None }
     }
 
     pub(crate) fn sent(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self { kind, sent: true, detail: detail.into() }
+        Self { kind, sent: true, detail: detail.into(), skew: None }
     }
 
     /// The code of the catalogue.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self.kind {
+            FaultKind::Tls(_) if self.skew.is_some() => ErrorCode::ServerClockWrong,
             FaultKind::Dns => ErrorCode::UpstreamDnsFailed,
-            FaultKind::Refused | FaultKind::Reset | FaultKind::Proxy => ErrorCode::UpstreamUnreachable,
-            FaultKind::ConnectTimeout | FaultKind::Timeout => ErrorCode::UpstreamTimeout,
-            FaultKind::Tls(_) => ErrorCode::UpstreamTlsFailed,
+            FaultKind::Resolver => ErrorCode::UpstreamResolverFailed,
+            FaultKind::Refused => ErrorCode::UpstreamRefused,
+            FaultKind::Reset | FaultKind::NoRoute => ErrorCode::UpstreamUnreachable,
+            FaultKind::ConnectTimeout => ErrorCode::UpstreamConnectTimeout,
+            FaultKind::Timeout => ErrorCode::UpstreamTimeout,
+            FaultKind::Tls(TlsFault::Expired) => ErrorCode::UpstreamTlsExpired,
+            FaultKind::Tls(TlsFault::NotYetValid) => ErrorCode::UpstreamTlsNotYetValid,
+            FaultKind::Tls(TlsFault::UnknownIssuer) => ErrorCode::UpstreamTlsUnknownIssuer,
+            FaultKind::Tls(TlsFault::HostMismatch) => ErrorCode::UpstreamTlsHostMismatch,
+            FaultKind::Tls(TlsFault::Revoked | TlsFault::Other) => ErrorCode::UpstreamTlsFailed,
+            FaultKind::Proxy(ProxyFault::Unreachable) => ErrorCode::UpstreamProxyUnreachable,
+            FaultKind::Proxy(ProxyFault::AuthRequired) => ErrorCode::UpstreamProxyAuthRequired,
+            FaultKind::Proxy(ProxyFault::Refused) => ErrorCode::UpstreamProxyRefused,
             FaultKind::Blocked => ErrorCode::UpstreamAddressBlocked,
             FaultKind::TooLarge => ErrorCode::UpstreamResponseTooLarge,
             FaultKind::Invalid => ErrorCode::UpstreamResponseInvalid,
@@ -102,44 +133,14 @@ impl From<Fault> for Error {
         let error = Self::new(fault.code());
         let meaning = error.code().entry().meaning;
         let error = error.message(format!("{meaning} {}.", fault.detail.trim_end_matches('.')));
-        let error = match fault.kind {
-            FaultKind::Tls(tls) => with_tls_remedy(error, tls),
-            FaultKind::ConnectTimeout => error.cause("No connection came about in time.").remedy(
-                RemedyAction::CheckNetwork,
-                "Check the network, firewall and proxy settings between this server and the provider.",
-            ),
-            FaultKind::Proxy => error
-                .cause("The egress proxy did not open a tunnel to the provider.")
-                .remedy(RemedyAction::CheckNetwork, "Check https_proxy and what the proxy allows."),
+        let error = match (&fault.skew, fault.kind) {
+            (Some(skew), _) => error.cause(format!("{skew} So the certificate seemed not to be valid.")),
+            (None, FaultKind::Tls(TlsFault::Revoked)) => error
+                .cause("The provider's certificate is revoked.")
+                .remedy(RemedyAction::CheckNetwork, "Check who answers at this address."),
             _ => error,
         };
         error.because(if fault.sent { "the request may have been sent" } else { "the request was not sent" })
-    }
-}
-
-fn with_tls_remedy(error: Error, tls: TlsFault) -> Error {
-    match tls {
-        TlsFault::Expired => error.cause("The provider's certificate has expired.").remedy(
-            RemedyAction::CheckNetwork,
-            "Check this server's clock; if it is right, the provider must renew its certificate.",
-        ),
-        TlsFault::NotYetValid => error
-            .cause("The provider's certificate is not valid yet.")
-            .remedy(RemedyAction::CheckNetwork, "Check this server's clock: it is probably behind."),
-        TlsFault::UnknownIssuer => error
-            .cause("The provider's certificate is signed by an authority that this server does not know.")
-            .remedy(
-                RemedyAction::ConfigureServer,
-                "Behind a TLS-inspecting proxy or with a private CA, set upstream_ca_file to its certificate.",
-            ),
-        TlsFault::HostMismatch => error.cause("The provider's certificate is for another host name.").remedy(
-            RemedyAction::ConfigureConnection,
-            "Check the host name in the connection's overrides.",
-        ),
-        TlsFault::Revoked => error
-            .cause("The provider's certificate is revoked.")
-            .remedy(RemedyAction::CheckNetwork, "Check who answers at this address."),
-        TlsFault::Other => error,
     }
 }
 
@@ -153,10 +154,52 @@ pub(super) fn tls_fault(error: &rustls::Error) -> TlsFault {
             C::UnknownIssuer => TlsFault::UnknownIssuer,
             C::NotValidForName | C::NotValidForNameContext { .. } => TlsFault::HostMismatch,
             C::Revoked => TlsFault::Revoked,
+            C::Other(other) if other.0.is::<Untrusted>() => TlsFault::UnknownIssuer,
             _ => TlsFault::Other,
         },
         _ => TlsFault::Other,
     }
+}
+
+/// What a TLS error says, in our words where the library's are for programmers.
+pub(super) fn tls_words(error: &rustls::Error) -> String {
+    use rustls::CertificateError as C;
+    let rustls::Error::InvalidCertificate(reason) = error else { return error.to_string() };
+    match reason {
+        C::Other(other) => other.0.to_string(),
+        C::ExpiredContext { time, not_after } => format!(
+            "its certificate has expired: it was valid until {}, and this server's clock shows {}",
+            date(*not_after),
+            date(*time)
+        ),
+        C::NotValidYetContext { time, not_before } => format!(
+            "its certificate is not valid yet: it is from {} on, and this server's clock shows {}",
+            date(*not_before),
+            date(*time)
+        ),
+        C::NotValidForNameContext { expected, presented } => format!(
+            "its certificate is not for {} but for {}",
+            expected.to_str(),
+            if presented.is_empty() { "no host at all".to_owned() } else { names(presented) }
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn date(at: rustls::pki_types::UnixTime) -> String {
+    let at = i64::try_from(at.as_secs()).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "an impossible date".to_owned())
+}
+
+/// The names in a certificate, as the library writes them: `DnsName("a.example")`. A few are enough.
+fn names(presented: &[String]) -> String {
+    let shown: Vec<_> = presented
+        .iter()
+        .take(3)
+        .map(|name| name.split('"').nth(1).unwrap_or(name).chars().take(100).collect::<String>())
+        .collect();
+    let more = if presented.len() > shown.len() { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// The chain of an error's sources, itself first; looks into `io::Error`s, whose inner error is not a source.
@@ -180,17 +223,13 @@ pub(super) fn from_chain(error: &(dyn StdError + 'static), connecting: bool) -> 
             return fault.clone();
         }
         if let Some(tls) = link.downcast_ref::<rustls::Error>() {
-            return Fault {
-                kind: FaultKind::Tls(tls_fault(tls)),
-                sent: !connecting,
-                detail: tls.to_string(),
-            };
+            let fault = Fault::sent(FaultKind::Tls(tls_fault(tls)), tls_words(tls));
+            return Fault { sent: !connecting, ..fault };
         }
         if let Some(io) = link.downcast_ref::<io::Error>() {
             kind = kind.or(Some(match io.kind() {
-                io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable => FaultKind::Refused,
+                io::ErrorKind::ConnectionRefused => FaultKind::Refused,
+                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => FaultKind::NoRoute,
                 io::ErrorKind::TimedOut => FaultKind::Timeout,
                 _ => FaultKind::Reset,
             }));
@@ -210,7 +249,9 @@ pub(super) fn from_chain(error: &(dyn StdError + 'static), connecting: bool) -> 
         Some(FaultKind::Timeout) => "The connection timed out",
         Some(FaultKind::RequestBody) => "The request body ended early",
         Some(FaultKind::Refused) => "The connection was refused",
+        Some(FaultKind::NoRoute) => "No route leads there",
         _ => "The connection broke before the answer was complete",
     };
-    Fault { kind: kind.unwrap_or(FaultKind::Reset), sent: !connecting, detail: detail.into() }
+    let fault = Fault::sent(kind.unwrap_or(FaultKind::Reset), detail);
+    Fault { sent: !connecting, ..fault }
 }

@@ -6,12 +6,14 @@
 
 mod address;
 mod body;
+mod clock_watch;
 mod connect;
 mod egress;
 mod fault;
 mod mask;
 mod proxy_tunnel;
 mod tls;
+mod trust;
 
 use std::{fmt, time::Duration};
 
@@ -21,9 +23,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use url::Url;
 
 pub use body::{BodyError, ResponseBody};
+pub use clock_watch::ClockSkew;
 pub use connect::{Bytestream, Network, Resolver, SystemResolver};
 pub use egress::{Egress, EgressSettings};
-pub use fault::{Fault, FaultKind, TlsFault};
+pub use fault::{Fault, FaultKind, ProxyFault, TlsFault};
 
 /// A request that is ready to leave but for the credential.
 #[derive(Clone)]

@@ -4,10 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::{
     ClientConfig, RootCertStore,
+    client::WebPkiServerVerifier,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use valetkey_domain::Error;
+
+use super::trust::Verifier;
 
 /// The system's roots, read once per process.
 static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
@@ -42,11 +45,23 @@ pub(super) fn client_config(extra_ca_pem: Option<&[u8]>) -> Result<Arc<ClientCon
             return Err(ca_file_error("holds no certificate".into()));
         }
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(Error::internal)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .map_err(Error::internal)?;
+    let mut config = if roots.is_empty() {
+        // The library's own verifier cannot be made without roots; this one refuses everybody.
+        builder.with_root_certificates(roots).with_no_client_auth()
+    } else {
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(Error::internal)?;
+        // Nothing is trusted that the library does not trust: see `trust`.
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier(verifier)))
+            .with_no_client_auth()
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

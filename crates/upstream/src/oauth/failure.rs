@@ -214,11 +214,13 @@ pub(super) fn unreached(grant: Grant, fault: Fault) -> TokenFailure {
         FaultKind::Request => (FailureClass::Configuration, ErrorCode::ConnectionNotConfigured),
         _ => (FailureClass::Transient { retry_after: None }, in_exchange(grant, fault.code())),
     };
+    // What became an exchange that failed keeps the code of what went wrong on the way.
+    let on_the_way = (code != fault.code()).then(|| fault.code().as_str().to_owned());
     TokenFailure {
         outcome_unknown: fault.sent && class != FailureClass::Configuration,
         class,
         code,
-        evidence: ProviderEvidence { status: None, code: None, message: Some(fault.detail) },
+        evidence: ProviderEvidence { status: None, code: on_the_way, message: Some(fault.detail) },
         death: None,
         note: None,
     }

@@ -205,7 +205,7 @@ async fn name_flipping_to_loopback_is_never_dialled() {
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
 
-struct Fixed(Vec<IpAddr>);
+pub(crate) struct Fixed(pub(crate) Vec<IpAddr>);
 
 #[async_trait::async_trait]
 impl Resolver for Fixed {
@@ -281,7 +281,7 @@ async fn name_without_address_is_a_dns_fault() {
 }
 
 /// A CONNECT proxy that resolves every name to `target`.
-async fn connect_proxy(
+pub(crate) async fn connect_proxy(
     target: SocketAddr,
     status: u16,
 ) -> (Server, Arc<std::sync::Mutex<Vec<crate::support::Received>>>) {
@@ -343,23 +343,6 @@ async fn call_through_connect_proxy_is_tunnelled() {
         assert_eq!(fault.kind, FaultKind::Blocked, "{host}");
     }
     assert_eq!(proxy.connections(), 1);
-}
-
-#[tokio::test]
-async fn connect_proxy_refusing_is_a_proxy_fault() {
-    let upstream = Server::http(|_| answer(200, &[], "no")).await;
-    for (status, words) in [(403, "403"), (407, "credentials")] {
-        let (proxy, _) = connect_proxy(upstream.address, status).await;
-        let settings = EgressSettings {
-            https_proxy: Some(format!("http://{}", proxy.address).parse().unwrap()),
-            ..EgressSettings::default()
-        };
-        let egress = Egress::new(settings).unwrap();
-        let fault = egress.send(get("https://api.example/".parse().unwrap()), limits()).await.unwrap_err();
-        assert_eq!((fault.kind, fault.sent), (FaultKind::Proxy, false));
-        assert!(fault.detail.contains(words), "{fault}");
-    }
-    assert_eq!(upstream.connections(), 0);
 }
 
 #[test]

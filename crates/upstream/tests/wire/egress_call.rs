@@ -10,11 +10,10 @@ use std::{
 use crate::support::{Identity, Odd, Server, answer, egress_to, get, limits, read_request, settings_for};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use time::{Duration as Days, OffsetDateTime};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 use valetkey_domain::{Error, ErrorCode};
-use valetkey_upstream::http::{CallLimits, Egress, EgressSettings, Fault, FaultKind, StreamLimits, TlsFault};
+use valetkey_upstream::http::{CallLimits, Egress, EgressSettings, FaultKind, StreamLimits};
 
 fn short() -> CallLimits {
     CallLimits { deadline: Duration::from_millis(400), max_response_bytes: 1 << 20 }
@@ -206,36 +205,6 @@ async fn body_packed_comes_unpacked() {
     for path in ["/broken", "/unasked"] {
         let fault = egress.send(get(server.url(path)), limits()).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Invalid, "{path}");
-    }
-}
-
-async fn tls_fault(identity: Identity, trust: bool, host: &str) -> Fault {
-    let ca = identity.ca_pem.clone().into_bytes();
-    let server = Server::https(identity, |_| answer(200, &[], "secret")).await;
-    let settings = EgressSettings { extra_ca_pem: trust.then_some(ca), ..settings_for(&[&server]) };
-    let url: Url = format!("https://{host}:{}/", server.address.port()).parse().unwrap();
-    let fault = Egress::new(settings).unwrap().send(get(url), limits()).await.unwrap_err();
-    assert!(server.received().is_empty());
-    fault
-}
-
-#[tokio::test]
-async fn certificate_bad_is_told_apart() {
-    let now = OffsetDateTime::from(std::time::UNIX_EPOCH) + Days::days(365 * 56);
-    let expired = Odd { not_before: Some(now - Days::days(900)), not_after: Some(now - Days::days(800)) };
-    let future = Odd { not_before: Some(now + Days::days(9000)), not_after: Some(now + Days::days(9900)) };
-    for (identity, trust, host, expected) in [
-        (Identity::new("localhost", expired), true, "localhost", TlsFault::Expired),
-        (Identity::new("localhost", future), true, "localhost", TlsFault::NotYetValid),
-        (Identity::new("localhost", Odd::default()), false, "localhost", TlsFault::UnknownIssuer),
-        (Identity::new("other.example", Odd::default()), true, "localhost", TlsFault::HostMismatch),
-        (Identity::new("localhost", Odd::default()), true, "127.0.0.1", TlsFault::HostMismatch),
-    ] {
-        let fault = tls_fault(identity, trust, host).await;
-        assert_eq!((fault.kind, fault.sent), (FaultKind::Tls(expected), false), "{fault}");
-        let error = Error::from(fault);
-        assert_eq!(error.code(), ErrorCode::UpstreamTlsFailed);
-        assert!(!error.details().remedies.is_empty());
     }
 }
 

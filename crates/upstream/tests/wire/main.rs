@@ -2,6 +2,7 @@
 
 mod egress_address;
 mod egress_call;
+mod egress_faults;
 mod oauth_failures;
 mod oauth_requests;
 mod proxy;

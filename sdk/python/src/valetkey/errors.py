@@ -294,9 +294,19 @@ _BY_CODE: dict[str, type[ValetkeyError]] = {
     "upstream_unauthorized": ToolUnauthorizedError,
     "upstream_forbidden": ToolForbiddenError,
     "upstream_timeout": ToolTimeoutError,
+    "upstream_connect_timeout": ToolTimeoutError,
     "upstream_unreachable": ToolUnreachableError,
     "upstream_dns_failed": ToolUnreachableError,
     "upstream_tls_failed": ToolUnreachableError,
+    "upstream_refused": ToolUnreachableError,
+    "upstream_resolver_failed": ToolUnreachableError,
+    "upstream_proxy_unreachable": ToolUnreachableError,
+    "upstream_proxy_auth_required": ToolUnreachableError,
+    "upstream_proxy_refused": ToolUnreachableError,
+    "upstream_tls_expired": ToolUnreachableError,
+    "upstream_tls_not_yet_valid": ToolUnreachableError,
+    "upstream_tls_unknown_issuer": ToolUnreachableError,
+    "upstream_tls_host_mismatch": ToolUnreachableError,
 }
 
 _BY_STATUS: dict[int, type[ValetkeyError]] = {

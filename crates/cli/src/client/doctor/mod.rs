@@ -5,8 +5,12 @@ mod prose;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Session, account::Pick, show};
-use crate::failure::{Exit, Failure};
+use super::{Common, Session, account::Pick, pretty, show};
+use crate::{
+    doctor::{self, System},
+    failure::{Exit, Failure},
+    output,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -16,6 +20,9 @@ pub(crate) enum Command {
     Connection(Connection),
     /// Diagnose a tool or proxied call
     Execution(Execution),
+    /// Diagnose this server itself: settings, master key, database, disk, public URL, certificate, clock, the way out.
+    /// Reads the settings of `valetkey serve` and works where the server cannot start
+    System(Box<System>),
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +39,9 @@ pub(crate) struct Account {
 pub(crate) struct Connection {
     /// Its name or id
     connection: String,
+    /// Check before launch: redirect URI, scopes, lasting access, PKCE, client credentials, secret age, consent
+    #[arg(long, conflicts_with = "probe")]
+    preflight: bool,
     #[command(flatten)]
     how: How,
     #[command(flatten)]
@@ -62,8 +72,15 @@ pub(crate) struct Registered {
     uris: Vec<String>,
 }
 
-pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+pub(super) async fn run(command: Command, common: &Common) -> Result<(), Failure> {
+    let open = || Session::open(common);
     let body = match command {
+        Command::System(system) => return of_system(&system, common).await,
+        Command::Connection(Connection { connection, preflight: true, .. }) => {
+            let path = ["connections", connection.as_str(), "preflight"];
+            let session = open()?;
+            return tell(&session, &session.post(&path, &json!({})).await?);
+        }
         Command::Account(Account { account, how, registered }) => json!({
             "account_id": account.account,
             "identifier": account.identifier,
@@ -72,7 +89,7 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
             "probe": how.probe,
             "registered_redirect_uris": registered.uris,
         }),
-        Command::Connection(Connection { connection, how, registered }) => json!({
+        Command::Connection(Connection { connection, how, registered, .. }) => json!({
             "connection_name": connection,
             "probe": how.probe,
             "registered_redirect_uris": registered.uris,
@@ -81,12 +98,28 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
             json!({"execution_id": execution_id, "probe": how.probe})
         }
     };
-    tell(session, &session.post(&["diagnoses"], &body).await?)
+    let session = open()?;
+    tell(&session, &session.post(&["diagnoses"], &body).await?)
+}
+
+async fn of_system(system: &System, common: &Common) -> Result<(), Failure> {
+    let (diagnosis, public_url) = doctor::diagnose(system).await;
+    let diagnosis = doctor::as_json(&diagnosis, public_url.as_ref());
+    if common.json {
+        output::print_line(&pretty(&diagnosis))?;
+    } else {
+        output::print(&prose::diagnosis(&diagnosis))?;
+    }
+    ending(&diagnosis)
 }
 
 /// Prints a diagnosis; what is broken ends with exit code 1, so that scripts can branch on it.
 fn tell(session: &Session, diagnosis: &Value) -> Result<(), Failure> {
     show(session, diagnosis, prose::diagnosis)?;
+    ending(diagnosis)
+}
+
+fn ending(diagnosis: &Value) -> Result<(), Failure> {
     match (diagnosis["verdict"].as_str(), diagnosis["findings"][0]["code"].as_str()) {
         (Some("broken"), Some(code)) => {
             Err(Failure::new(Exit::Refused, format!("Broken: {}.", super::view::clean(code))))

@@ -51,6 +51,9 @@ fn subject(subject: &Value) -> String {
         Some(format!("{before}{}", clean(value)))
     });
     let parts: Vec<String> = parts.collect();
+    if parts.is_empty() && subject["kind"] == "system" {
+        return "  this server".to_owned();
+    }
     if parts.is_empty() { String::new() } else { format!("  {}", parts.join(" ")) }
 }
 

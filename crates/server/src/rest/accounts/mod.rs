@@ -27,6 +27,8 @@ use crate::{
     state::App,
 };
 
+pub(crate) use refreshes::RefreshBody;
+
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))

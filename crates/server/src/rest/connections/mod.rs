@@ -5,6 +5,7 @@ mod delete;
 mod events;
 mod get;
 mod list;
+mod preflight;
 mod scope_gaps;
 mod test;
 mod update;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(events::events))
         .routes(routes!(scope_gaps::scope_gaps))
+        .routes(routes!(preflight::preflight))
         .routes(routes!(test::test))
 }
 

@@ -27,6 +27,12 @@ pub struct Scopes {
     /// Words to put before a granted scope when the provider shortens it in its reply (`https://graph.microsoft.com/`
     /// is stripped, say): both forms count as the same scope.
     pub prefixes: Vec<String>,
+    /// Scopes for which the provider looks at the app before strangers may use it. A fact for the preflight.
+    pub sensitive: Vec<String>,
+    /// Scopes that the provider gives after an audit only. A fact for the preflight.
+    pub restricted: Vec<String>,
+    /// Scopes to which only an administrator can consent. A fact for the preflight.
+    pub admin_consent: Vec<String>,
 }
 
 impl Default for Scopes {
@@ -40,6 +46,9 @@ impl Default for Scopes {
             in_token_request: true,
             describe: BTreeMap::new(),
             prefixes: Vec::new(),
+            sensitive: Vec::new(),
+            restricted: Vec::new(),
+            admin_consent: Vec::new(),
         }
     }
 }

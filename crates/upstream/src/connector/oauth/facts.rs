@@ -14,6 +14,8 @@ pub struct Lifetimes {
     pub refresh_test_app_days: Option<u32>,
     /// The scope without which there is no refresh token: `offline_access`.
     pub offline_scope: Option<String>,
+    /// The secret of an OAuth client lives so many days at most.
+    pub client_secret_days: Option<u32>,
     /// Further facts, each one sentence for the diagnosis.
     pub notes: Vec<String>,
 }

@@ -218,9 +218,20 @@ final class Failures {
         return new ToolUnauthorizedException(fault);
       case "upstream_forbidden":
         return new ToolForbiddenException(fault);
-      case "upstream_timeout":
+      case "upstream_timeout", "upstream_connect_timeout":
         return new ToolTimeoutException(fault);
-      case "upstream_unreachable", "upstream_dns_failed", "upstream_tls_failed":
+      case "upstream_unreachable",
+          "upstream_dns_failed",
+          "upstream_tls_failed",
+          "upstream_refused",
+          "upstream_resolver_failed",
+          "upstream_proxy_unreachable",
+          "upstream_proxy_auth_required",
+          "upstream_proxy_refused",
+          "upstream_tls_expired",
+          "upstream_tls_not_yet_valid",
+          "upstream_tls_unknown_issuer",
+          "upstream_tls_host_mismatch":
         return new ToolUnreachableException(fault);
       default:
         return fault.code.startsWith(UPSTREAM) ? new ToolException(fault) : byStatus(fault);
