@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{archive, client, errors, settings::Flags};
+use crate::{archive, client, errors, settings::Flags, simulate::Simulate};
 
 /// Connects your users' third-party accounts, keeps their credentials sealed and fresh, and calls tools with them.
 #[derive(Debug, Parser)]
@@ -20,7 +20,7 @@ VALETKEY_CA_FILE, if its certificate is private); the key is VALETKEY_API_TOKEN,
 VALETKEY_CLIENT_SECRET. Without VALETKEY_URL, the `valetkey dev` of the present folder is used.
 
 `backup`, `restore`, `verify`, `export` and `import` do not speak to a server: they work on the database and the master
-key that the settings of `valetkey serve` name.
+key that the settings of `valetkey serve` name. `doctor system` reads the same settings and works where no server runs.
 
 Exit codes: 0 done; 1 the server refused, or a check found something; 2 the command line or a setting is wrong;
 3 the server cannot be reached.";
@@ -40,6 +40,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Start the simulator alone, for your own tests, or tell a running one what to do
+    Simulate(Box<Simulate>),
     #[command(flatten)]
     Archive(Box<archive::Command>),
     #[command(flatten)]

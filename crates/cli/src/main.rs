@@ -16,6 +16,7 @@ mod output;
 mod serve;
 mod settings;
 mod shutdown;
+mod simulate;
 mod wiring;
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
@@ -58,6 +59,7 @@ fn run(command: Command) -> Result<(), Failure> {
             let settings = load(Mode::Serve, &flags)?;
             block_on(serve::run(&settings))
         }
+        Command::Simulate(command) => block_on(simulate::run(*command)),
         Command::Archive(command) => {
             let settings = load(Mode::Beside, command.flags())?;
             block_on(archive::run(*command, &settings))

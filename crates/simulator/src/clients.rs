@@ -20,6 +20,9 @@ pub struct ClientSetup {
     /// The grant types the client may use.
     #[serde(default = "all_grant_types")]
     pub grant_types: Vec<String>,
+    /// The only organization whose users may consent; every organization's if absent.
+    #[serde(default)]
+    pub tenant: Option<String>,
 }
 
 const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
@@ -40,6 +43,7 @@ impl ClientSetup {
             client_secret: Some(secret.into()),
             redirect_uris: vec![redirect_uri.into()],
             grant_types: all_grant_types(),
+            tenant: None,
         }
     }
 
@@ -70,6 +74,7 @@ impl ClientSetup {
             secret: self.client_secret.as_deref().map(Hashed::of),
             redirect_uris: self.redirect_uris,
             grant_types: self.grant_types,
+            tenant: self.tenant,
         })
     }
 }
@@ -85,6 +90,8 @@ pub struct ClientView {
     pub redirect_uris: Vec<String>,
     /// The grant types it may use.
     pub grant_types: Vec<String>,
+    /// The only organization whose users may consent.
+    pub tenant: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +99,8 @@ pub(crate) struct Client {
     pub(crate) secret: Option<Hashed>,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) grant_types: Vec<String>,
+    #[serde(default)]
+    pub(crate) tenant: Option<String>,
 }
 
 impl Client {
@@ -101,6 +110,7 @@ impl Client {
             confidential: self.secret.is_some(),
             redirect_uris: self.redirect_uris.clone(),
             grant_types: self.grant_types.clone(),
+            tenant: self.tenant.clone(),
         }
     }
 

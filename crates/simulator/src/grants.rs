@@ -7,6 +7,7 @@ use time::Duration;
 use valetkey_domain::{Entropy, Time};
 
 use crate::{
+    Ending,
     hash::{Hashed, fresh_token},
     settings::{Settings, seconds},
 };
@@ -40,8 +41,20 @@ pub(crate) struct Grant {
     pub(crate) user: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) revoked: bool,
+    /// What ended it, once it is revoked.
+    #[serde(default)]
+    pub(crate) ending: Option<Ending>,
+    /// When it ends by itself: an app in testing gets no longer ones, and keeps those it got.
+    #[serde(default)]
+    ends_at: Option<Time>,
+    /// When a refresh token of it was last used.
+    #[serde(default)]
+    refreshed_at: Option<Time>,
     tokens: Vec<Hashed>,
 }
+
+/// How long a grant to an app in testing lives.
+const TEST_MODE_LIFE: Duration = Duration::days(7);
 
 /// All grants. Tokens are found by hash alone.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -56,7 +69,7 @@ pub(crate) struct Grants {
 pub(crate) enum Dead {
     Unknown,
     Expired,
-    Revoked,
+    Ended(Ending),
     Spent,
 }
 
@@ -65,7 +78,7 @@ impl Dead {
         match self {
             Self::Unknown => "is unknown",
             Self::Expired => "has expired",
-            Self::Revoked => "has been revoked",
+            Self::Ended(ending) => ending.words(),
             Self::Spent => "has already been used",
         }
     }
@@ -82,9 +95,19 @@ pub(crate) struct Issued {
 
 impl Grants {
     /// A new grant without tokens.
-    pub(crate) fn add(&mut self, client_id: &str, user: &str, scopes: Vec<String>) -> u64 {
+    pub(crate) fn add(
+        &mut self,
+        client_id: &str,
+        user: &str,
+        scopes: Vec<String>,
+        settings: &Settings,
+        now: Time,
+    ) -> u64 {
         if self.grants.len() >= MAX_GRANTS {
             self.forget_oldest();
+        }
+        if let Some(max) = settings.max_grants_per_user {
+            self.make_room(client_id, user, max);
         }
         self.last += 1;
         let grant = Grant {
@@ -92,10 +115,23 @@ impl Grants {
             user: user.to_owned(),
             scopes,
             revoked: false,
+            ending: None,
+            ends_at: settings.test_mode.then(|| now + TEST_MODE_LIFE),
+            refreshed_at: None,
             tokens: vec![],
         };
         self.grants.insert(self.last, grant);
         self.last
+    }
+
+    /// Ends the oldest grants of a user to a client until one more fits.
+    fn make_room(&mut self, client_id: &str, user: &str, max: u32) {
+        let same = |grant: &Grant| !grant.revoked && grant.client_id == client_id && grant.user == user;
+        let live: Vec<u64> = self.grants.iter().filter(|(_, grant)| same(grant)).map(|(id, _)| *id).collect();
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        for id in live.iter().take((live.len() + 1).saturating_sub(max)) {
+            self.end_grant(*id, Ending::TooMany);
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -124,8 +160,15 @@ impl Grants {
     }
 
     fn life(&self, token: &Token, now: Time) -> Result<(), Dead> {
-        if token.revoked || self.grants.get(&token.grant).is_none_or(|g| g.revoked) {
-            return Err(Dead::Revoked);
+        let Some(grant) = self.grants.get(&token.grant) else { return Err(Dead::Unknown) };
+        if grant.revoked {
+            return Err(Dead::Ended(grant.ending.unwrap_or(Ending::User)));
+        }
+        if token.revoked {
+            return Err(Dead::Ended(Ending::Client));
+        }
+        if grant.ends_at.is_some_and(|at| at <= now) {
+            return Err(Dead::Ended(Ending::TestMode));
         }
         if token.spent_at.is_some() {
             return Err(Dead::Spent);
@@ -224,7 +267,19 @@ impl Grants {
         if verdict.is_err() && !(verdict == Err(Dead::Spent) && in_grace) {
             return Err(verdict.err().unwrap_or(Dead::Unknown));
         }
-        Ok((token.grant, self.grants.get(&token.grant).ok_or(Dead::Unknown)?))
+        let grant = self.grants.get(&token.grant).ok_or(Dead::Unknown)?;
+        let last_used = grant.refreshed_at.unwrap_or(token.issued_at).max(token.issued_at);
+        if settings.refresh_idle_s.is_some_and(|idle| now - last_used >= seconds(idle)) {
+            return Err(Dead::Ended(Ending::Idle));
+        }
+        Ok((token.grant, grant))
+    }
+
+    /// Notes that a refresh token of this grant was used.
+    pub(crate) fn note_refresh(&mut self, id: u64, now: Time) {
+        if let Some(grant) = self.grants.get_mut(&id) {
+            grant.refreshed_at = Some(now);
+        }
     }
 
     /// Marks a refresh token as used up by a rotation. The first use counts: the grace does not grow.
@@ -241,20 +296,24 @@ impl Grants {
         }
     }
 
-    /// Takes a whole grant out of use.
-    pub(crate) fn revoke_grant(&mut self, id: u64) {
-        if let Some(grant) = self.grants.get_mut(&id) {
+    /// Takes a whole grant out of use. What ended it first counts.
+    pub(crate) fn end_grant(&mut self, id: u64, ending: Ending) {
+        if let Some(grant) = self.grants.get_mut(&id)
+            && !grant.revoked
+        {
             grant.revoked = true;
+            grant.ending = Some(ending);
         }
     }
 
-    /// Lets every access token of a grant expire at `now`; gives how many worked until then.
-    pub(crate) fn expire_access_tokens(&mut self, id: u64, now: Time) -> usize {
+    /// Lets every token of a grant of one kind expire at `now`; gives how many worked until then.
+    pub(crate) fn expire_tokens(&mut self, id: u64, kind: TokenKind, now: Time) -> usize {
         let Some(grant) = self.grants.get(&id) else { return 0 };
         let mut expired = 0;
         for hash in &grant.tokens {
             if let Some(token) = self.tokens.get_mut(hash)
-                && token.kind == TokenKind::Access
+                && token.kind == kind
+                && token.spent_at.is_none()
                 && token.expires_at.is_none_or(|at| at > now)
             {
                 token.expires_at = Some(now - Duration::seconds(1));

@@ -14,7 +14,7 @@ struct Bench {
 
 fn bench(settings: Settings) -> Bench {
     let mut grants = Grants::default();
-    let grant = grants.add("app", "ada", vec!["profile".into(), "files.read".into()]);
+    let grant = grants.add("app", "ada", vec!["profile".into(), "files.read".into()], &settings, NOW);
     Bench { grants, settings, entropy: SeededEntropy::new(1), grant }
 }
 
@@ -61,9 +61,10 @@ fn access_token_as_refresh_token_is_unknown() {
 fn grant_revoked_takes_every_token_along() {
     let mut bench = bench(Settings::default());
     let (access, refresh) = bench.issue(NOW);
-    bench.grants.revoke_grant(bench.grant);
-    assert_eq!(bench.grants.access(&access, NOW).unwrap_err(), Dead::Revoked);
-    assert_eq!(bench.refreshable(&refresh, NOW), Err(Dead::Revoked));
+    bench.grants.end_grant(bench.grant, Ending::Admin);
+    bench.grants.end_grant(bench.grant, Ending::User);
+    assert_eq!(bench.grants.access(&access, NOW).unwrap_err(), Dead::Ended(Ending::Admin));
+    assert_eq!(bench.refreshable(&refresh, NOW), Err(Dead::Ended(Ending::Admin)));
     assert_eq!(bench.grants.live_tokens(bench.grant, NOW), (0, 0));
 }
 
@@ -86,4 +87,40 @@ fn scopes_dropped_are_gone_from_live_tokens() {
     assert!(bench.grants.drop_scopes(bench.grant, &["files.read".to_owned()]));
     assert_eq!(bench.grants.access(&access, NOW).unwrap().0.scopes, ["profile"]);
     assert!(!bench.grants.drop_scopes(bench.grant, &["files.read".to_owned()]));
+}
+
+#[test]
+fn grant_of_an_app_in_testing_ends_after_seven_days_even_once_published() {
+    let mut bench = bench(Settings { test_mode: true, ..Settings::default() });
+    let (_, refresh) = bench.issue(NOW);
+    bench.settings.test_mode = false;
+    assert!(bench.refreshable(&refresh, NOW + Duration::days(7) - Duration::seconds(1)).is_ok());
+    let over = bench.refreshable(&refresh, NOW + Duration::days(7));
+    assert_eq!(over, Err(Dead::Ended(Ending::TestMode)));
+}
+
+#[test]
+fn refresh_token_unused_for_too_long_is_dead_and_every_use_counts() {
+    let settings =
+        Settings { refresh_idle_s: Some(100), rotate_refresh_tokens: false, ..Settings::default() };
+    let mut bench = bench(settings);
+    let (_, refresh) = bench.issue(NOW);
+    assert!(bench.refreshable(&refresh, NOW + Duration::seconds(99)).is_ok());
+    bench.grants.note_refresh(bench.grant, NOW + Duration::seconds(99));
+    assert!(bench.refreshable(&refresh, NOW + Duration::seconds(198)).is_ok());
+    let over = bench.refreshable(&refresh, NOW + Duration::seconds(199));
+    assert_eq!(over, Err(Dead::Ended(Ending::Idle)));
+}
+
+#[test]
+fn grant_beyond_the_limit_ends_the_oldest_of_that_user_and_client() {
+    let settings = Settings { max_grants_per_user: Some(2), ..Settings::default() };
+    let mut bench = bench(settings.clone());
+    let (_, first) = bench.issue(NOW);
+    let other = bench.grants.add("app", "grace", vec![], &settings, NOW);
+    bench.grants.add("app", "ada", vec![], &settings, NOW);
+    assert!(bench.refreshable(&first, NOW).is_ok());
+    bench.grants.add("app", "ada", vec![], &settings, NOW);
+    assert_eq!(bench.refreshable(&first, NOW), Err(Dead::Ended(Ending::TooMany)));
+    assert!(!bench.grants.get(other).unwrap().revoked);
 }

@@ -19,13 +19,16 @@
 //! ```
 
 mod clients;
+mod clock;
 mod control;
+mod ending;
 mod entropy;
 mod fault;
 mod grants;
 mod hash;
 mod http;
 mod journal;
+mod profile;
 mod seed;
 mod settings;
 mod snapshot;
@@ -35,21 +38,25 @@ mod world;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use valetkey_domain::{Clock, Entropy};
+use valetkey_domain::{Clock, Entropy, Time};
 
 pub use clients::{ClientSetup, ClientView};
-pub use control::{ControlError, GrantView, Selection};
+pub use clock::{ClockMove, ClockView};
+pub use control::{ControlError, GrantView, PersonView, Selection};
+pub use ending::Ending;
 pub use entropy::SeededEntropy;
-pub use fault::{Endpoint, Fault, FaultKind};
-pub use journal::{Counters, Entry};
+pub use fault::{Endpoint, ErrorFault, Fault, FaultKind, Target};
+pub use journal::{Counters, Entry, JournalFilter, TokenUse};
+pub use profile::Profile;
 pub use settings::{ISSUER, Settings};
 pub use snapshot::Snapshot;
 
+use clock::Shift;
 use state::State;
 
 /// The scopes the simulator knows.
-pub const SCOPES: [&str; 6] =
-    ["profile", "messages.read", "messages.send", "events.read", "events.write", "files.read"];
+pub const SCOPES: [&str; 7] =
+    ["profile", "messages.read", "messages.send", "events.read", "events.write", "files.read", "files.write"];
 
 /// The provider. Cheap to clone; all clones share one state.
 #[derive(Clone)]
@@ -57,9 +64,26 @@ pub struct Simulator(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
+    /// Apart from the state, so that whoever holds that can ask for the time.
+    shift: Mutex<Shift>,
     changed: Notify,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// Where the clock stood at the start.
+    start: Shift,
+    /// Whether it is served without TLS, which its metadata must know.
+    plain_http: bool,
+}
+
+/// How a simulator starts.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// The lasting traits, to which a reset goes back.
+    pub settings: Settings,
+    /// The time at which its clock stands still until it is moved; without it the host's clock counts.
+    pub frozen_at: Option<Time>,
+    /// Whether it is served without TLS.
+    pub plain_http: bool,
 }
 
 impl Simulator {
@@ -67,8 +91,17 @@ impl Simulator {
     /// entropy answer the same requests with the same bytes.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        let state = Mutex::new(State::seeded(clock.now()));
-        Self(Arc::new(Inner { state, changed: Notify::new(), clock, entropy }))
+        Self::set_up(clock, entropy, Setup::default())
+    }
+
+    /// A provider that starts as told, and goes back to that when it is reset.
+    #[must_use]
+    pub fn set_up(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, setup: Setup) -> Self {
+        let start = setup.frozen_at.map_or_else(Shift::default, Shift::frozen_at);
+        let state = Mutex::new(State::seeded(start.now(clock.now()), setup.settings));
+        let shift = Mutex::new(start);
+        let plain_http = setup.plain_http;
+        Self(Arc::new(Inner { state, shift, changed: Notify::new(), clock, entropy, start, plain_http }))
     }
 
     /// Everything the provider serves, control API included.
@@ -90,8 +123,16 @@ impl Simulator {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> valetkey_domain::Time {
-        self.0.clock.now()
+    fn shift(&self) -> MutexGuard<'_, Shift> {
+        self.0.shift.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_shift(&self, shift: Shift) {
+        *self.shift() = shift;
+    }
+
+    fn now(&self) -> Time {
+        self.shift().now(self.0.clock.now())
     }
 
     fn entropy(&self) -> &dyn Entropy {

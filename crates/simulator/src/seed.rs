@@ -87,6 +87,14 @@ const GRACE_MEETINGS: [Meeting; 1] = [("Compiler stand-up", 18, 15, Some("Room 2
 const ALAN_FILES: [Document; 1] =
     [("tape.txt", "text/plain", "1 0 1 1 0 1\n^\nstate: q1, symbols: {0, 1, blank}\n")];
 
+/// Ada and Grace work together; Alan belongs to another organization.
+fn tenant_of(username: &str) -> &'static str {
+    match username {
+        "alan" => "bletchley",
+        _ => "example",
+    }
+}
+
 fn person(
     now: Time,
     (username, name, locale, time_zone): (&str, &str, &str, &str),
@@ -125,6 +133,8 @@ fn person(
     });
     Person {
         username: username.to_owned(),
+        tenant: tenant_of(username).to_owned(),
+        suspended: false,
         name: name.to_owned(),
         locale: locale.to_owned(),
         time_zone: time_zone.to_owned(),

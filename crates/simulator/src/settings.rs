@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::Duration;
 
+use crate::Profile;
+
 /// The issuer identifier (RFC 9207, RFC 8414) unless told otherwise. It is a name and not an address: the simulator
 /// listens on a port chosen at start, while a connector file needs a constant to compare with.
 pub const ISSUER: &str = "https://sandbox.valetkey.invalid";
@@ -39,6 +41,20 @@ pub struct Settings {
     pub issuer: String,
     /// Whether authorization requests without a code challenge are refused.
     pub require_pkce: bool,
+    /// Whose manners the provider has. Giving it sets every other trait to what comes with it; traits given beside it
+    /// win.
+    pub profile: Profile,
+    /// Whether the app is in testing: grants made now end after seven days, and publishing it later does not help
+    /// them.
+    pub test_mode: bool,
+    /// After how many seconds without use a refresh token is dead; `None` never.
+    pub refresh_idle_s: Option<u64>,
+    /// How many grants one user can have given one client; one more ends the oldest without notice. `None` any
+    /// number.
+    pub max_grants_per_user: Option<u32>,
+    /// Whether users may not consent for themselves: the authorization is sent back with the profile's error for
+    /// that.
+    pub admin_consent_required: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +71,11 @@ impl Default for Settings {
             send_iss: true,
             issuer: ISSUER.to_owned(),
             require_pkce: false,
+            profile: Profile::Plain,
+            test_mode: false,
+            refresh_idle_s: None,
+            max_grants_per_user: None,
+            admin_consent_required: false,
         }
     }
 }
@@ -70,7 +91,15 @@ impl Settings {
     /// A sentence that names the field, when one is unknown, of the wrong type or out of range.
     pub fn patched(&self, patch: &Value) -> Result<Self, String> {
         let Value::Object(fields) = patch else { return Err("settings are a JSON object".to_owned()) };
-        let mut merged = serde_json::to_value(self).map_err(|e| e.to_string())?;
+        let base = match fields.get("profile") {
+            None => self.clone(),
+            Some(profile) => {
+                let profile: Profile = serde_json::from_value(profile.clone())
+                    .map_err(|_| "profile: plain, google, microsoft or slack".to_owned())?;
+                profile.settings()
+            }
+        };
+        let mut merged = serde_json::to_value(base).map_err(|e| e.to_string())?;
         if let Value::Object(known) = &mut merged {
             known.extend(fields.clone());
         }
@@ -87,7 +116,11 @@ impl Settings {
             ("access_token_ttl_s", self.access_token_ttl_s),
             ("refresh_token_ttl_s", self.refresh_token_ttl_s.unwrap_or(0)),
             ("refresh_grace_s", self.refresh_grace_s),
+            ("refresh_idle_s", self.refresh_idle_s.unwrap_or(0)),
         ];
+        if self.max_grants_per_user == Some(0) {
+            return Err("max_grants_per_user: at least 1".to_owned());
+        }
         match lifetimes.iter().find(|(_, seconds)| *seconds > MAX_TTL_S) {
             Some((field, _)) => Err(format!("{field}: at most {MAX_TTL_S}")),
             None => Ok(()),
@@ -116,11 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn patch_with_a_profile_brings_its_traits_but_for_those_given_beside() {
+        let patch = json!({"profile": "microsoft", "refresh_idle_s": 60});
+        let settings = Settings { code_ttl_s: 1, ..Settings::default() }.patched(&patch).unwrap();
+        let expected = Settings { refresh_idle_s: Some(60), ..Profile::Microsoft.settings() };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
     fn patch_with_a_bad_field_names_it() {
         for (patch, field) in [
             (json!({"rotate": true}), "rotate"),
             (json!({"code_ttl_s": 61}), "code_ttl_s"),
             (json!({"access_token_ttl_s": u64::MAX}), "access_token_ttl_s"),
+            (json!({"max_grants_per_user": 0}), "max_grants_per_user"),
+            (json!({"profile": "yahoo"}), "profile"),
         ] {
             assert!(Settings::default().patched(&patch).unwrap_err().contains(field));
         }

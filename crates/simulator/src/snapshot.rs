@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Settings, Simulator, clients::Client, grants::Grants, world::World};
+use crate::{Settings, Simulator, clients::Client, clock::Shift, grants::Grants, world::World};
 
 /// The lasting part of a simulator's state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Snapshot {
     grants: Grants,
     own_grants: BTreeMap<String, u64>,
     world: World,
+    /// By how many seconds the provider's clock is ahead.
+    #[serde(default)]
+    ahead_s: i64,
 }
 
 impl Simulator {
@@ -27,14 +30,17 @@ impl Simulator {
             grants: state.grants.clone(),
             own_grants: state.own_grants.clone(),
             world: state.world.clone(),
+            ahead_s: self.clock().ahead_s,
         }
     }
 
     /// Goes on from a snapshot: what it holds replaces what is there. Journal, counters, faults, open consent pages
     /// and codes start empty.
     pub fn restore(&self, snapshot: Snapshot) {
+        self.set_shift(Shift::ahead_by(snapshot.ahead_s));
+        let now = self.now();
         let mut state = self.state();
-        *state = crate::state::State::seeded(self.now());
+        *state = crate::state::State::seeded(now, state.initial.clone());
         state.settings = snapshot.settings;
         state.clients = snapshot.clients;
         state.grants = snapshot.grants;

@@ -21,6 +21,8 @@ pub(crate) struct Ask {
     pub(crate) scopes: Vec<String>,
     pub(crate) state: Option<String>,
     pub(crate) code_challenge: Option<String>,
+    /// Whether a refresh token was asked for, where it must be.
+    pub(crate) offline: bool,
     pub(crate) expires_at: Time,
 }
 
@@ -36,6 +38,8 @@ pub(crate) struct Code {
 }
 
 pub(crate) struct State {
+    /// What a reset goes back to.
+    pub(crate) initial: Settings,
     pub(crate) settings: Settings,
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) grants: Grants,
@@ -50,9 +54,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn seeded(now: Time) -> Self {
+    pub(crate) fn seeded(now: Time, initial: Settings) -> Self {
         Self {
-            settings: Settings::default(),
+            settings: initial.clone(),
+            initial,
             clients: BTreeMap::new(),
             grants: Grants::default(),
             own_grants: BTreeMap::new(),

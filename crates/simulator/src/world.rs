@@ -19,6 +19,12 @@ pub(crate) struct World {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Person {
     pub(crate) username: String,
+    /// The organization they belong to.
+    #[serde(default)]
+    pub(crate) tenant: String,
+    /// Whether an administrator has disabled them.
+    #[serde(default)]
+    pub(crate) suspended: bool,
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) locale: String,
@@ -105,6 +111,31 @@ impl Person {
         }
         self.events.push(event);
         self.events.last()
+    }
+
+    /// Keeps a file under its name: a new one, or new content for the one of that name; `true` when it is new.
+    /// `None` when there is no room.
+    pub(crate) fn put_file(
+        &mut self,
+        name: &str,
+        mime_type: String,
+        content: String,
+        now: Time,
+    ) -> Option<(&File, bool)> {
+        let index = self.files.iter().position(|file| file.name == name);
+        let Some(index) = index else {
+            if self.files.len() >= MAX_ITEMS {
+                return None;
+            }
+            let id = self.next_id("file");
+            self.files.push(File { id, name: name.to_owned(), mime_type, content, modified_at: now });
+            return self.files.last().map(|file| (file, true));
+        };
+        let file = self.files.get_mut(index)?;
+        file.mime_type = mime_type;
+        file.content = content;
+        file.modified_at = now;
+        Some((file, false))
     }
 }
 

@@ -6,7 +6,10 @@ use url::Url;
 use valetkey_domain::SecretString;
 
 use super::Common;
-use crate::{dev::ENV_FILE, failure::Failure};
+use crate::{
+    dev::{ENV_FILE, USUAL_FOLDER},
+    failure::Failure,
+};
 
 /// How the caller is known to the server.
 pub(super) enum Key {
@@ -23,9 +26,6 @@ pub(super) struct Target {
     pub(super) key: Key,
 }
 
-/// The data folder of `valetkey dev` unless told otherwise.
-const DEV_FOLDER: &str = ".valetkey";
-
 impl Target {
     /// All values come from one place, so that no key is sent to a server it was not meant for: the file that was
     /// named; else the environment, if it names a server; else the development server of this folder.
@@ -33,7 +33,7 @@ impl Target {
         common: &Common,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let own_file = PathBuf::from(DEV_FOLDER).join(ENV_FILE);
+        let own_file = PathBuf::from(USUAL_FOLDER).join(ENV_FILE);
         let named = common.url.clone().or_else(|| environment("VALETKEY_URL"));
         let values = match &common.env_file {
             Some(path) => read(path)?,

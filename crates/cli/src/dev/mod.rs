@@ -5,7 +5,7 @@ mod folder;
 mod keys;
 mod page;
 mod sandbox;
-mod tls;
+pub(crate) mod tls;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,6 +25,10 @@ use crate::{
 use env_file::EnvFile;
 pub(crate) use env_file::NAME as ENV_FILE;
 use folder::Folder;
+pub(crate) use sandbox::here as sandbox_here;
+
+/// Where `valetkey dev` keeps its data unless told otherwise.
+pub(crate) const USUAL_FOLDER: &str = ".valetkey";
 
 pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Result<(), Failure> {
     let begun = Instant::now();
@@ -60,10 +64,16 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
     );
     // The provider ends after the server: calls that are being finished still need it.
     let provider_stop = CancellationToken::new();
+    let simulator = sandbox.address;
     let provider = tokio::spawn(sandbox.serve(tls.simulator.clone(), limits, provider_stop.clone()));
 
-    let facts =
-        page::Facts { url: &public_url, access: &access, ca_file: &tls.ca_file, folder: folder.path() };
+    let facts = page::Facts {
+        url: &public_url,
+        access: &access,
+        ca_file: &tls.ca_file,
+        folder: folder.path(),
+        simulator,
+    };
     env_file.write(&facts)?;
     page::print(&facts, env_file.shown())?;
     tracing::info!(%address, ready_ms = begun.elapsed().as_millis(), "ready");

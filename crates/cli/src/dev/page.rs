@@ -14,6 +14,7 @@ pub(super) struct Facts<'a> {
     pub(super) access: &'a Access,
     pub(super) ca_file: &'a Path,
     pub(super) folder: &'a Path,
+    pub(super) simulator: std::net::SocketAddr,
 }
 
 impl Facts<'_> {
@@ -35,6 +36,7 @@ Valetkey is ready (development server, everything is in {folder})
   client id       {client_id}
   client secret   {client_secret}
   API token       {token}
+  Simulator       https://{simulator}
 
 1. Make an authorization link for your user user_123:
 
@@ -63,6 +65,7 @@ Ctrl-C stops the server; the next start goes on with the same data.
 
 "#,
         folder = facts.folder.display(),
+        simulator = facts.simulator,
         url = facts.base_url(),
         client_id = facts.access.client_id,
         client_secret = facts.access.client_secret.expose_secret(),

@@ -42,6 +42,19 @@ struct About {
     client_secret: SecretString,
 }
 
+/// The simulator of the `valetkey dev` whose data is in the usual folder here, and the certificate to trust.
+pub(crate) fn here() -> Option<(String, PathBuf)> {
+    /// Only what is no secret.
+    #[derive(Deserialize)]
+    struct Where {
+        port: u16,
+    }
+    let folder = Path::new(super::USUAL_FOLDER);
+    let text = std::fs::read(folder.join(ABOUT)).ok()?;
+    let about: Where = serde_json::from_slice(&text).ok()?;
+    Some((format!("https://127.0.0.1:{}", about.port), folder.join("ca.pem")))
+}
+
 /// The simulator with its listener, not serving yet.
 pub(super) struct Sandbox {
     pub(super) address: SocketAddr,

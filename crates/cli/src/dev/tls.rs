@@ -3,7 +3,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -76,6 +76,31 @@ pub(super) fn prepare(
     Ok(DevTls { server, simulator, ca_file: folder.file(CA_CERT) })
 }
 
+/// What the simulator alone speaks TLS with.
+pub(crate) struct SimulatorTls {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) ca_file: PathBuf,
+    /// How it is addressed.
+    pub(crate) names: Vec<String>,
+    pub(crate) authority: Authority,
+}
+
+/// The certificate of a simulator without a server, from an authority in a folder of its own.
+pub(crate) fn for_simulator(folder: &Path, listen: IpAddr) -> Result<SimulatorTls, Failure> {
+    let folder = Folder::open(folder)?;
+    let loopback = Url::parse("https://localhost").map_err(unusable)?;
+    let names = names(&loopback, listen);
+    let authority = Authority::open(&folder)?;
+    authority.issue_if_due(&folder, &names, SystemClock.now())?;
+    let config = valetkey_server::server_config(&required(&folder, CERT)?, &required(&folder, KEY)?);
+    let config = config.map_err(unusable)?;
+    Ok(SimulatorTls { config, ca_file: folder.file(CA_CERT), names, authority })
+}
+
+fn unusable(error: impl std::fmt::Display) -> Failure {
+    Failure::usage(format!("TLS: {error}"))
+}
+
 fn required(folder: &Folder, name: &str) -> Result<Vec<u8>, Failure> {
     folder.read(name)?.ok_or_else(|| broken(&folder.file(name), "is gone"))
 }
@@ -99,7 +124,8 @@ fn names(public_url: &Url, listen: IpAddr) -> Vec<String> {
     names
 }
 
-struct Authority {
+/// A private certificate authority.
+pub(crate) struct Authority {
     key: KeyPair,
     params: CertificateParams,
 }
@@ -124,29 +150,59 @@ impl Authority {
         Ok(Self { key, params })
     }
 
+    /// An authority that nobody trusts and nobody keeps.
+    pub(crate) fn throwaway(now: Time) -> Result<Self, Failure> {
+        let key = KeyPair::generate().map_err(unusable)?;
+        let mut params = ca_params(&key);
+        params.not_before = now - Duration::days(1);
+        params.not_after = now + CA_LIFE;
+        Ok(Self { key, params })
+    }
+
+    /// What a server needs that shows a certificate with these names and this validity.
+    pub(crate) fn config(
+        &self,
+        names: &[String],
+        not_before: Time,
+        not_after: Time,
+    ) -> Result<Arc<ServerConfig>, Failure> {
+        let (certificate, key) = self.sign(names, not_before, not_after).map_err(unusable)?;
+        valetkey_server::server_config(certificate.as_bytes(), key.as_bytes()).map_err(unusable)
+    }
+
+    /// A certificate with its key, both in PEM.
+    fn sign(
+        &self,
+        names: &[String],
+        not_before: Time,
+        not_after: Time,
+    ) -> Result<(String, String), rcgen::Error> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "Valetkey on this machine");
+        params.subject_alt_names = names.iter().map(|name| alt_name(name)).collect::<Result<_, _>>()?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        params.not_before = not_before;
+        params.not_after = not_after;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &Issuer::from_params(&self.params, &self.key))?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
     /// Makes a certificate unless the one in the folder has these names and lives long enough.
-    fn issue_if_due(self, folder: &Folder, names: &[String], now: Time) -> Result<(), Failure> {
+    fn issue_if_due(&self, folder: &Folder, names: &[String], now: Time) -> Result<(), Failure> {
         let about: Option<About> = folder.read_json(ABOUT)?;
         let complete = folder.file(CERT).exists() && folder.file(KEY).exists();
         if complete && about.is_some_and(|a| a.names == names && a.expires_at - now > MARGIN) {
             return Ok(());
         }
         let failed = |error: rcgen::Error| broken(&folder.file(CERT), error);
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "Valetkey on this machine");
-        params.subject_alt_names =
-            names.iter().map(|name| alt_name(name)).collect::<Result<_, _>>().map_err(failed)?;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        params.not_before = now - Duration::days(1);
-        params.not_after = now + LIFE;
-        let expires_at = params.not_after;
-        let key = KeyPair::generate().map_err(failed)?;
-        let certificate = params.signed_by(&key, &Issuer::new(self.params, self.key)).map_err(failed)?;
-        folder.write(KEY, key.serialize_pem().as_bytes())?;
-        folder.write(CERT, certificate.pem().as_bytes())?;
+        let expires_at = now + LIFE;
+        let (certificate, key) = self.sign(names, now - Duration::days(1), expires_at).map_err(failed)?;
+        folder.write(KEY, key.as_bytes())?;
+        folder.write(CERT, certificate.as_bytes())?;
         folder.write_json(ABOUT, &About { names: names.to_vec(), expires_at })
     }
 }

@@ -265,7 +265,7 @@ fn connector_file_is_checked_without_a_server() {
     let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/sandbox.yaml");
     let checked = run(valetkey(folder.path()).args(["connector", "check", good]), "");
     assert!(
-        checked.code == 0 && checked.stdout.contains("good, 8 tools"),
+        checked.code == 0 && checked.stdout.contains("good, 10 tools"),
         "{}{}",
         checked.stdout,
         checked.stderr

@@ -8,4 +8,5 @@ mod errors;
 mod harness;
 mod key_service;
 mod serve;
+mod simulate;
 mod support_bundle;

@@ -13,10 +13,11 @@ use valetkey_domain::Time;
 
 use super::{
     oauth_error::{OAuthError, scopes},
-    observe::ForcedCallback,
+    observe::Forced,
+    turned_away::{self, TurnedAway},
 };
 use crate::{
-    FaultKind, SCOPES, Settings, Simulator,
+    SCOPES, Settings, Simulator,
     hash::{Hashed, fresh_token},
     journal::Trace,
     settings::seconds,
@@ -58,6 +59,7 @@ fn describe(scope: &str) -> &'static str {
         "events.read" => "See your calendar",
         "events.write" => "Add events to your calendar",
         "files.read" => "Read your files",
+        "files.write" => "Create and change your files",
         _ => "",
     }
 }
@@ -125,6 +127,18 @@ fn send_back(ask: &Ask, settings: &Settings, answer: &[(&str, &str)], mut trace:
     }
 }
 
+/// Ends an authorization without a code.
+fn turn_away(ask: &Ask, settings: &Settings, how: TurnedAway, trace: Trace) -> Response {
+    match how {
+        TurnedAway::Page(message) => refused(&message, trace),
+        TurnedAway::Back { error, description } => {
+            let mut answer = vec![("error", error.as_str())];
+            answer.extend(description.as_deref().map(|text| ("error_description", text)));
+            send_back(ask, settings, &answer, trace)
+        }
+    }
+}
+
 struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -142,7 +156,7 @@ impl Query {
 pub(super) async fn page(
     State(simulator): State<Simulator>,
     RawQuery(query): RawQuery,
-    forced: Option<Extension<ForcedCallback>>,
+    forced: Option<Extension<Forced>>,
 ) -> Response {
     let query = query.unwrap_or_default();
     let query = Query(form_urlencoded::parse(query.as_bytes()).into_owned().collect());
@@ -152,20 +166,23 @@ pub(super) async fn page(
     let mut state = simulator.state();
     let (mut ask, may_ask) = match trusted(&query, &state, now) {
         Ok(found) => found,
-        Err(message) => return refused(message, trace),
+        Err(message) => return refused(&message, trace),
     };
-    if let Some(Extension(ForcedCallback(FaultKind::CallbackError { error, error_description }))) = forced {
-        let mut answer = vec![("error", error.as_str())];
-        answer.extend(error_description.as_deref().map(|text| ("error_description", text)));
-        return send_back(&ask, &state.settings, &answer, trace);
+    let profile = state.settings.profile;
+    if let Some(how) = forced.and_then(|Extension(Forced(fault))| turned_away::forced(&fault, profile)) {
+        return turn_away(&ask, &state.settings, how, trace);
     }
-    match check(&query, may_ask, state.settings.require_pkce) {
+    match check(&query, may_ask, &state.settings) {
         Ok(scopes) => ask.scopes = scopes,
         Err(error) => {
             let answer = [("error", error.code()), ("error_description", error.description())];
             return send_back(&ask, &state.settings, &answer, trace);
         }
     }
+    if state.settings.admin_consent_required {
+        return turn_away(&ask, &state.settings, turned_away::needs_admin(profile), trace);
+    }
+    ask.offline = profile.asks_offline(query.get("access_type"), &ask.scopes);
     if !state.keep_ask(&ticket, ask.clone(), now) {
         return send_back(&ask, &state.settings, &[("error", "temporarily_unavailable")], trace);
     }
@@ -177,13 +194,14 @@ pub(super) async fn page(
 
 /// The part of the request that decides whether anybody may be sent anywhere; with it, whether the client may use the
 /// code flow.
-fn trusted(query: &Query, state: &Everything, now: Time) -> Result<(Ask, bool), &'static str> {
+fn trusted(query: &Query, state: &Everything, now: Time) -> Result<(Ask, bool), String> {
     let client_id = query.get("client_id").unwrap_or_default();
-    let client = state.clients.get(client_id).ok_or("No app is registered under this client id.")?;
+    let profile = state.settings.profile;
+    let client = state.clients.get(client_id).ok_or_else(|| turned_away::unknown_client(profile))?;
     // RFC 6749 §3.1.2.3 and RFC 9700 §4.1.3: compared as strings, nothing normalised.
     let redirect_uri = query.get("redirect_uri").unwrap_or_default();
     if !client.redirect_uris.iter().any(|registered| registered == redirect_uri) {
-        return Err("The redirect URI is not registered for this app.");
+        return Err(turned_away::mismatch(profile, redirect_uri, client_id, &client.redirect_uris));
     }
     let ask = Ask {
         client_id: client_id.to_owned(),
@@ -191,6 +209,7 @@ fn trusted(query: &Query, state: &Everything, now: Time) -> Result<(Ask, bool), 
         scopes: Vec::new(),
         state: query.get("state").map(str::to_owned),
         code_challenge: query.get("code_challenge").map(str::to_owned),
+        offline: true,
         expires_at: now + ASK_TTL,
     };
     Ok((ask, client.may_use("authorization_code")))
@@ -230,7 +249,7 @@ fn consent_page(ask: &Ask, ticket: &str, people: Vec<Choice>, trace: Trace) -> R
 }
 
 /// What the provider refuses before it asks the user; gives the scopes asked for.
-fn check(query: &Query, may_ask: bool, require_pkce: bool) -> Result<Vec<String>, OAuthError> {
+fn check(query: &Query, may_ask: bool, settings: &Settings) -> Result<Vec<String>, OAuthError> {
     if let Some(name) = query.repeated() {
         return Err(OAuthError::new("invalid_request", format!("{name} is there twice")));
     }
@@ -251,12 +270,13 @@ fn check(query: &Query, may_ask: bool, require_pkce: bool) -> Result<Vec<String>
         Some(challenge) if challenge.len() != 43 => {
             return Err(OAuthError::new("invalid_request", "code_challenge is not an S256 challenge"));
         }
-        None if require_pkce => {
+        None if settings.require_pkce => {
             return Err(OAuthError::new("invalid_request", "code_challenge is missing"));
         }
         _ => {}
     }
-    scopes(query.get("scope"), SCOPES)
+    let profile = settings.profile;
+    scopes(query.get("scope"), profile.separator(), SCOPES, |scope| profile.knows(scope))
 }
 
 /// `POST /oauth/authorize/decision`
@@ -272,12 +292,20 @@ pub(super) async fn decision(State(simulator): State<Simulator>, body: Bytes) ->
     let mut trace = Trace { client_id: Some(ask.client_id.clone()), ..Trace::default() };
     if form.get("decision") != Some("allow") {
         state.counters.denials += 1;
-        let answer = [("error", "access_denied"), ("error_description", "the user refused")];
-        return send_back(&ask, &state.settings, &answer, trace);
+        return turn_away(&ask, &state.settings, turned_away::denied(state.settings.profile), trace);
     }
     let user = form.get("user").unwrap_or("ada").to_owned();
-    if user == APP_USER || !state.world.people.contains_key(&user) {
+    let person = state.world.people.get(&user).filter(|_| user != APP_USER);
+    let Some(person) = person else {
         return refused("Nobody of this name has an account here.", trace);
+    };
+    let profile = state.settings.profile;
+    if person.suspended {
+        return turn_away(&ask, &state.settings, turned_away::suspended(profile), trace);
+    }
+    let home = state.clients.get(&ask.client_id).and_then(|client| client.tenant.as_ref());
+    if home.is_some_and(|tenant| *tenant != person.tenant) {
+        return turn_away(&ask, &state.settings, turned_away::foreign(profile), trace);
     }
     let granted = granted_scopes(&form, &ask.scopes);
     trace.user = Some(user.clone());

@@ -6,6 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::oauth_error::{OAuthError, Params};
 use crate::{clients::Client, journal::Trace, state::State};
 
+const WRONG_SECRET: &str = "the client id or the client secret is wrong";
+/// A test provider may tell this apart from a wrong secret, as Microsoft and Slack do; a careful one would not.
+const UNKNOWN_CLIENT: &str = "the client id is unknown, or the client secret is wrong";
+
 /// Finds the client and checks its secret, taken from the header or the body.
 pub(super) fn authenticate<'a>(
     state: &'a mut State,
@@ -21,12 +25,12 @@ pub(super) fn authenticate<'a>(
         }
     };
     trace.client_id = Some(client_id.clone());
-    let accepted = state.clients.get(&client_id).is_some_and(|client| client.accepts(secret.as_deref()));
     match state.clients.get(&client_id) {
-        Some(client) if accepted => Ok((client_id, client)),
-        _ => {
+        Some(client) if client.accepts(secret.as_deref()) => Ok((client_id, client)),
+        found => {
+            let message = if found.is_some() { WRONG_SECRET } else { UNKNOWN_CLIENT };
             state.counters.invalid_clients += 1;
-            Err(OAuthError::new("invalid_client", "the client id or the client secret is wrong"))
+            Err(OAuthError::new("invalid_client", message))
         }
     }
 }

@@ -5,7 +5,7 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -13,21 +13,29 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{ClientSetup, ControlError, Fault, Selection, Simulator};
+use crate::{ClientSetup, ClockMove, ControlError, Ending, Fault, JournalFilter, Selection, Simulator};
 
 pub(super) fn router() -> Router<Simulator> {
     Router::new()
         .route("/journal", get(journal))
         .route("/journal/clear", post(clear_journal))
+        .route("/journal/tokens", get(tokens))
         .route("/counters", get(async |State(s): State<Simulator>| Json(s.counters())))
         .route("/grants", get(async |State(s): State<Simulator>| Json(json!({"grants": s.grants()}))))
         .route("/settings", get(async |State(s): State<Simulator>| Json(s.settings())).post(configure))
+        .route("/users", get(async |State(s): State<Simulator>| Json(json!({"users": s.people()}))))
+        .route("/clock", get(async |State(s): State<Simulator>| Json(s.clock())).post(move_clock))
         .route("/expire-access-tokens", post(expire))
+        .route("/expire-refresh-tokens", post(expire_refresh))
+        .route("/expire-grants", post(expire_grants))
         .route("/revoke-grants", post(revoke))
+        .route("/change-password", post(change_password))
+        .route("/suspend-user", post(suspend))
         .route("/drop-scopes", post(drop_scopes))
         .route("/faults", get(faults).post(add_fault))
         .route("/faults/clear", post(clear_faults))
         .route("/clients", get(clients).post(register))
+        .route("/clients/remove", post(remove_client))
         .route("/reset", post(reset))
         .fallback(|| async {
             refusal(StatusCode::NOT_FOUND, "not_found", "the control API has nothing at this path")
@@ -78,16 +86,19 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Ref
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JournalQuery {
-    #[serde(default)]
-    after: u64,
+type Filter = Result<Query<JournalFilter>, QueryRejection>;
+
+fn filter(query: Filter) -> Result<JournalFilter, Refused> {
+    query.map(|Query(filter)| filter).map_err(|rejection| ControlError(rejection.body_text()).into())
 }
 
-async fn journal(State(simulator): State<Simulator>, Query(query): Query<JournalQuery>) -> Json<Value> {
-    let (entries, last_seq) = simulator.journal(query.after);
-    Json(json!({"entries": entries, "last_seq": last_seq}))
+async fn journal(State(simulator): State<Simulator>, query: Filter) -> Answer {
+    let (entries, last_seq) = simulator.journal_of(&filter(query)?);
+    Ok(Json(json!({"entries": entries, "last_seq": last_seq})))
+}
+
+async fn tokens(State(simulator): State<Simulator>, query: Filter) -> Answer {
+    Ok(Json(json!({"tokens": simulator.tokens_of(&filter(query)?)})))
 }
 
 async fn clear_journal(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
@@ -107,9 +118,88 @@ async fn expire(State(simulator): State<Simulator>, headers: HeaderMap, body: By
     Ok(Json(json!({"affected": simulator.expire_access_tokens(&selection)})))
 }
 
-async fn revoke(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+async fn expire_refresh(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
     let selection: Selection = read(&headers, &body)?;
-    Ok(Json(json!({"affected": simulator.revoke_grants(&selection)})))
+    Ok(Json(json!({"affected": simulator.expire_refresh_tokens(&selection)})))
+}
+
+async fn expire_grants(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+    let selection: Selection = read(&headers, &body)?;
+    Ok(Json(json!({"affected": simulator.expire_grants(&selection)})))
+}
+
+/// Who takes a grant away.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum By {
+    #[default]
+    User,
+    Admin,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoke {
+    user: Option<String>,
+    client_id: Option<String>,
+    grant: Option<u64>,
+    #[serde(default)]
+    by: By,
+}
+
+async fn revoke(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+    let Revoke { user, client_id, grant, by } = read(&headers, &body)?;
+    let ending = match by {
+        By::User => Ending::User,
+        By::Admin => Ending::Admin,
+    };
+    let selection = Selection { user, client_id, grant };
+    Ok(Json(json!({"affected": simulator.end_grants(&selection, ending)})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfUser {
+    user: String,
+}
+
+async fn change_password(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+    let OfUser { user } = read(&headers, &body)?;
+    Ok(Json(json!({"affected": simulator.change_password(&user)?})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suspend {
+    user: String,
+    #[serde(default = "yes")]
+    suspended: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+async fn suspend(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+    let Suspend { user, suspended } = read(&headers, &body)?;
+    simulator.suspend(&user, suspended)?;
+    Ok(Json(json!({"users": simulator.people()})))
+}
+
+async fn move_clock(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+    let change: ClockMove = read(&headers, &body)?;
+    Ok(Json(json!(simulator.move_clock(&change)?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RemoveClient {
+    client_id: String,
+}
+
+async fn remove_client(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
+    let RemoveClient { client_id } = read(&headers, &body)?;
+    Ok(Json(json!({"affected": usize::from(simulator.remove_client(&client_id))})))
 }
 
 #[derive(Deserialize)]
@@ -117,12 +207,14 @@ async fn revoke(State(simulator): State<Simulator>, headers: HeaderMap, body: By
 struct DropScopes {
     user: Option<String>,
     client_id: Option<String>,
+    grant: Option<u64>,
     scopes: Vec<String>,
 }
 
 async fn drop_scopes(State(simulator): State<Simulator>, headers: HeaderMap, body: Bytes) -> Answer {
-    let DropScopes { user, client_id, scopes } = read(&headers, &body)?;
-    Ok(Json(json!({"affected": simulator.drop_scopes(&Selection { user, client_id }, &scopes)})))
+    let DropScopes { user, client_id, grant, scopes } = read(&headers, &body)?;
+    let selection = Selection { user, client_id, grant };
+    Ok(Json(json!({"affected": simulator.drop_scopes(&selection, &scopes)})))
 }
 
 async fn faults(State(simulator): State<Simulator>) -> Json<Value> {

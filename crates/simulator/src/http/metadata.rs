@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::{SCOPES, Simulator};
 
 pub(super) async fn document(State(simulator): State<Simulator>, headers: HeaderMap) -> Json<Value> {
-    // The simulator does not know under which name and scheme it is reached; the Host header does.
+    // The simulator does not know under which name and port it is reached; the Host header does.
     let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("localhost");
-    let at = |path: &str| format!("https://{host}{path}");
+    let scheme = if simulator.0.plain_http { "http" } else { "https" };
+    let at = |path: &str| format!("{scheme}://{host}{path}");
     Json(json!({
         "issuer": simulator.settings().issuer,
         "authorization_endpoint": at("/oauth/authorize"),

@@ -4,12 +4,19 @@ mod api;
 mod authorize;
 mod client_auth;
 mod control;
+mod google;
 mod metadata;
+mod microsoft;
+mod mishap;
 mod oauth_error;
 mod observe;
 mod revoke;
+pub(crate) mod shape;
+mod slack;
 mod token;
+mod turned_away;
 mod userinfo;
+mod who;
 
 use axum::{
     Router,
@@ -35,6 +42,9 @@ pub(crate) fn router(simulator: &Simulator) -> Router {
         .route("/oauth/userinfo", get(userinfo::endpoint))
         .route("/.well-known/oauth-authorization-server", get(metadata::document))
         .merge(api::router())
+        .merge(google::router())
+        .merge(microsoft::router())
+        .merge(slack::router())
         .layer(middleware::from_fn_with_state(simulator.clone(), observe::observe));
     Router::new()
         .merge(provider)

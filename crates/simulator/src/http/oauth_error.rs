@@ -1,6 +1,6 @@
 //! Errors of the OAuth endpoints (RFC 6749 §5.2), and how their forms are read.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::{
     Json,
@@ -10,31 +10,54 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::journal::Trace;
+use crate::{grants::Dead, journal::Trace};
 
-#[derive(Debug)]
+/// An error of an OAuth endpoint. It travels in the response's extensions too, so that a profile can word it its own
+/// way.
+#[derive(Debug, Clone)]
 pub(super) struct OAuthError {
-    status: StatusCode,
-    error: &'static str,
+    pub(super) status: StatusCode,
+    error: Cow<'static, str>,
     description: String,
+    /// What is wrong with the token that came, if that is it.
+    pub(super) dead: Option<Dead>,
+    /// Microsoft's number, if it was asked for by number.
+    pub(super) aadsts: Option<u32>,
 }
 
 impl OAuthError {
-    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
-        let status =
-            if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
-        Self { status, error, description: description.into() }
+    pub(super) fn new(error: impl Into<Cow<'static, str>>, description: impl Into<String>) -> Self {
+        let error = error.into();
+        let status = match &*error {
+            "invalid_client" => StatusCode::UNAUTHORIZED,
+            "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
+            "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { status, error, description: description.into(), dead: None, aadsts: None }
+    }
+
+    /// The same, with Microsoft's number for it.
+    pub(super) fn numbered(self, aadsts: Option<u32>) -> Self {
+        Self { aadsts, ..self }
+    }
+
+    /// A refresh token that is not good.
+    pub(super) fn dead(dead: Dead) -> Self {
+        let description = format!("refresh token {}", dead.words());
+        Self { dead: Some(dead), ..Self::new("invalid_grant", description) }
     }
 }
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body = json!({"error": self.error, "error_description": self.description});
+        let body = json!({"error": self.code(), "error_description": self.description});
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"sandbox\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -89,16 +112,17 @@ impl Params {
     }
 }
 
-/// Splits a scope parameter, refusing what the provider does not know. Absent means every scope of `allowed`.
+/// Splits a scope parameter, refusing what `allows` does not. Absent means every scope of `all`.
 pub(super) fn scopes<'a>(
     asked: Option<&str>,
-    allowed: impl IntoIterator<Item = &'a str>,
+    separator: &str,
+    all: impl IntoIterator<Item = &'a str>,
+    allows: impl Fn(&str) -> bool,
 ) -> Result<Vec<String>, OAuthError> {
-    let allowed: Vec<&str> = allowed.into_iter().collect();
-    let Some(asked) = asked else { return Ok(allowed.into_iter().map(str::to_owned).collect()) };
+    let Some(asked) = asked else { return Ok(all.into_iter().map(str::to_owned).collect()) };
     let mut scopes: Vec<String> = Vec::new();
-    for scope in asked.split(' ').filter(|s| !s.is_empty()) {
-        if !allowed.contains(&scope) {
+    for scope in asked.split(separator).flat_map(|part| part.split(' ')).filter(|s| !s.is_empty()) {
+        if !allows(scope) {
             return Err(OAuthError::new("invalid_scope", format!("scope {scope} is unknown or not granted")));
         }
         if !scopes.iter().any(|s| s == scope) {
@@ -109,8 +133,8 @@ pub(super) fn scopes<'a>(
 }
 
 impl OAuthError {
-    pub(super) fn code(&self) -> &'static str {
-        self.error
+    pub(super) fn code(&self) -> &str {
+        &self.error
     }
 
     pub(super) fn description(&self) -> &str {

@@ -7,7 +7,7 @@ use super::{
     client_auth::authenticate,
     oauth_error::{OAuthError, Params, answer},
 };
-use crate::{Simulator, grants::TokenKind, hash::Hashed, journal::Trace};
+use crate::{Ending, Simulator, grants::TokenKind, hash::Hashed, journal::Trace};
 
 pub(super) async fn endpoint(
     State(simulator): State<Simulator>,
@@ -42,7 +42,7 @@ fn revoke(
     // RFC 7009 §2.1: with a refresh token the grant goes, and the access tokens with it.
     let (kind, id) = (found.kind, found.grant);
     match kind {
-        TokenKind::Refresh => state.grants.revoke_grant(id),
+        TokenKind::Refresh => state.grants.end_grant(id, Ending::Client),
         TokenKind::Access => state.grants.revoke_token(token),
     }
     state.counters.revocations += 1;

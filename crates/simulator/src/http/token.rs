@@ -8,7 +8,7 @@ use super::{
     oauth_error::{OAuthError, Params, answer, scopes},
 };
 use crate::{
-    SCOPES, Settings, Simulator,
+    Ending, Profile, SCOPES, Settings, Simulator,
     grants::{Dead, Issued},
     hash::{Hashed, s256},
     journal::Trace,
@@ -58,7 +58,9 @@ fn grant(
     trace.user = Some(issued.user.clone());
     trace.grant = Some(issued.grant);
     trace.token_fingerprint = params.get("refresh_token").map(|t| Hashed::of(t).fingerprint());
-    Ok(reply(&issued, &state.settings))
+    trace.issued_fingerprint = Some(Hashed::of(&issued.access_token).fingerprint());
+    let tenant = state.world.people.get(&issued.user).map_or("", |person| person.tenant.as_str());
+    Ok(reply(&issued, &state.settings, tenant))
 }
 
 /// RFC 6749 §4.1.3 with RFC 7636 §4.6.
@@ -79,7 +81,7 @@ fn exchange(
     // RFC 6749 §4.1.2: a second use takes back what the first one brought (S20).
     if let Some(grant) = code.exchanged_for {
         state.counters.codes_replayed += 1;
-        state.grants.revoke_grant(grant);
+        state.grants.end_grant(grant, Ending::CodeReplay);
         return Err(refuse("code has already been used"));
     }
     if code.expires_at <= now {
@@ -96,13 +98,13 @@ fn exchange(
         // RFC 9700 §2.1.1: a verifier without a challenge tells of a downgrade.
         (None, Some(_)) => return Err(refuse("code_verifier came without a code_challenge")),
     }
-    let grant = state.grants.add(client_id, &code.user, code.scopes.clone());
+    let grant = state.grants.add(client_id, &code.user, code.scopes.clone(), &state.settings, now);
     if let Some(kept) = state.codes.get_mut(&key) {
         kept.exchanged_for = Some(grant);
     }
     state.counters.codes_exchanged += 1;
     let may_refresh = state.clients.get(client_id).is_some_and(|client| client.may_use("refresh_token"));
-    let with_refresh = state.settings.issue_refresh_tokens && may_refresh;
+    let with_refresh = state.settings.issue_refresh_tokens && may_refresh && code.ask.offline;
     state
         .grants
         .issue(grant, code.scopes, with_refresh, &state.settings, now, simulator.entropy())
@@ -132,19 +134,46 @@ fn refresh(
         Ok((id, grant)) => (id, grant.scopes.clone()),
         Err(dead) => {
             punish_reuse(state, text, dead);
-            return Err(OAuthError::new("invalid_grant", format!("refresh token {}", dead.words())));
+            return Err(OAuthError::dead(dead));
         }
     };
-    let scopes = scopes(params.get("scope"), granted.iter().map(String::as_str))?;
+    if let Some(refusal) = suspended(state, state.grants.get(grant).map(|grant| grant.user.as_str())) {
+        return Err(refusal);
+    }
+    let scopes = granted_scopes(params, state.settings.profile, &granted)?;
     let rotate = state.settings.rotate_refresh_tokens;
     if rotate {
         state.grants.spend(text, now);
     }
+    state.grants.note_refresh(grant, now);
     state.counters.refreshes += 1;
     state
         .grants
         .issue(grant, scopes, rotate, &state.settings, now, simulator.entropy())
         .ok_or_else(|| OAuthError::new("invalid_grant", "the grant is gone"))
+}
+
+/// The scopes of a refresh, which may be fewer than were granted (RFC 6749 §6).
+fn granted_scopes(params: &Params, profile: Profile, granted: &[String]) -> Result<Vec<String>, OAuthError> {
+    let asked = params.get("scope");
+    let all = || granted.iter().map(String::as_str);
+    if profile == Profile::Plain {
+        return scopes(asked, profile.separator(), all(), |scope| granted.iter().any(|g| g == scope));
+    }
+    // These providers answer with what was granted, whatever is asked.
+    Ok(all().map(str::to_owned).collect())
+}
+
+/// The refusal for a user who is suspended.
+fn suspended(state: &state::State, user: Option<&str>) -> Option<OAuthError> {
+    let suspended = user.and_then(|user| state.world.people.get(user)).is_some_and(|person| person.suspended);
+    let refusal = || match state.settings.profile {
+        Profile::Microsoft => OAuthError::new("invalid_grant", "the user is disabled").numbered(Some(50_057)),
+        Profile::Google => OAuthError::new("invalid_grant", "Account has been disabled; account not found"),
+        Profile::Slack => OAuthError::new("account_inactive", "the user is deactivated"),
+        Profile::Plain => OAuthError::new("invalid_grant", "the user's account is suspended"),
+    };
+    suspended.then(refusal)
 }
 
 /// A spent refresh token that comes again is in two hands; nobody can tell which is the thief's.
@@ -155,7 +184,7 @@ fn punish_reuse(state: &mut state::State, text: &str, dead: Dead) {
     state.counters.refresh_reuses += 1;
     let grant = state.grants.find(text).map(|(token, _)| token.grant);
     if let (true, Some(grant)) = (state.settings.reuse_kills_grant, grant) {
-        state.grants.revoke_grant(grant);
+        state.grants.end_grant(grant, Ending::Reuse);
         state.counters.grants_killed_by_reuse += 1;
     }
 }
@@ -167,12 +196,19 @@ fn own(
     client_id: &str,
     params: &Params,
 ) -> Result<Issued, OAuthError> {
-    let scopes = scopes(params.get("scope"), SCOPES)?;
+    let profile = state.settings.profile;
+    let scopes = scopes(params.get("scope"), profile.separator(), SCOPES, |scope| profile.knows(scope))?;
     let standing = state.own_grants.get(client_id).copied();
     let grant = match standing.filter(|id| state.grants.get(*id).is_some_and(|grant| !grant.revoked)) {
         Some(grant) => grant,
         None => {
-            let grant = state.grants.add(client_id, APP_USER, SCOPES.map(str::to_owned).to_vec());
+            let grant = state.grants.add(
+                client_id,
+                APP_USER,
+                SCOPES.map(str::to_owned).to_vec(),
+                &state.settings,
+                simulator.now(),
+            );
             state.own_grants.insert(client_id.to_owned(), grant);
             grant
         }
@@ -184,13 +220,27 @@ fn own(
         .ok_or_else(|| OAuthError::new("invalid_grant", "the grant is gone"))
 }
 
+/// The id of a workspace, in Slack's manner.
+pub(super) fn team_id(tenant: &str) -> String {
+    format!("T_{tenant}")
+}
+
 /// RFC 6749 §5.1.
-fn reply(issued: &Issued, settings: &Settings) -> Value {
+fn reply(issued: &Issued, settings: &Settings, tenant: &str) -> Value {
     let mut reply = json!({
         "access_token": issued.access_token,
         "token_type": "Bearer",
-        "scope": issued.scopes.join(" "),
+        "scope": issued.scopes.join(settings.profile.separator()),
     });
+    if settings.profile == Profile::Slack {
+        reply["ok"] = json!(true);
+        reply["token_type"] = json!("bot");
+        reply["app_id"] = json!("A0SANDBOX");
+        reply["bot_user_id"] = json!("U0SANDBOXBOT");
+        reply["team"] = json!({"id": team_id(tenant), "name": tenant});
+        reply["enterprise"] = Value::Null;
+        reply["authed_user"] = json!({"id": format!("U_{}", issued.user)});
+    }
     if settings.send_expires_in {
         reply["expires_in"] = json!(settings.access_token_ttl_s);
     }

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::json;
 
 use super::api::{ApiError, person};
-use crate::Simulator;
+use crate::{Simulator, profile::allows};
 
 pub(super) async fn endpoint(State(simulator): State<Simulator>, headers: HeaderMap) -> Response {
     answer(&simulator, &headers).unwrap_or_else(IntoResponse::into_response)
@@ -19,7 +19,8 @@ fn answer(simulator: &Simulator, headers: &HeaderMap) -> Result<Response, ApiErr
     let mut state = simulator.state();
     let (person, scopes) = person(&mut state, headers, simulator.now())?;
     let mut claims = json!({"sub": person.id()});
-    if scopes.iter().any(|s| s == "profile") {
+    if allows(&scopes, "profile") {
+        claims["tenant"] = json!(person.tenant);
         claims["name"] = json!(person.name);
         claims["email"] = json!(person.email);
         claims["preferred_username"] = json!(person.username);

@@ -124,3 +124,45 @@ async fn userinfo_tells_more_with_the_profile_scope() {
     provider.simulator.drop_scopes(&valetkey_simulator::Selection::user("ada"), &["profile".to_owned()]);
     assert_eq!(provider.get("/oauth/userinfo", &token).await.json(), json!({"sub": "user_ada"}));
 }
+
+#[tokio::test]
+async fn file_put_by_name_is_made_once_and_then_changed() {
+    let provider = Provider::new();
+    let token = provider.connect().await.access;
+    let put = async |name: &str, body: serde_json::Value| {
+        let request = axum::http::Request::put(format!("/api/v1/files/by-name/{name}"))
+            .header("authorization", format!("Bearer {token}"));
+        provider.send(request.body(axum::body::Body::from(body.to_string())).unwrap()).await
+    };
+    let made = put("to%20do.txt", json!({"content": "one"})).await;
+    assert_eq!((made.status, &made.json()["name"]), (StatusCode::CREATED, &json!("to do.txt")));
+    let changed = put("to%20do.txt", json!({"content": "two", "mime_type": "text/markdown"})).await;
+    assert_eq!((changed.status, &changed.json()["id"]), (StatusCode::OK, &made.json()["id"]));
+    let read =
+        provider.get(&format!("/api/v1/files/{}", made.json()["id"].as_str().unwrap()), &token).await.json();
+    assert_eq!((&read["content"], &read["mime_type"]), (&json!("two"), &json!("text/markdown")));
+    assert_eq!(put("%0A", json!({"content": ""})).await.json()["error"]["field"], "name");
+    provider.simulator.drop_scopes(&valetkey_simulator::Selection::user("ada"), &["files.write".to_owned()]);
+    assert_eq!(put("x", json!({"content": ""})).await.json()["error"]["required"], json!(["files.write"]));
+}
+
+#[tokio::test]
+async fn people_of_another_tenant_are_not_seen() {
+    let provider = Provider::new();
+    let ada = provider.connect().await.access;
+    let names = |body: serde_json::Value| -> Vec<String> {
+        body["people"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["username"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(provider.get("/api/v1/people", &ada).await.json()), ["ada", "grace"]);
+    let page = provider.authorize(&[]).await;
+    let back = provider.decide(&page, &[("user", "alan"), ("decision", "allow")]).await;
+    let alan = crate::harness::Tokens::of(&provider.exchange(&back.callback()["code"], &[]).await).access;
+    assert_eq!(names(provider.get("/api/v1/people", &alan).await.json()), ["alan"]);
+    assert_eq!(provider.get("/api/v1/messages/msg_ada_1", &alan).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(provider.get("/api/v1/me", &alan).await.json()["tenant"], "bletchley");
+}

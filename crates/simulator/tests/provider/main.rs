@@ -3,7 +3,9 @@
 mod api;
 mod authorize;
 mod control;
+mod document;
 mod faults;
 mod harness;
+mod profiles;
 mod snapshot;
 mod token;

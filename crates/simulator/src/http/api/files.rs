@@ -1,9 +1,10 @@
-//! `GET /files`, `GET /files/{id}`
+//! `GET /files`, `GET /files/{id}`, `PUT /files/by-name/{name}`
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,4 +57,42 @@ pub(super) async fn get(
     let mut view = summary(file);
     view["content"] = json!(file.content);
     Ok(Json(view))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    content: String,
+    #[serde(default = "plain_text")]
+    mime_type: String,
+}
+
+fn plain_text() -> String {
+    "text/plain".to_owned()
+}
+
+const MAX_NAME: usize = 200;
+
+pub(super) async fn put(
+    State(simulator): State<Simulator>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let now = simulator.now();
+    let mut state = simulator.state();
+    let person = person_with_scope(&mut state, &headers, "files.write", now)?;
+    let Content { content, mime_type } = page::body(&body)?;
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME || name.contains(char::is_control) {
+        return Err(ApiError::invalid(
+            "name",
+            format!("a name has 1 to {MAX_NAME} characters that can be seen"),
+        ));
+    }
+    let (file, new) = person.put_file(&name, mime_type, content, now).ok_or_else(ApiError::full)?;
+    let mut view = summary(file);
+    view["content"] = json!(file.content);
+    drop(state);
+    simulator.touch();
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(view)))
 }

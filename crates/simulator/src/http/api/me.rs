@@ -17,6 +17,7 @@ pub(super) async fn get(
         "username": person.username,
         "name": person.name,
         "email": person.email,
+        "tenant": person.tenant,
         "locale": person.locale,
         "time_zone": person.time_zone,
     })))
