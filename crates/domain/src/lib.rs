@@ -5,6 +5,7 @@
 //! instant.
 
 pub mod account;
+pub mod answer;
 pub mod api_client;
 pub mod auth_request;
 pub mod catalogue;
@@ -26,6 +27,7 @@ pub mod sealed;
 pub mod store;
 
 pub use account::{Account, AccountStatus, AuthType};
+pub use answer::KeptAnswer;
 pub use api_client::{ApiClient, ApiToken, Caller};
 pub use auth_request::{AuthPhase, AuthRequest};
 pub use catalogue::ErrorCode;

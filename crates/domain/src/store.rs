@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use crate::{
     Account, AccountId, AccountStatus, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest,
     AuthRequestId, Connection, ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId,
-    InstanceId, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome, RevocationId,
-    SealedBlob, Time,
+    InstanceId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome,
+    RevocationId, SealedBlob, Time,
     event::EventKind,
     execution::ExecutionStatus,
     keys::{KeyTerm, SigningKey},
@@ -123,11 +123,30 @@ pub enum Change {
     InsertExecution(Execution),
     /// The end of an execution that was inserted as running; conflict `execution` if it is not running any more.
     FinishExecution(Execution),
-    /// Marks executions that an instance began and never ended as of unknown outcome.
+    /// Marks executions that an instance began and never ended as of unknown outcome; those whose kept answer says that
+    /// they never left, as failed with `execution_interrupted`.
     AbandonExecutions {
         /// The instance, known to be gone; `None` means executions without one, from before there were instances.
         instance: Option<InstanceId>,
     },
+    /// A new kept answer; conflict `answer.key` if the client has used the key, `answer` if the execution has one,
+    /// `answer.account` if there is no such account.
+    InsertAnswer(KeptAnswer),
+    /// Notes that a call is about to leave for the provider; conflict `answer` if its answer is gone.
+    AnswerLeaves(ExecutionId),
+    /// Keeps what a call brought; no-op if its answer is gone.
+    FinishAnswer {
+        /// The execution.
+        execution: ExecutionId,
+        /// The answer or the error; none if it is too large.
+        sealed: Option<SealedBlob>,
+        /// Whether the key goes on standing for this call. If not, it may be used again.
+        keep_key: bool,
+        /// Until when it is kept.
+        keep_until: Time,
+    },
+    /// Forgets a kept answer with its key; no-op if it is gone.
+    DeleteAnswer(ExecutionId),
     /// Opens an attempt to renew a credential, which is also its lease. Storage sets `lease_until`: its own clock plus
     /// `lease`. Conflict `refresh` if the account has an open attempt or `fence` is not the one after the last,
     /// `refresh.generation` if the account's current credential is of another generation than the attempt's,
@@ -358,6 +377,8 @@ pub enum SealedPlace {
     SigningKey(String),
     /// The credential of a pending revocation.
     Revocation(RevocationId),
+    /// A kept answer.
+    Answer(ExecutionId),
 }
 
 /// A sealed secret with what its seal is bound to.
@@ -384,6 +405,8 @@ pub enum Prunable {
     AuthRequests,
     /// Refresh attempts that ended, but the last one of each account.
     Refreshes,
+    /// Kept answers whose time is over.
+    Answers,
 }
 
 /// How often a tool was used with an account.
@@ -537,6 +560,16 @@ pub trait Store: Send + Sync + 'static {
         filter: &ExecutionFilter,
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError>;
+
+    /// The kept answer of an execution.
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError>;
+    /// The kept answer that a client's idempotency key stands for.
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError>;
 
     /// An API client by id.
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError>;

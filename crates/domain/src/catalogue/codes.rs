@@ -91,6 +91,26 @@ catalogue! {
         "The server has more work than it takes on at once.",
         "Queues are bounded so that accepted work is finished.",
         [(Retry, "Wait as long as Retry-After says and send the request again.")];
+    IdempotencyKeyReused = "idempotency_key_reused", 422, InvalidArgument, Developer, Never,
+        "The Idempotency-Key was used for another call before.",
+        "A key stands for one call: same account, same tool, same input.",
+        [(FixRequest, "Use a new key for another call; keep the key only for repetitions of the same call.")];
+    IdempotencyInProgress = "idempotency_in_progress", 409, Aborted, Nobody, Safe,
+        "The first call with this Idempotency-Key is still running.",
+        "It did not end before the deadline of this request.",
+        [(Retry, "Send the same request again after retry_after_ms: it gets the answer of the first call.")];
+    OutcomeUnknown = "outcome_unknown", 409, Aborted, Developer, Never,
+        "Nobody knows whether the call happened.",
+        "The server ended after the call left for the provider and before its outcome was recorded.",
+        [(CheckProvider, "Check at the provider whether it happened. If it did not, send the call with a new Idempotency-Key.")];
+    ExecutionInterrupted = "execution_interrupted", 503, Unavailable, Nobody, Safe,
+        "The server ended before the call was carried out. Nothing was changed at the provider.",
+        "It was stopped or crashed while the call was waiting for its turn.",
+        [(Retry, "Send the call again.")];
+    AnswerNotKept = "answer_not_kept", 409, FailedPrecondition, Developer, Never,
+        "The call was carried out, but its answer is not kept any more.",
+        "Answers are kept up to a size and for a time that the operator sets.",
+        [(FixRequest, "Read what the call brought from the provider, or ask for less at once with a new Idempotency-Key.")];
     // Connections and connectors.
     ConnectorNotFound = "connector_not_found", 404, NotFound, Developer, Never,
         "There is no such connector.",

@@ -33,6 +33,7 @@ impl Job for Prune {
             (Prunable::Executions, self.settings.keep_executions),
             (Prunable::Refreshes, self.settings.keep_refreshes),
             (Prunable::AuthRequests, self.settings.keep_auth_requests),
+            (Prunable::Answers, time::Duration::ZERO),
         ] {
             let Some(before) = now.checked_sub(kept) else { continue };
             let gone = engine.0.store.prune(what, before, BATCH).await?;

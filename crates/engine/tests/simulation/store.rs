@@ -12,8 +12,8 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::sync::Notify;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page,
-    PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, KeptAnswer,
+    Page, PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
     keys::{KeyTerm, SigningKey},
     refresh::{Frozen, Joined},
     store::{
@@ -203,6 +203,8 @@ reads! {
     events(env: &EnvironmentId, filter: &EventFilter, page: &PageRequest) -> Page<Event>;
     execution(id: &ExecutionId) -> Option<Execution>;
     executions(env: &EnvironmentId, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution>;
+    answer(execution: &ExecutionId) -> Option<KeptAnswer>;
+    answer_by_key(env: &EnvironmentId, client: &ApiClientId, key_hash: &[u8; 32]) -> Option<KeptAnswer>;
     api_client(id: &ApiClientId) -> Option<ApiClient>;
     api_clients(env: &EnvironmentId) -> Vec<ApiClient>;
     api_token(id: &ApiTokenId) -> Option<ApiToken>;

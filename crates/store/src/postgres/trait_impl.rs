@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page, PageRequest,
-    PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, KeptAnswer, Page,
+    PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
     keys::{KeyTerm, SigningKey},
     refresh::{Frozen, Joined},
     store::{
@@ -16,8 +16,8 @@ use valetkey_domain::{
 };
 
 use super::{
-    PostgresStore, accounts, api_clients, auth_requests, connections, credentials, environments, events,
-    executions, home, instances, keys, prune, refreshes, revocations, sealed, writer,
+    PostgresStore, accounts, answers, api_clients, auth_requests, connections, credentials, environments,
+    events, executions, home, instances, keys, prune, refreshes, revocations, sealed, writer,
 };
 
 #[async_trait]
@@ -199,6 +199,19 @@ impl Store for PostgresStore {
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError> {
         self.sessions.page(executions::scope(env, filter), page).await
+    }
+
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.sessions.one(answers::of(execution)).await
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.sessions.one(answers::by_key(env, client, key_hash)).await
     }
 
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {

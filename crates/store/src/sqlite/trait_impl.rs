@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page, PageRequest,
-    PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, KeptAnswer, Page,
+    PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
     keys::{KeyTerm, SigningKey},
     refresh::{Frozen, Joined},
     store::{
@@ -16,8 +16,8 @@ use valetkey_domain::{
 };
 
 use super::{
-    SqliteStore, accounts, api_clients, auth_requests, connections, credentials, environments, events,
-    executions, home, instances, keys, prune, refreshes, revocations, sealed,
+    SqliteStore, accounts, answers, api_clients, auth_requests, connections, credentials, environments,
+    events, executions, home, instances, keys, prune, refreshes, revocations, sealed,
 };
 
 #[async_trait]
@@ -215,6 +215,19 @@ impl Store for SqliteStore {
     ) -> Result<Page<Execution>, StoreError> {
         let (env, filter, page) = (env.clone(), filter.clone(), page.clone());
         self.readers.list(move |c| executions::list(c, &env, &filter, &page)).await
+    }
+
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.readers.get(|c| answers::of(c, execution))
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.readers.get(|c| answers::by_key(c, env, client, key_hash))
     }
 
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {

@@ -83,7 +83,7 @@ async fn database_of_the_first_version_is_upgraded_without_loss() {
     let after = content(&client).await;
     for (table, rows) in &before {
         let kept = &after[table];
-        let new = usize::from(table == "schema_migrations");
+        let new = if table == "schema_migrations" { 2 } else { 0 };
         assert_eq!(kept.len(), rows.len() + new, "{table}");
         for (old, new) in rows.iter().zip(kept) {
             for (column, value) in old.as_object().unwrap() {
