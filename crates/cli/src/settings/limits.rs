@@ -33,7 +33,8 @@ impl Limits {
             reader.number(setting, 1..=most).and_then(|n| usize::try_from(n).ok())
         };
         Self {
-            keep_answers: reader.seconds("keep_answers_s", 60..=30 * 24 * 3600),
+            // Longer than any call can take, queue included.
+            keep_answers: reader.seconds("keep_answers_s", 3600..=30 * 24 * 3600),
             max_kept_answer_bytes: bytes(reader, "max_kept_answer_bytes"),
             async_at_once: count(reader, "async_at_once", 10_000),
             async_waiting: count(reader, "async_waiting", 1_000_000),

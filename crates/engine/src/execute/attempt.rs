@@ -24,9 +24,12 @@ const LAST_BACK_OFF: Duration = Duration::from_secs(5);
 fn in_passing(error: &Error) -> bool {
     let status = error.details().provider.as_ref().and_then(|said| said.status);
     match error.code() {
-        ErrorCode::UpstreamRateLimited | ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamDnsFailed => {
-            true
-        }
+        ErrorCode::UpstreamRateLimited
+        | ErrorCode::UpstreamUnreachable
+        | ErrorCode::UpstreamRefused
+        | ErrorCode::UpstreamConnectTimeout
+        | ErrorCode::UpstreamDnsFailed
+        | ErrorCode::UpstreamResolverFailed => true,
         ErrorCode::UpstreamError => matches!(status, Some(502 | 503)),
         ErrorCode::UpstreamTimeout => matches!(status, None | Some(504)),
         _ => false,

@@ -164,7 +164,6 @@ impl Drop for InLine<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::{pin::Pin, task::Poll};
 
