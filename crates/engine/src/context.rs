@@ -23,6 +23,7 @@ use crate::{
     events::EventIds,
     keyring::VaultKeeper,
     keys::Resealing,
+    operators::{Attempts, Passwords},
 };
 
 /// Seals and opens secrets for storage.
@@ -108,6 +109,10 @@ pub struct EngineSettings {
     pub read_cache_bytes: u64,
     /// How many calls of one batch run at the same time. Default: 8.
     pub batch_at_once: usize,
+    /// How long a session of the dashboard goes on without being used. Default: 1 hour.
+    pub session_idle: Duration,
+    /// How long a session of the dashboard goes on at most. Default: 12 hours.
+    pub session_life: Duration,
 }
 
 impl EngineSettings {
@@ -134,6 +139,8 @@ impl EngineSettings {
             call_attempts: 3,
             read_cache_bytes: 32 << 20,
             batch_at_once: 8,
+            session_idle: Duration::from_secs(3600),
+            session_life: Duration::from_secs(12 * 3600),
         }
     }
 }
@@ -165,6 +172,10 @@ pub(crate) struct Inner {
     pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
+    /// Hashing of passwords, a few at a time.
+    pub(crate) passwords: Passwords,
+    /// Wrong passwords.
+    pub(crate) attempts: Attempts,
 }
 
 impl Engine {
@@ -193,6 +204,8 @@ impl Engine {
                 .time_to_live(REJECTIONS_LAST)
                 .build(),
             verified_tokens: Cache::new(VERIFIED_TOKENS),
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
         }))
     }
 

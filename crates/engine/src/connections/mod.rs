@@ -135,8 +135,10 @@ impl Engine {
         let event = NewEvent::of_connection(&connection, EventKind::ConnectionDeleted)
             .by(caller.actor())
             .data(json!({ "name": connection.name, "connector": connection.connector }));
-        let changes =
-            Changes::new().and(Change::DeleteConnection(connection.id.clone())).and(self.event(event));
+        let entry = self.audit_entry(caller, "connection.deleted", Some(connection.id.as_str()));
+        let entry = entry.data(json!({ "name": connection.name, "connector": connection.connector }));
+        let delete = Change::DeleteConnection(connection.id.clone());
+        let changes = Changes::from(delete).and(self.event(event)).and(entry.into());
         self.commit(changes).await.map_err(|error| error.connection(&connection.id))
     }
 

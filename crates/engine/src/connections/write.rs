@@ -67,7 +67,10 @@ impl Engine {
                 "scopes": connection.scopes,
                 "identity_policy": connection.identity_policy.as_str(),
             }));
-        let changes = Changes::new().and(Change::InsertConnection(connection.clone())).and(self.event(event));
+        let entry = self.audit_entry(caller, "connection.created", Some(connection.id.as_str()));
+        let entry = entry.data(json!({ "name": connection.name, "connector": connection.connector }));
+        let insert = Change::InsertConnection(connection.clone());
+        let changes = Changes::from(insert).and(self.event(event)).and(entry.into());
         self.commit(changes).await.map_err(|error| taken(error, &connection.name))?;
         Ok(self.view_connection(connection))
     }
@@ -96,9 +99,11 @@ impl Engine {
             let cleared = before.fault.is_some() && connection.fault.is_none();
             let event = NewEvent::of_connection(&connection, EventKind::ConnectionUpdated)
                 .by(caller.actor())
-                .data(json!({ "changed": fields, "fault_cleared": cleared }));
-            let changes =
-                Changes::new().and(Change::UpdateConnection(connection.clone())).and(self.event(event));
+                .data(json!({ "changed": &fields, "fault_cleared": cleared }));
+            let entry = self.audit_entry(caller, "connection.updated", Some(connection.id.as_str()));
+            let entry = entry.data(json!({ "changed": fields }));
+            let update = Change::UpdateConnection(connection.clone());
+            let changes = Changes::from(update).and(self.event(event)).and(entry.into());
             match self.commit(changes).await {
                 Ok(()) => return Ok(self.view_connection(connection)),
                 // Somebody changed another field meanwhile: both changes shall hold.

@@ -6,6 +6,7 @@ mod app;
 mod browser;
 mod calls;
 mod connect_pages;
+mod dashboard;
 mod diagnoses;
 mod docs;
 mod every_error;

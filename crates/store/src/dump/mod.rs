@@ -33,6 +33,11 @@ pub(crate) const TABLES: &[&str] = &[
     "api_tokens",
     "key_terms",
     "signing_keys",
+    "users",
+    "invitations",
+    "sessions",
+    "audit",
+    "audit_head",
     INSTANCES,
 ];
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod api_clients;
+mod audit;
 mod auth_requests;
 mod changes;
 mod connections;
@@ -17,6 +18,7 @@ mod instances;
 mod keys;
 mod list;
 mod open;
+mod overview;
 mod prune;
 mod readers;
 mod refreshes;
@@ -24,6 +26,7 @@ mod revocations;
 mod row;
 mod sealed;
 mod trait_impl;
+mod users;
 mod writer;
 
 #[cfg(test)]

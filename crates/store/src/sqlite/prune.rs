@@ -4,8 +4,8 @@
 
 use rusqlite::{Connection, params};
 use valetkey_domain::{
-    AuthRequest, Event, EventId, Execution, ExecutionId, KeptAnswer, RefreshAttempt, StoreError, Time,
-    store::Prunable,
+    AuthRequest, Event, EventId, Execution, ExecutionId, Invitation, KeptAnswer, RefreshAttempt, Session,
+    StoreError, Time, store::Prunable,
 };
 
 use crate::values::later;
@@ -79,6 +79,14 @@ pub(super) fn find(
             let found: Vec<AnswerKey> = all(connection, rest, params![at, limit])?;
             Ok(found.into_iter().map(|key| key.0).collect())
         }
+        Prunable::Sessions => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<Session>(connection, rest, params![at, limit])
+        }
+        Prunable::Invitations => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<Invitation>(connection, rest, params![at, limit])
+        }
     }
 }
 
@@ -99,6 +107,8 @@ pub(super) fn remove(
         }
         Prunable::Refreshes => ("refreshes", "DELETE FROM refreshes WHERE id = ?1 AND ended_at < ?2"),
         Prunable::Answers => ("answers", "DELETE FROM answers WHERE execution = ?1 AND keep_until < ?2"),
+        Prunable::Sessions => ("sessions", "DELETE FROM sessions WHERE id = ?1 AND expires_at < ?2"),
+        Prunable::Invitations => ("invitations", "DELETE FROM invitations WHERE id = ?1 AND expires_at < ?2"),
     };
     let conflicts = Conflicts { table, record: table, unique: table, reference: table };
     let mut removed = 0;

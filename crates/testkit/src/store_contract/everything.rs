@@ -62,6 +62,13 @@ pub async fn everything(f: &Fixture) {
                 created_at: f.now(),
             }));
         f.commit(changes).await.unwrap();
+        let user = f.user(&format!("{name}@example.com"));
+        let people = Changes::new()
+            .and(Change::InsertUser(user.clone()))
+            .and(Change::InsertInvitation(f.invitation(Some(&user))))
+            .and(Change::InsertSession(f.session(&user)))
+            .and(Change::AppendAudit(f.audit_entry("user.created")));
+        f.commit(people).await.unwrap();
         let attempt = f.attempt(&account, 1, 1, holder);
         f.commit(Change::BeginRefresh { attempt, lease: Duration::from_secs(3600) }).await.unwrap();
     }

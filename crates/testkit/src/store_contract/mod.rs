@@ -13,6 +13,7 @@
 
 mod accounts;
 mod answers;
+mod audit;
 mod background;
 mod commits;
 mod differential;
@@ -24,9 +25,11 @@ mod model;
 mod pages;
 mod refreshes;
 mod sealed;
+mod users;
 
 pub use accounts::*;
 pub use answers::*;
+pub use audit::*;
 pub use background::*;
 pub use commits::*;
 pub use differential::random_operations_agree_in_both_stores;
@@ -38,6 +41,7 @@ pub use model::random_operations_agree_with_the_model;
 pub use pages::*;
 pub use refreshes::*;
 pub use sealed::*;
+pub use users::*;
 
 /// Makes one test of every part of the contract.
 #[macro_export]
@@ -105,6 +109,16 @@ macro_rules! store_contract_tests {
             key_terms_reserved_once,
             key_terms_rewrapped_and_deleted_once,
             signing_keys_listed_oldest_first,
+            users_written_read_back_whole,
+            users_stale_or_doubled_are_conflicts,
+            invitations_are_used_once,
+            sessions_end_one_by_one_or_all_but_one,
+            sessions_and_invitations_pruned_by_expiry,
+            audit_entries_are_linked_in_order,
+            audit_entries_at_the_same_time_are_one_chain,
+            audit_entries_filtered_by_every_field,
+            audit_entry_of_a_refused_commit_leaves_no_gap,
+            overview_counts_what_is_there,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
             commits_at_the_same_time_count_every_version_once,
