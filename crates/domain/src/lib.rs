@@ -5,6 +5,7 @@
 //! instant.
 
 pub mod account;
+pub mod answer;
 pub mod api_client;
 pub mod audit;
 pub mod auth_request;
@@ -29,6 +30,7 @@ pub mod store;
 pub mod user;
 
 pub use account::{Account, AccountStatus, AuthType};
+pub use answer::KeptAnswer;
 pub use api_client::{ApiClient, ApiToken, Caller};
 pub use auth_request::{AuthPhase, AuthRequest};
 pub use catalogue::ErrorCode;

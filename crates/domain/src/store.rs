@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use crate::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Connection,
     ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId, InstanceId, Invitation,
-    InvitationId, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome, RevocationId,
-    SealedBlob, Session, SessionId, Time, User, UserId,
+    InvitationId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome,
+    RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
     audit::{AuditEntry, AuditFilter, AuditHead, NewAuditEntry},
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
@@ -128,11 +128,30 @@ pub enum Change {
     InsertExecution(Execution),
     /// The end of an execution that was inserted as running; conflict `execution` if it is not running any more.
     FinishExecution(Execution),
-    /// Marks executions that an instance began and never ended as of unknown outcome.
+    /// Marks executions that an instance began and never ended as of unknown outcome; those whose kept answer says that
+    /// they never left, as failed with `execution_interrupted`.
     AbandonExecutions {
         /// The instance, known to be gone; `None` means executions without one, from before there were instances.
         instance: Option<InstanceId>,
     },
+    /// A new kept answer; conflict `answer.key` if the client has used the key, `answer` if the execution has one,
+    /// `answer.account` if there is no such account.
+    InsertAnswer(KeptAnswer),
+    /// Notes that a call is about to leave for the provider; conflict `answer` if its answer is gone.
+    AnswerLeaves(ExecutionId),
+    /// Keeps what a call brought; no-op if its answer is gone.
+    FinishAnswer {
+        /// The execution.
+        execution: ExecutionId,
+        /// The answer or the error; none if it is too large.
+        sealed: Option<SealedBlob>,
+        /// Whether the key goes on standing for this call. If not, it may be used again.
+        keep_key: bool,
+        /// Until when it is kept.
+        keep_until: Time,
+    },
+    /// Forgets a kept answer with its key; no-op if it is gone.
+    DeleteAnswer(ExecutionId),
     /// Opens an attempt to renew a credential, which is also its lease. Storage sets `lease_until`: its own clock plus
     /// `lease`. Conflict `refresh` if the account has an open attempt or `fence` is not the one after the last,
     /// `refresh.generation` if the account's current credential is of another generation than the attempt's,
@@ -336,6 +355,8 @@ pub enum SealedPlace {
     SigningKey(String),
     /// The credential of a pending revocation.
     Revocation(RevocationId),
+    /// A kept answer.
+    Answer(ExecutionId),
 }
 
 /// A sealed secret with what its seal is bound to.
@@ -362,6 +383,8 @@ pub enum Prunable {
     AuthRequests,
     /// Refresh attempts that ended, but the last one of each account.
     Refreshes,
+    /// Kept answers whose time is over.
+    Answers,
     /// Sessions that have expired.
     Sessions,
     /// Invitations that have expired.
@@ -519,6 +542,16 @@ pub trait Store: Send + Sync + 'static {
         filter: &ExecutionFilter,
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError>;
+
+    /// The kept answer of an execution.
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError>;
+    /// The kept answer that a client's idempotency key stands for.
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError>;
 
     /// An API client by id.
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError>;

@@ -22,6 +22,7 @@ mod executions;
 mod identity;
 pub mod keyring;
 mod keys;
+mod limits;
 mod links;
 mod operators;
 mod overview;
@@ -49,7 +50,7 @@ pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use diagnosis::{DiagnosisOf, DiagnosisOptions};
-pub use execute::{ExecuteTool, ToolOutcome};
+pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_AGE, MAX_BATCH, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
 pub use operators::{

@@ -19,7 +19,8 @@ use moka::sync::Cache;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
     Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
-    Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User, UserId,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
@@ -295,6 +296,19 @@ impl Store for Recall {
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError> {
         self.store.executions(env, filter, page).await
+    }
+
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.store.answer(execution).await
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.store.answer_by_key(env, client, key_hash).await
     }
 
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {

@@ -99,6 +99,14 @@ const FAMILIES: &[&[ErrorCode]] = &[
     ],
     &[C::RequestTimeout, C::DeadlineExceeded, C::UpstreamTimeout],
     &[C::ToolNotFound, C::ToolInputInvalid, C::InsufficientScope],
+    &[
+        C::IdempotencyKeyReused,
+        C::IdempotencyInProgress,
+        C::OutcomeUnknown,
+        C::ExecutionInterrupted,
+        C::AnswerNotKept,
+        C::ExecutionOutcomeUnknown,
+    ],
     &[C::AmbiguousConnection, C::AmbiguousAccount, C::AccountNotFound, C::ConnectionNotFound],
     &[
         C::AuthRequestNotFound,

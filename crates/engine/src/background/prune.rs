@@ -36,6 +36,7 @@ impl Job for Prune {
             (Prunable::Executions, self.settings.keep_executions),
             (Prunable::Refreshes, self.settings.keep_refreshes),
             (Prunable::AuthRequests, self.settings.keep_auth_requests),
+            (Prunable::Answers, time::Duration::ZERO),
             (Prunable::Sessions, Duration::ZERO),
             (Prunable::Invitations, KEEP_INVITATIONS),
         ] {

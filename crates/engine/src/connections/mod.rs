@@ -52,6 +52,8 @@ pub struct NewConnection {
     pub variables: BTreeMap<String, String>,
     /// What to do when a user authorizes again with another account at the provider.
     pub identity_policy: IdentityPolicy,
+    /// The longest that a call may take, in milliseconds.
+    pub call_timeout_ms: Option<u32>,
     /// Whether it is enabled; `None` means yes.
     pub enabled: Option<bool>,
 }
@@ -75,6 +77,8 @@ pub struct ConnectionUpdate {
     pub variables: Option<BTreeMap<String, String>>,
     /// What to do when a user authorizes again with another account at the provider.
     pub identity_policy: Option<IdentityPolicy>,
+    /// Another longest time for a call, in milliseconds; `Some(None)` leaves it to connector and server again.
+    pub call_timeout_ms: Option<Option<u32>>,
     /// Whether it is enabled.
     pub enabled: Option<bool>,
 }

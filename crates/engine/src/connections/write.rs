@@ -41,6 +41,7 @@ impl Engine {
             overrides: new.overrides,
             variables: new.variables,
             identity_policy: new.identity_policy,
+            call_timeout_ms: None,
             enabled: new.enabled.unwrap_or(true),
             fault: None,
             version: 1,
@@ -53,6 +54,7 @@ impl Engine {
             client_secret: new.client_secret.map(Some),
             use_shared_credentials: new.use_shared_credentials.then_some(true),
             scopes: (!new.scopes.is_empty()).then_some(new.scopes),
+            call_timeout_ms: new.call_timeout_ms.map(Some),
             ..ConnectionUpdate::default()
         };
         let (connection, _) = self.changed(connector, &blank, settings).await?;
@@ -158,12 +160,19 @@ impl Engine {
         if let Some(policy) = update.identity_policy {
             after.identity_policy = policy;
         }
+        if let Some(timeout) = update.call_timeout_ms {
+            check::call_timeout(timeout)?;
+            after.call_timeout_ms = timeout;
+        }
         if let Some(enabled) = update.enabled {
             after.enabled = enabled;
         }
         let secret_changed = self.set_client_secret(connector, &mut after, update.client_secret).await?;
         let fields = differences(before, &after, secret_changed);
-        if fields.iter().any(|field| !matches!(*field, "name" | "identity_policy" | "enabled")) {
+        if fields
+            .iter()
+            .any(|field| !matches!(*field, "name" | "identity_policy" | "call_timeout_ms" | "enabled"))
+        {
             after.fault = None;
         }
         Ok((after, fields))
@@ -219,6 +228,7 @@ fn differences(before: &Connection, after: &Connection, secret_changed: bool) ->
         ("overrides", before.overrides != after.overrides),
         ("variables", before.variables != after.variables),
         ("identity_policy", before.identity_policy != after.identity_policy),
+        ("call_timeout_ms", before.call_timeout_ms != after.call_timeout_ms),
         ("enabled", before.enabled != after.enabled),
     ]
     .into_iter()

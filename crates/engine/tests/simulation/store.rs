@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
     Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
-    Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User, UserId,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
@@ -206,6 +207,8 @@ reads! {
     events(env: &EnvironmentId, filter: &EventFilter, page: &PageRequest) -> Page<Event>;
     execution(id: &ExecutionId) -> Option<Execution>;
     executions(env: &EnvironmentId, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution>;
+    answer(execution: &ExecutionId) -> Option<KeptAnswer>;
+    answer_by_key(env: &EnvironmentId, client: &ApiClientId, key_hash: &[u8; 32]) -> Option<KeptAnswer>;
     api_client(id: &ApiClientId) -> Option<ApiClient>;
     api_clients(env: &EnvironmentId) -> Vec<ApiClient>;
     api_token(id: &ApiTokenId) -> Option<ApiToken>;

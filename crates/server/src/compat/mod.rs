@@ -10,6 +10,7 @@ mod accounts;
 mod call;
 mod frame;
 mod gate;
+mod google;
 mod grpc;
 mod rest;
 mod status;

@@ -21,7 +21,10 @@ use valetkey_api::{
 };
 use valetkey_domain::{Error, ErrorCode, catalogue::GrpcCode};
 
-use super::words::{compatible_field, cut, text};
+use super::{
+    google,
+    words::{compatible_field, cut, text},
+};
 use crate::error::retry_after_ms;
 
 /// What marks an upstream failure of a tool for the SDKs: they raise their tool exceptions and never repeat the call.
@@ -106,6 +109,7 @@ impl Failure {
             // Whole seconds, as in HTTP; never earlier than meant.
             metadata.insert("retry-after", MetadataValue::from(millis.div_ceil(1000)));
         }
+        google::add(&self.error, &mut metadata);
         let mut status =
             Status::with_details_and_metadata(code, message, details.encode_to_vec().into(), metadata);
         status.set_source(Arc::new(self.error));

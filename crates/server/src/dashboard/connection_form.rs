@@ -117,6 +117,7 @@ pub(super) async fn create(State(app): State<App>, Visiting(visitor): Visiting, 
     let outcome = match overrides(&form) {
         Ok(overrides) => {
             let new = NewConnection {
+                call_timeout_ms: None,
                 name: form.filled("name"),
                 connector: connector.view.slug.clone(),
                 client_id: form.filled("client_id"),
@@ -165,6 +166,7 @@ pub(super) async fn update(
     let outcome = match overrides(&form) {
         Ok(overrides) => {
             let update = ConnectionUpdate {
+                call_timeout_ms: None,
                 name: form.filled("name"),
                 client_id: oauth.then(|| form.filled("client_id")),
                 // A secret is never shown, so an empty field says nothing about it.

@@ -117,6 +117,8 @@ async fn error_answer_has_the_documented_shape() {
         "code": "route_not_found",
         "message": "There is nothing at this path.",
         "cause": "The path is not part of the API.",
+        "actor": "developer",
+        "retry": "never",
         "remedies": [{"action": "fix_request", "text": "Look the path up in /openapi.json."}],
         "docs": "https://keys.example.com/base/docs/errors/route_not_found",
         "request_id": id,

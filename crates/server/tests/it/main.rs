@@ -4,6 +4,7 @@
 
 mod app;
 mod browser;
+mod calls;
 mod connect_pages;
 mod dashboard;
 mod diagnoses;

@@ -28,6 +28,7 @@ pub(crate) const TABLES: &[&str] = &[
     "revocations",
     "events",
     "executions",
+    "answers",
     "api_clients",
     "api_tokens",
     "key_terms",

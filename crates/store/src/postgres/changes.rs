@@ -3,8 +3,8 @@
 use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
-    accounts, api_clients, audit, auth_requests, clock::Observer, connections, credentials, environments,
-    events, executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed,
+    accounts, answers, api_clients, audit, auth_requests, clock::Observer, connections, credentials,
+    environments, events, executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed,
     statement::Write, users,
 };
 
@@ -50,7 +50,16 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::AppendEvent(event) => events::append(event)?,
         Change::InsertExecution(execution) => executions::insert(execution)?,
         Change::FinishExecution(execution) => executions::finish(execution)?,
-        Change::AbandonExecutions { instance } => executions::abandon(*instance)?,
+        Change::AbandonExecutions { instance } => {
+            writes.extend(executions::abandon(*instance));
+            return Ok(());
+        }
+        Change::InsertAnswer(answer) => answers::insert(answer),
+        Change::AnswerLeaves(execution) => answers::leaves(execution),
+        Change::FinishAnswer { execution, sealed, keep_key, keep_until } => {
+            answers::finish(execution, sealed, *keep_key, *keep_until)
+        }
+        Change::DeleteAnswer(execution) => answers::delete(execution),
         Change::BeginRefresh { attempt, lease } => {
             writes.extend(refreshes::begin(attempt, *lease)?);
             return Ok(());

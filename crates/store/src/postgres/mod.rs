@@ -2,6 +2,7 @@
 
 mod accounts;
 mod announcer;
+mod answers;
 mod api_clients;
 mod audit;
 mod auth_requests;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation, Page,
-    PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User, UserId,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
@@ -19,9 +20,9 @@ use valetkey_domain::{
 };
 
 use super::{
-    PostgresStore, accounts, api_clients, audit, auth_requests, connections, credentials, environments,
-    events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed, users,
-    writer,
+    PostgresStore, accounts, answers, api_clients, audit, auth_requests, connections, credentials,
+    environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
+    users, writer,
 };
 
 #[async_trait]
@@ -203,6 +204,19 @@ impl Store for PostgresStore {
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError> {
         self.sessions.page(executions::scope(env, filter), page).await
+    }
+
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.sessions.one(answers::of(execution)).await
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.sessions.one(answers::by_key(env, client, key_hash)).await
     }
 
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use valetkey_domain::{Change, Changes, InstanceId, StoreError};
 
 use super::{
-    accounts, api_clients, audit, auth_requests, connections, credentials, environments, events, executions,
-    home, instances, keys, refreshes, revocations, row::unavailable, sealed, users,
+    accounts, answers, api_clients, audit, auth_requests, connections, credentials, environments, events,
+    executions, home, instances, keys, refreshes, revocations, row::unavailable, sealed, users,
 };
 
 /// Applies all changes inside the transaction that is open. An empty list is a probe: it writes a row of no meaning.
@@ -47,6 +47,12 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::InsertExecution(execution) => executions::insert(c, execution),
         Change::FinishExecution(execution) => executions::finish(c, execution),
         Change::AbandonExecutions { instance } => executions::abandon(c, *instance),
+        Change::InsertAnswer(answer) => answers::insert(c, answer),
+        Change::AnswerLeaves(execution) => answers::leaves(c, execution),
+        Change::FinishAnswer { execution, sealed, keep_key, keep_until } => {
+            answers::finish(c, execution, sealed.as_ref(), *keep_key, *keep_until)
+        }
+        Change::DeleteAnswer(execution) => answers::delete(c, execution),
         Change::BeginRefresh { attempt, lease } => refreshes::begin(c, attempt, *lease),
         Change::EndRefresh { account, fence, outcome, code, at } => {
             refreshes::end(c, account, *fence, *outcome, *code, *at)

@@ -1,6 +1,7 @@
 //! SQLite behind the storage traits.
 
 mod accounts;
+mod answers;
 mod api_clients;
 mod audit;
 mod auth_requests;

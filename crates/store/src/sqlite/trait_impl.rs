@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation, Page,
-    PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User, UserId,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
@@ -19,8 +20,9 @@ use valetkey_domain::{
 };
 
 use super::{
-    SqliteStore, accounts, api_clients, audit, auth_requests, connections, credentials, environments, events,
-    executions, home, instances, keys, overview, prune, refreshes, revocations, sealed, users,
+    SqliteStore, accounts, answers, api_clients, audit, auth_requests, connections, credentials,
+    environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
+    users,
 };
 
 #[async_trait]
@@ -218,6 +220,19 @@ impl Store for SqliteStore {
     ) -> Result<Page<Execution>, StoreError> {
         let (env, filter, page) = (env.clone(), filter.clone(), page.clone());
         self.readers.list(move |c| executions::list(c, &env, &filter, &page)).await
+    }
+
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.readers.get(|c| answers::of(c, execution))
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.readers.get(|c| answers::by_key(c, env, client, key_hash))
     }
 
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use valetkey_domain::{
-    AuthRequest, Change, Changes, Connection, Execution, SealedBlob,
+    AuthRequest, Change, Changes, Connection, Execution, KeptAnswer, SealedBlob,
     keys::{KeyTerm, SigningKey},
 };
 
@@ -38,13 +38,15 @@ pub async fn everything(f: &Fixture) {
             state_hash: Some(f.hash()),
             ..f.auth_request(&account)
         };
+        let execution = Execution { instance: Some(holder), ..f.execution(&account) };
         let term = u32::try_from(n).unwrap() + 1;
         let changes = Changes::new()
             .and(f.credential(&account, 1))
             .and(Change::InsertAuthRequest(request))
             .and(Change::InsertRevocation(f.revocation(&account)))
             .and(Change::AppendEvent(f.event(&account)))
-            .and(Change::InsertExecution(Execution { instance: Some(holder), ..f.execution(&account) }))
+            .and(Change::InsertExecution(execution.clone()))
+            .and(Change::InsertAnswer(KeptAnswer { sealed: secret.clone(), ..f.answer(&execution) }))
             .and(Change::InsertApiClient(client.clone()))
             .and(Change::InsertApiToken(f.api_token(&client)))
             .and(Change::InsertKeyTerm(KeyTerm {

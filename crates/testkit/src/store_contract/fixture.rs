@@ -13,9 +13,9 @@ use time::Duration;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthPhase, AuthRequest, AuthRequestId,
     AuthType, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, ErrorCode, Event,
-    EventId, Execution, ExecutionId, InstanceId, Invitation, InvitationId, ManualClock, PendingRevocation,
-    Permissions, RefreshAttempt, RefreshId, RefreshReason, RevocationId, Role, SealedBlob, Session,
-    SessionId, Store, StoreError, Time, User, UserId,
+    EventId, Execution, ExecutionId, InstanceId, Invitation, InvitationId, KeptAnswer, ManualClock,
+    PendingRevocation, Permissions, RefreshAttempt, RefreshId, RefreshReason, RevocationId, Role, SealedBlob,
+    Session, SessionId, Store, StoreError, Time, User, UserId,
     audit::{AuditOutcome, NewAuditEntry},
     connection::{IdentityPolicy, Overrides},
     event::{EventKind, NewEvent},
@@ -108,6 +108,7 @@ impl Fixture {
             overrides: Overrides::default(),
             variables: BTreeMap::new(),
             identity_policy: IdentityPolicy::default(),
+            call_timeout_ms: None,
             enabled: true,
             fault: None,
             version: 1,
@@ -209,6 +210,24 @@ impl Fixture {
             instance: None,
             started_at: now,
             duration_us: None,
+        }
+    }
+
+    /// A new kept answer of an execution, with a key of its own, not stored.
+    pub fn answer(&self, execution: &Execution) -> KeptAnswer {
+        let now = self.now();
+        KeptAnswer {
+            execution: execution.id.clone(),
+            environment: execution.environment.clone(),
+            account: execution.account.clone(),
+            client: execution.client.clone(),
+            key_hash: Some(self.hash()),
+            input_hash: self.hash(),
+            detached: false,
+            left: false,
+            sealed: None,
+            keep_until: now + Duration::days(1),
+            created_at: now,
         }
     }
 

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "every function here is a test")]
 
 mod accounts;
+mod answers;
 mod audit;
 mod background;
 mod commits;
@@ -27,6 +28,7 @@ mod sealed;
 mod users;
 
 pub use accounts::*;
+pub use answers::*;
 pub use audit::*;
 pub use background::*;
 pub use commits::*;
@@ -97,6 +99,12 @@ macro_rules! store_contract_tests {
             executions_abandoned_are_of_unknown_outcome,
             executions_filtered_by_every_field,
             tools_used_counted_by_name,
+            answers_written_read_back_whole,
+            answers_of_one_key_are_one,
+            answers_finished_keep_or_free_their_key,
+            answers_of_a_deleted_account_are_gone,
+            answers_pruned_by_age_are_gone,
+            executions_abandoned_before_they_left_are_interrupted,
             api_clients_and_tokens_read_back_whole,
             key_terms_reserved_once,
             key_terms_rewrapped_and_deleted_once,
