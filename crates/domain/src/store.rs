@@ -22,7 +22,7 @@ use crate::{
     user::SsoIdentity,
 };
 
-pub use filter::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter};
+pub use filter::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable};
 
 /// Why storage did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -370,25 +370,6 @@ pub struct SealedRecord {
     pub sealed_for: Option<(AccountId, u64)>,
     /// The sealed secret.
     pub sealed: SealedBlob,
-}
-
-/// What grows without end and is removed by age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Prunable {
-    /// Events.
-    Events,
-    /// Executions that ended.
-    Executions,
-    /// Authorization attempts whose link has expired.
-    AuthRequests,
-    /// Refresh attempts that ended, but the last one of each account.
-    Refreshes,
-    /// Kept answers whose time is over.
-    Answers,
-    /// Sessions that have expired.
-    Sessions,
-    /// Invitations that have expired.
-    Invitations,
 }
 
 /// How often a tool was used with an account.

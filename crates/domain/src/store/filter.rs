@@ -1,4 +1,4 @@
-//! Which records a list shows.
+//! Which records a list shows, and which are removed by age.
 
 use crate::{
     AccountId, AccountStatus, ConnectionId, ErrorCode, Time, event::EventKind, execution::ExecutionStatus,
@@ -64,4 +64,23 @@ pub struct ExecutionFilter {
     pub tool: Option<String>,
     /// With this end.
     pub status: Option<ExecutionStatus>,
+}
+
+/// What grows without end and is removed by age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prunable {
+    /// Events.
+    Events,
+    /// Executions that ended.
+    Executions,
+    /// Authorization attempts whose link has expired.
+    AuthRequests,
+    /// Refresh attempts that ended, but the last one of each account.
+    Refreshes,
+    /// Kept answers whose time is over.
+    Answers,
+    /// Sessions that have expired.
+    Sessions,
+    /// Invitations that have expired.
+    Invitations,
 }
