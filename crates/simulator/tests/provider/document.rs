@@ -35,7 +35,9 @@ fn document_names_every_trait_and_profile() {
 #[tokio::test]
 async fn document_names_no_request_that_there_is_not() {
     let provider = Provider::new();
-    let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `POST /_sim/") || line.starts_with("| `GET /_sim/"));
+    let rows = DOCUMENT
+        .lines()
+        .filter(|line| line.starts_with("| `POST /_sim/") || line.starts_with("| `GET /_sim/"));
     let mut seen = 0;
     for row in rows {
         let named = row.split('|').nth(1).unwrap();
@@ -47,7 +49,10 @@ async fn document_names_no_request_that_there_is_not() {
                 true => provider.post_json(&path, "", json!({})).await,
                 false => provider.get(&path, "").await,
             };
-            assert!(!matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED), "{path}");
+            assert!(
+                !matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED),
+                "{path}"
+            );
             seen += 1;
         }
     }
