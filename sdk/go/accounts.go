@@ -1,6 +1,9 @@
 package valetkey
 
-import "time"
+import (
+	"net/url"
+	"time"
+)
 
 // AccountStatus is how a connected account stands. A server of tomorrow may send others than these.
 type AccountStatus string
@@ -56,10 +59,53 @@ type ConnectedAccount struct {
 	TokenExpiresAt *time.Time `json:"token_expires_at"`
 	// LastUsedAt is when it was last used for a call, to the minute; nil if never.
 	LastUsedAt *time.Time `json:"last_used_at"`
+	// AccountName tells it apart from other accounts of the user on the connection; empty for the unnamed one.
+	AccountName string `json:"account_name,omitempty"`
+	// RefreshAt is when its credential is renewed next without anybody asking; nil if never.
+	RefreshAt *time.Time `json:"refresh_at"`
+	// Degraded is set while renewals fail in passing; the account works as long as its access token lives.
+	Degraded *Degraded `json:"degraded"`
 	// CreatedAt is when it was made.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// UpdatedAt is when it last changed.
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// Degraded says that renewals of an account's credential fail in passing.
+type Degraded struct {
+	// Code is what the last one failed with, as a code of the catalogue.
+	Code string `json:"code"`
+	// Since is since when they fail.
+	Since time.Time `json:"since,omitzero"`
+	// Failures is how many failed in a row.
+	Failures int `json:"failures"`
+	// RetryAt: the provider is not asked again before.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// AskedFor says whether the provider named that time.
+	AskedFor bool `json:"asked_for"`
+}
+
+// Revocation is what became of a grant at the provider.
+type Revocation struct {
+	// Outcome is revoked_and_verified, revoked, not_offered, kept_for_siblings, failed_will_retry or given_up.
+	Outcome string `json:"outcome"`
+	// Tokens are the kinds of tokens that the provider took back.
+	Tokens []string `json:"tokens"`
+	// Siblings are the accounts for whose sake the grant was kept.
+	Siblings []string `json:"siblings"`
+	// Code is what a try failed with, as a code of the catalogue; may be empty.
+	Code string `json:"code,omitempty"`
+	// Detail is the case in words, if there is more to say.
+	Detail string `json:"detail,omitempty"`
+	// RetryAt is when it is tried again; nil if it is not.
+	RetryAt *time.Time `json:"retry_at"`
+}
+
+// DisconnectedAccount is an account that was disconnected.
+type DisconnectedAccount struct {
+	ConnectedAccount
+	// Revocation is what became of the grant at the provider; nil if there was none.
+	Revocation *Revocation `json:"revocation"`
 }
 
 // AccountRef says which account: by ConnectedAccountID, or by Identifier and ConnectionName.
@@ -70,6 +116,9 @@ type AccountRef struct {
 	Identifier string
 	// ConnectionName is the name (or id) of the connection.
 	ConnectionName string
+	// AccountName says which of several accounts that the user has on the connection. Empty: the one without a name,
+	// else the only one; else the call fails with a [ConflictError] (ambiguous_account).
+	AccountName string
 }
 
 // AccountID refers to an account by its id.
@@ -80,10 +129,15 @@ func AccountOf(identifier, connectionName string) AccountRef {
 	return AccountRef{Identifier: identifier, ConnectionName: connectionName}
 }
 
+// AccountNamed refers to one of several accounts that a user has on a connection.
+func AccountNamed(identifier, connectionName, accountName string) AccountRef {
+	return AccountRef{Identifier: identifier, ConnectionName: connectionName, AccountName: accountName}
+}
+
 // check finds what is missing or too much.
 func (r AccountRef) check() error {
 	switch {
-	case r.ConnectedAccountID != "" && (r.Identifier != "" || r.ConnectionName != ""):
+	case r.ConnectedAccountID != "" && r != AccountID(r.ConnectedAccountID):
 		return invalidArgument("The account is named in two ways: give connected_account_id, or identifier and connection_name.", "connected_account_id")
 	case r.ConnectedAccountID != "":
 		return nil
@@ -146,6 +200,8 @@ type NewAccount struct {
 	Identifier string
 	// ConnectionName is the name (or id) of the connection. Required.
 	ConnectionName string
+	// AccountName tells it apart from other accounts of the user on the connection. Default: none, as for most.
+	AccountName string
 	// OrganizationID is the caller's own id of the user's organization.
 	OrganizationID string
 	// UserID is a further id of the caller's.
@@ -225,6 +281,8 @@ type AccountFilter struct {
 	Identifier string
 	// ConnectionName is the name (or id) of the connection.
 	ConnectionName string
+	// AccountName is exactly this one.
+	AccountName string
 	// Connector is the connector of the connection.
 	Connector string
 	// Status is the status.
@@ -275,4 +333,30 @@ type Event struct {
 	ConnectionID string `json:"connection_id,omitempty"`
 	// Data is evidence and detail; never a secret.
 	Data map[string]any `json:"data"`
+}
+
+// EventFilter says which entries of a history to list; every field given must fit.
+type EventFilter struct {
+	// Kind is what happened: account.expired; several with commas between.
+	Kind string
+	// Code is the cause, as a code of the catalogue.
+	Code string
+	// Since: at or after this instant.
+	Since time.Time
+	// Until: before this instant.
+	Until time.Time
+	// PageSize is how many events are fetched at once: 1 to 100. Default: 20.
+	PageSize int
+}
+
+func (f EventFilter) query() url.Values {
+	return values("kind", f.Kind, "code", f.Code, "since", instant(f.Since), "until", instant(f.Until), "page_size", size(f.PageSize))
+}
+
+// instant is a point in time as sent (RFC 3339), or nothing.
+func instant(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
 }

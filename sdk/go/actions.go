@@ -34,22 +34,41 @@ func (a *Actions) GetConnectedAccountBy(ctx context.Context, account AccountRef)
 	return get[ConnectedAccount](ctx, a.core, path, nil)
 }
 
-// find looks an account up by its natural key, which names one at most.
+// find looks an account up by its natural key: without a name the unnamed one, else the only one.
 func (a *Actions) find(ctx context.Context, account AccountRef) (*ConnectedAccount, error) {
-	query := values("identifier", account.Identifier, "connection_name", account.ConnectionName)
-	page, err := get[struct {
-		Items []*ConnectedAccount `json:"items"`
-	}](ctx, a.core, accountsPath, query)
-	if err != nil {
-		return nil, err
+	ctx, cancel := a.core.begin(ctx)
+	defer cancel()
+	query := values("identifier", account.Identifier, "connection_name", account.ConnectionName, "account_name", account.AccountName)
+	var named []*ConnectedAccount
+	for found, err := range pages[ConnectedAccount](ctx, a.core, accountsPath, query, nil) {
+		if err != nil {
+			return nil, err
+		}
+		if found.AccountName == account.AccountName {
+			return found, nil
+		}
+		named = append(named, found)
 	}
-	if len(page.Items) > 0 && page.Items[0] != nil {
-		return page.Items[0], nil
+	switch {
+	case account.AccountName != "" || len(named) == 0:
+		return nil, notFound(account)
+	case len(named) > 1:
+		return nil, &ConflictError{&ValetkeyError{
+			Code:       "ambiguous_account",
+			Message:    "More than one account fits.",
+			Cause:      strconv.Quote(account.Identifier) + " has several named accounts on the connection " + strconv.Quote(account.ConnectionName) + " and none without a name.",
+			Remedies:   []Remedy{{Action: "fix_request", Text: "Name the account with account_name (AccountNamed), or give connected_account_id."}},
+			HTTPStatus: http.StatusConflict,
+		}}
 	}
-	return nil, &NotFoundError{&ValetkeyError{
+	return named[0], nil
+}
+
+func notFound(account AccountRef) error {
+	return &NotFoundError{&ValetkeyError{
 		Code:       "account_not_found",
 		Message:    "There is no connected account of " + strconv.Quote(account.Identifier) + " on the connection " + strconv.Quote(account.ConnectionName) + ".",
-		Cause:      "No account of this environment has this identifier on this connection.",
+		Cause:      "No account of this environment has this identifier (and name, if one was given) on this connection.",
 		Remedies:   []Remedy{{Action: "authorize", Text: "Create the account and send its user an authorization link (GetAuthorizationLink does both)."}},
 		HTTPStatus: http.StatusNotFound,
 	}}
@@ -74,7 +93,9 @@ func (a *Actions) path(ctx context.Context, account AccountRef, below string) (s
 
 // GetOrCreateConnectedAccount gives the account of a user on a connection, and makes it if there is none.
 func (a *Actions) GetOrCreateConnectedAccount(ctx context.Context, account NewAccount) (*ConnectedAccount, error) {
-	ref := AccountOf(account.Identifier, account.ConnectionName)
+	ctx, cancel := a.core.begin(ctx)
+	defer cancel()
+	ref := AccountNamed(account.Identifier, account.ConnectionName, account.AccountName)
 	found, err := a.GetConnectedAccountBy(ctx, ref)
 	if !codeIs(err, "account_not_found") {
 		return found, err
@@ -100,6 +121,7 @@ func (a *Actions) CreateConnectedAccount(ctx context.Context, account NewAccount
 		return nil, err
 	}
 	body := map[string]any{"identifier": account.Identifier, "connection_name": account.ConnectionName}
+	give(body, "account_name", account.AccountName)
 	give(body, "organization_id", account.OrganizationID)
 	give(body, "user_id", account.UserID)
 	if account.APIConfig != nil {
@@ -125,6 +147,8 @@ func (a *Actions) UpdateConnectedAccount(ctx context.Context, identifier, connec
 
 // UpdateConnectedAccountBy is UpdateConnectedAccount for an [AccountRef].
 func (a *Actions) UpdateConnectedAccountBy(ctx context.Context, account AccountRef, changes AccountChanges) (*ConnectedAccount, error) {
+	ctx, cancel := a.core.begin(ctx)
+	defer cancel()
 	path, err := a.path(ctx, account, "")
 	if err != nil {
 		return nil, err
@@ -140,7 +164,8 @@ func (a *Actions) UpdateConnectedAccountBy(ctx context.Context, account AccountR
 // ListConnectedAccounts lists accounts, newest first.
 func (a *Actions) ListConnectedAccounts(ctx context.Context, filter AccountFilter) List[*ConnectedAccount] {
 	return pages[ConnectedAccount](ctx, a.core, accountsPath, values(
-		"identifier", filter.Identifier, "connection_name", filter.ConnectionName, "connector", filter.Connector,
+		"identifier", filter.Identifier, "connection_name", filter.ConnectionName, "account_name", filter.AccountName,
+		"connector", filter.Connector,
 		"status", string(filter.Status), "organization_id", filter.OrganizationID, "user_id", filter.UserID,
 		"query", filter.Query, "page_size", size(filter.PageSize),
 	), nil)
@@ -153,12 +178,11 @@ func size(pageSize int) string {
 	return strconv.Itoa(pageSize)
 }
 
-// ListAccountEvents lists an account's history, newest first. pageSize is how many are fetched at once, 1 to 100; 0
-// leaves it to the server.
-func (a *Actions) ListAccountEvents(ctx context.Context, account AccountRef, pageSize int) List[*Event] {
+// ListAccountEvents lists an account's history, newest first.
+func (a *Actions) ListAccountEvents(ctx context.Context, account AccountRef, filter EventFilter) List[*Event] {
 	return func(yield func(*Event, error) bool) {
 		path, err := a.path(ctx, account, "/events")
-		pages[Event](ctx, a.core, path, values("page_size", size(pageSize)), err)(yield)
+		pages[Event](ctx, a.core, path, filter.query(), err)(yield)
 	}
 }
 
@@ -171,40 +195,68 @@ func (a *Actions) RefreshConnectedAccount(ctx context.Context, identifier, conne
 
 // RefreshConnectedAccountBy is RefreshConnectedAccount for an [AccountRef].
 func (a *Actions) RefreshConnectedAccountBy(ctx context.Context, account AccountRef) (*ConnectedAccount, error) {
-	return a.post(ctx, account, "/refresh")
+	return post[ConnectedAccount](ctx, a, account, "/refresh", nil)
+}
+
+// EndOption says more about the end of an account's access.
+type EndOption func(*ending)
+
+type ending struct{ siblings string }
+
+// Siblings says what shall become of other accounts that the revocation would end too: "revoke" or "keep".
+func Siblings(what string) EndOption { return func(e *ending) { e.siblings = what } }
+
+func endingOf(options []EndOption) (e ending) {
+	for _, option := range options {
+		option(&e)
+	}
+	return e
 }
 
 // DisconnectConnectedAccount erases the credential of a user's account, here and where possible at the provider. The
 // account stays and can be authorized again.
-func (a *Actions) DisconnectConnectedAccount(ctx context.Context, identifier, connectionName string) (*ConnectedAccount, error) {
-	return a.DisconnectConnectedAccountBy(ctx, AccountOf(identifier, connectionName))
+//
+// Errors: [ConflictError] (revocation_reaches_siblings) if the revocation would end other accounts too and no option
+// says what shall become of them.
+func (a *Actions) DisconnectConnectedAccount(ctx context.Context, identifier, connectionName string, options ...EndOption) (*DisconnectedAccount, error) {
+	return a.DisconnectConnectedAccountBy(ctx, AccountOf(identifier, connectionName), options...)
 }
 
 // DisconnectConnectedAccountBy is DisconnectConnectedAccount for an [AccountRef].
-func (a *Actions) DisconnectConnectedAccountBy(ctx context.Context, account AccountRef) (*ConnectedAccount, error) {
-	return a.post(ctx, account, "/disconnect")
+func (a *Actions) DisconnectConnectedAccountBy(ctx context.Context, account AccountRef, options ...EndOption) (*DisconnectedAccount, error) {
+	var body any
+	if siblings := endingOf(options).siblings; siblings != "" {
+		body = map[string]string{"siblings": siblings}
+	}
+	return post[DisconnectedAccount](ctx, a, account, "/disconnect", body)
 }
 
-func (a *Actions) post(ctx context.Context, account AccountRef, below string) (*ConnectedAccount, error) {
+func post[T any](ctx context.Context, a *Actions, account AccountRef, below string, body any) (*T, error) {
+	ctx, cancel := a.core.begin(ctx)
+	defer cancel()
 	path, err := a.path(ctx, account, below)
 	if err != nil {
 		return nil, err
 	}
-	return send[ConnectedAccount](ctx, a.core, &call{method: http.MethodPost, path: path}, nil)
+	return send[T](ctx, a.core, &call{method: http.MethodPost, path: path}, body)
 }
 
-// DeleteConnectedAccount deletes a user's account with its credential.
-func (a *Actions) DeleteConnectedAccount(ctx context.Context, identifier, connectionName string) error {
-	return a.DeleteConnectedAccountBy(ctx, AccountOf(identifier, connectionName))
+// DeleteConnectedAccount deletes a user's account with its credential; options as for
+// [Actions.DisconnectConnectedAccount].
+func (a *Actions) DeleteConnectedAccount(ctx context.Context, identifier, connectionName string, options ...EndOption) error {
+	return a.DeleteConnectedAccountBy(ctx, AccountOf(identifier, connectionName), options...)
 }
 
 // DeleteConnectedAccountBy is DeleteConnectedAccount for an [AccountRef].
-func (a *Actions) DeleteConnectedAccountBy(ctx context.Context, account AccountRef) error {
+func (a *Actions) DeleteConnectedAccountBy(ctx context.Context, account AccountRef, options ...EndOption) error {
+	ctx, cancel := a.core.begin(ctx)
+	defer cancel()
 	path, err := a.path(ctx, account, "")
 	if err != nil {
 		return err
 	}
-	_, err = a.core.do(ctx, &call{method: http.MethodDelete, path: path})
+	query := values("siblings", endingOf(options).siblings)
+	_, err = a.core.do(ctx, &call{method: http.MethodDelete, path: path, query: query})
 	return err
 }
 
@@ -214,6 +266,11 @@ type LinkOption func(body map[string]any)
 // LinkScopes asks for these scopes, fewer than the connection's.
 func LinkScopes(scopes ...string) LinkOption {
 	return func(body map[string]any) { body["scopes"] = scopes }
+}
+
+// LinkAddScopes asks for these scopes besides the connection's and those that the account has.
+func LinkAddScopes(scopes ...string) LinkOption {
+	return func(body map[string]any) { body["add_scopes"] = scopes }
 }
 
 // LinkUserVerifyURL is where the user goes afterwards, so that the app can confirm who it is; see
@@ -252,6 +309,7 @@ func (a *Actions) GetAuthorizationLinkBy(ctx context.Context, account AccountRef
 	path := "/v1/connect/authorization-links"
 	if account.ConnectedAccountID == "" {
 		body["identifier"], body["connection_name"] = account.Identifier, account.ConnectionName
+		give(body, "account_name", account.AccountName)
 	} else {
 		var err error
 		if path, err = a.path(ctx, account, "/authorization-link"); err != nil {

@@ -50,10 +50,13 @@ func repetitionOf(code, retry string, status int) repetition {
 	switch code {
 	case "overloaded", "shutting_down":
 		return repeatFreely
-	case "upstream_tls_failed", "upstream_response_too_large", "upstream_redirected":
+	case "upstream_proxy_auth_required", "upstream_response_too_large", "upstream_redirected":
 		return repeatNever
+	case "idempotency_in_progress":
+		// The first sending of the same call still runs: asked again, the server gives its answer.
+		return repeatCarefully
 	}
-	if retry == "never" {
+	if retry == "never" || strings.HasPrefix(code, "upstream_tls_") {
 		return repeatNever
 	}
 	switch status {

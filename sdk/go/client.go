@@ -163,6 +163,8 @@ func (c *core) takeCredentials(s settings, problems *[]misconfiguration) {
 func (c *core) takeHTTPClient(s settings, problems *[]misconfiguration) {
 	if s.httpClient != nil {
 		own := *s.httpClient
+		// It may keep cookies that providers send with proxied answers, of all users.
+		own.Jar = nil
 		c.http = &own
 	} else {
 		transport := &http.Transport{

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -73,6 +74,14 @@ func TestCallerThatWaitsForATokenCanLeave(t *testing.T) {
 	var late *TimeoutError
 	if !errors.As(err, &late) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestDiagnosisPrintsNoLink(t *testing.T) {
+	diagnosis := Diagnosis{Findings: []Finding{{Remedies: []Remedy{{Action: "reauthorize", Text: "Send it.", URL: "https://valetkey.test/connect/canary"}}}}}
+	printed := fmt.Sprintf("%v %+v %#v", diagnosis, diagnosis, diagnosis)
+	if strings.Contains(printed, "canary") || !strings.Contains(printed, "Send it.") {
+		t.Error(printed)
 	}
 }
 
@@ -188,5 +197,35 @@ func TestCancelledWaitEndsAtOnce(t *testing.T) {
 	_, err := client.Actions.GetTool(ctx, "t")
 	if !errors.Is(err, context.Canceled) || baseOf(err).Code != CodeCancelled || time.Since(began) > 5*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+func TestClientOfTheCallerAddsNoCookies(t *testing.T) {
+	var seen []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Cookie"))
+		if r.Header.Get("Authorization") != "Bearer vk_1" {
+			t.Errorf("Authorization: %q", r.Header.Get("Authorization"))
+		}
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: "one-users"})
+		fmt.Fprint(w, `{"name": "t"}`)
+	}))
+	defer server.Close()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &http.Client{Jar: jar}
+	client := NewValetkeyClient(WithEnvURL(server.URL), WithAPIToken("vk_1"), WithHTTPClient(own))
+	for range 2 {
+		if _, err := client.Actions.GetTool(context.Background(), "t"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Join(seen, "") != "" || len(seen) != 2 {
+		t.Errorf("cookies: %q", seen)
+	}
+	if own.Jar == nil {
+		t.Error("the caller's client was changed")
 	}
 }

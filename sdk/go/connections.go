@@ -35,6 +35,10 @@ type Connection struct {
 	Overrides Overrides `json:"overrides"`
 	// Variables are values for the connector's URL templates.
 	Variables map[string]string `json:"variables"`
+	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
+	IdentityPolicy string `json:"identity_policy"`
+	// CallTimeoutMS is the longest that a call may take, in milliseconds; nil leaves it to connector and server.
+	CallTimeoutMS *int `json:"call_timeout_ms"`
 	// Enabled says whether it is enabled.
 	Enabled bool `json:"enabled"`
 	// RedirectURI is what to register at the provider, exactly.
@@ -89,6 +93,11 @@ type NewConnection struct {
 	Overrides *Overrides
 	// Variables are values for the connector's URL templates, such as a tenant.
 	Variables map[string]string
+	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
+	// Default: the server's.
+	IdentityPolicy string
+	// CallTimeoutMS is the longest that a call may take, in milliseconds. Default: what connector and server allow.
+	CallTimeoutMS int
 	// Enabled. Default: true.
 	Enabled *bool
 }
@@ -109,6 +118,10 @@ type ConnectionChanges struct {
 	Overrides Change[Overrides]
 	// Variables replaces all values for URL templates.
 	Variables Change[map[string]string]
+	// IdentityPolicy says what to do when a user authorizes again with another account at the provider: flag or refuse.
+	IdentityPolicy Change[string]
+	// CallTimeoutMS is the longest that a call may take, in milliseconds.
+	CallTimeoutMS Change[int]
 	// Enabled says whether it is enabled.
 	Enabled Change[bool]
 }
@@ -206,6 +219,8 @@ func (c *Connections) Create(ctx context.Context, connection NewConnection) (*Co
 	give(body, "name", connection.Name)
 	give(body, "client_id", connection.ClientID)
 	give(body, "client_secret", string(connection.ClientSecret))
+	give(body, "identity_policy", connection.IdentityPolicy)
+	give(body, "call_timeout_ms", connection.CallTimeoutMS)
 	if connection.Scopes != nil {
 		body["scopes"] = connection.Scopes
 	}
@@ -255,6 +270,8 @@ func (c *Connections) Update(ctx context.Context, connection string, changes Con
 	put(body, "use_shared_credentials", changes.UseSharedCredentials)
 	put(body, "overrides", changes.Overrides)
 	put(body, "variables", changes.Variables)
+	put(body, "identity_policy", changes.IdentityPolicy)
+	put(body, "call_timeout_ms", changes.CallTimeoutMS)
 	put(body, "enabled", changes.Enabled)
 	return send[Connection](ctx, c.core, &call{method: http.MethodPatch, path: path}, body)
 }
@@ -280,11 +297,10 @@ func (c *Connections) Test(ctx context.Context, connection string) (*ConnectionT
 	return send[ConnectionTest](ctx, c.core, &call{method: http.MethodPost, path: path}, nil)
 }
 
-// ListEvents lists a connection's history, newest first. pageSize is how many are fetched at once, 1 to 100; 0 leaves
-// it to the server.
-func (c *Connections) ListEvents(ctx context.Context, connection string, pageSize int) List[*Event] {
+// ListEvents lists a connection's history, newest first.
+func (c *Connections) ListEvents(ctx context.Context, connection string, filter EventFilter) List[*Event] {
 	path, err := connectionPath(connection, "/events")
-	return pages[Event](ctx, c.core, path, values("page_size", size(pageSize)), err)
+	return pages[Event](ctx, c.core, path, filter.query(), err)
 }
 
 // ListConnectors lists what can be connected, by name.

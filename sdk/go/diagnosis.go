@@ -8,7 +8,7 @@ import (
 )
 
 // DiagnosisRequest says what is to be diagnosed: an account by ConnectedAccountID, or by Identifier and
-// ConnectionName; or a call by ExecutionID.
+// ConnectionName; a call by ExecutionID; or a connection by ConnectionName alone.
 type DiagnosisRequest struct {
 	// ConnectedAccountID is the account: ca_….
 	ConnectedAccountID string
@@ -16,10 +16,14 @@ type DiagnosisRequest struct {
 	Identifier string
 	// ConnectionName is the name of the connection.
 	ConnectionName string
+	// AccountName says which of several accounts that the user has on the connection.
+	AccountName string
 	// ExecutionID is the call: ex_….
 	ExecutionID string
 	// Probe says whether to ask the provider as well, with a call that changes nothing. Default: the server's.
 	Probe *bool
+	// RegisteredRedirectURIs are those that the provider's console shows; a difference is found then.
+	RegisteredRedirectURIs []string
 }
 
 // Diagnosis answers "why does it not work".
@@ -40,6 +44,8 @@ type Diagnosis struct {
 type Finding struct {
 	// Code is of the catalogue.
 	Code string `json:"code"`
+	// Severity is what it means for the subject: healthy, degraded or broken.
+	Severity string `json:"severity,omitempty"`
 	// Confidence is certain, likely or possible.
 	Confidence string `json:"confidence"`
 	// Actor is who must act: end_user, developer, provider_admin, operator or nobody.
@@ -52,6 +58,8 @@ type Finding struct {
 	Evidence []Evidence `json:"evidence"`
 	// Remedies say what to do, in order.
 	Remedies []Remedy `json:"remedies"`
+	// Docs is the page that explains the code.
+	Docs string `json:"docs,omitempty"`
 }
 
 // Evidence is one thing that a finding is concluded from.
@@ -76,16 +84,20 @@ type DiagnosisStep struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Diagnose says why an account or a call does not work, and what to do.
+// Diagnose says why an account, a call or a connection does not work, and what to do.
 func (a *Actions) Diagnose(ctx context.Context, request DiagnosisRequest) (*Diagnosis, error) {
-	account := AccountRef{request.ConnectedAccountID, request.Identifier, request.ConnectionName}
+	account := AccountRef{request.ConnectedAccountID, request.Identifier, request.ConnectionName, request.AccountName}
 	if request.ExecutionID == "" && account == (AccountRef{}) {
 		return nil, invalidArgument("Nothing to diagnose is named: give execution_id, connected_account_id, or identifier and connection_name.", "execution_id")
 	}
 	if request.ExecutionID != "" && account != (AccountRef{}) {
 		return nil, invalidArgument("Two things to diagnose are named: give execution_id, or an account.", "execution_id")
 	}
-	if request.ConnectedAccountID != "" {
+	body := map[string]any{}
+	if request.RegisteredRedirectURIs != nil {
+		body["registered_redirect_uris"] = request.RegisteredRedirectURIs
+	}
+	if request.ConnectedAccountID != "" && len(body) == 0 {
 		path, err := a.path(ctx, account, "/diagnosis")
 		if err != nil {
 			return nil, err
@@ -96,14 +108,16 @@ func (a *Actions) Diagnose(ctx context.Context, request DiagnosisRequest) (*Diag
 		}
 		return get[Diagnosis](ctx, a.core, path, query)
 	}
-	body := map[string]any{}
 	if request.ExecutionID != "" {
 		body["execution_id"] = request.ExecutionID
 	} else {
-		if err := account.check(); err != nil {
+		if err := account.check(); err != nil && account != AccountOf("", account.ConnectionName) {
 			return nil, err
 		}
-		body["identifier"], body["connection_name"] = account.Identifier, account.ConnectionName
+		give(body, "account_id", account.ConnectedAccountID)
+		give(body, "identifier", account.Identifier)
+		give(body, "connection_name", account.ConnectionName)
+		give(body, "account_name", account.AccountName)
 	}
 	if request.Probe != nil {
 		body["probe"] = *request.Probe

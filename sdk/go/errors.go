@@ -47,6 +47,8 @@ type ValetkeyError struct {
 	Fields []FieldViolation
 	// Provider is what the provider said, if it was asked.
 	Provider *ProviderEvidence
+	// Diagnosis, of a failed call, is what a diagnosis says in short; may be nil.
+	Diagnosis *ShortDiagnosis
 
 	err        error
 	repetition repetition
@@ -58,9 +60,15 @@ type Remedy struct {
 	Action string `json:"action"`
 	// Text is the step in words.
 	Text string `json:"text"`
-	// URL performs or explains the step; may be empty.
+	// URL performs or explains the step; may be empty. It may be an authorization link, which is a secret.
 	URL string `json:"url"`
 }
+
+// String is the step in words, without its address: that may be an authorization link, which is a secret.
+func (r Remedy) String() string { return r.Action + ": " + r.Text }
+
+// GoString is the same as String.
+func (r Remedy) GoString() string { return r.String() }
 
 // FieldViolation is one field of a request at fault.
 type FieldViolation struct {
@@ -78,6 +86,18 @@ type ProviderEvidence struct {
 	Code string `json:"code"`
 	// Message is in the provider's own words.
 	Message string `json:"message"`
+}
+
+// ShortDiagnosis is what a diagnosis says in short.
+type ShortDiagnosis struct {
+	// Verdict is healthy, degraded or broken; broken: the same call fails again until somebody has acted.
+	Verdict string `json:"verdict"`
+	// Code is that of the first finding.
+	Code string `json:"code"`
+	// Actor is who must act: end_user, developer, provider_admin, operator or nobody.
+	Actor string `json:"actor"`
+	// Summary is the answer in prose.
+	Summary string `json:"summary"`
 }
 
 // Error says in one line what happened, why, what to do, and under which id the server's log has it. It holds no
@@ -105,6 +125,9 @@ func (e *ValetkeyError) Error() string {
 	}
 	if e.Cause != e.Message {
 		sentence("Cause: ", e.Cause)
+	}
+	if e.Diagnosis != nil {
+		sentence("Diagnosis: ", e.Diagnosis.Summary)
 	}
 	for i, remedy := range e.Remedies {
 		prefix := "What to do: "

@@ -2,6 +2,7 @@ package valetkey
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -61,6 +62,8 @@ type Execution struct {
 	Data any `json:"data"`
 	// Error is the error of a tool that ran in the background; else nil.
 	Error map[string]any `json:"error"`
+	// Diagnosis, of a failed call that was asked for alone, is what a diagnosis says in short; else nil.
+	Diagnosis *ShortDiagnosis `json:"diagnosis"`
 }
 
 // ExecutionFilter says which executions to list; every field given must fit.
@@ -110,24 +113,45 @@ func (a *Actions) WaitForExecution(ctx context.Context, executionID string, time
 		timeout = DefaultWait
 	}
 	end := a.core.now().Add(timeout)
+	stillRunning := &TimeoutError{&ValetkeyError{
+		Code:        CodeTimeout,
+		Message:     fmt.Sprintf("The execution %s was still running after %s.", executionID, seconds(timeout)),
+		Cause:       "The tool takes longer than the time-out of the wait.",
+		Remedies:    []Remedy{{Action: "wait", Text: "Wait again for the same execution; it goes on."}},
+		ExecutionID: executionID,
+		err:         context.DeadlineExceeded,
+	}}
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		execution, err := a.GetExecution(ctx, executionID)
+		execution, err := a.ask(ctx, executionID, end.Sub(a.core.now()))
+		if errors.Is(err, errWaitOver) {
+			return nil, stillRunning
+		}
 		if err != nil || execution.Status != ExecutionRunning {
 			return execution, err
 		}
 		left := end.Sub(a.core.now())
 		if left <= 0 {
-			return nil, &TimeoutError{&ValetkeyError{
-				Code:        CodeTimeout,
-				Message:     fmt.Sprintf("The execution %s was still running after %s.", executionID, seconds(timeout)),
-				Cause:       "The tool takes longer than the time-out of the wait.",
-				Remedies:    []Remedy{{Action: "wait", Text: "Wait again for the same execution; it goes on."}},
-				ExecutionID: executionID,
-				err:         context.DeadlineExceeded,
-			}}
+			return nil, stillRunning
 		}
 		if err := a.core.sleep(ctx, min(wait, left)); err != nil {
 			return nil, a.core.ended(ctx, err, &call{method: http.MethodGet})
 		}
 	}
+}
+
+// errWaitOver says that a question had no answer when the wait for an execution was over.
+var errWaitOver = errors.New("the wait is over")
+
+// ask asks for an execution once; the question ends with the wait. The last one may still be asked when that is over.
+func (a *Actions) ask(ctx context.Context, executionID string, left time.Duration) (*Execution, error) {
+	if left <= 0 || a.core.timeout > 0 && a.core.timeout < left {
+		return a.GetExecution(ctx, executionID)
+	}
+	bounded, cancel := a.core.within(ctx, left)
+	defer cancel()
+	execution, err := a.GetExecution(bounded, executionID)
+	if ctx.Err() == nil && errors.Is(context.Cause(bounded), errCallTimeout) && codeIs(err, CodeTimeout) {
+		return nil, errWaitOver
+	}
+	return execution, err
 }

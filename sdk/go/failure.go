@@ -30,6 +30,7 @@ type wireError struct {
 	Retry        string            `json:"retry"`
 	Fields       []FieldViolation  `json:"fields"`
 	Provider     *ProviderEvidence `json:"provider"`
+	Diagnosis    *ShortDiagnosis   `json:"diagnosis"`
 }
 
 // failure is the error that an answer stands for, or nil.
@@ -59,23 +60,69 @@ func (c *core) failure(call *call, got *answer) error {
 	case json.Unmarshal(shaped.Error, &wire) != nil && wire.Code == "" && call.anonymous && json.Unmarshal(shaped.Error, &oauth) == nil && oauth != "":
 		oauthFailure(e, oauth, shaped.Description)
 	case wire.Code != "":
-		e.Code, e.Message, e.Cause, e.Remedies, e.Docs = wire.Code, wire.Message, wire.Cause, wire.Remedies, wire.Docs
-		e.AccountID, e.ConnectionID, e.ExecutionID = wire.AccountID, wire.ConnectionID, wire.ExecutionID
-		e.Fields, e.Provider = wire.Fields, wire.Provider
-		if wire.RequestID != "" {
-			e.RequestID = wire.RequestID
-		}
-		if wire.RetryAfterMS != nil && *wire.RetryAfterMS >= 0 && *wire.RetryAfterMS < 1e12 {
-			e.RetryAfter = time.Duration(*wire.RetryAfterMS * float64(time.Millisecond))
-		}
-		if e.Message == "" {
-			e.Message = fmt.Sprintf("The server answered %d: %s.", got.status, e.Code)
-		}
+		wire.fill(e)
 	default:
 		bareFailure(e, c.base)
 	}
 	e.repetition = repetitionOf(e.Code, wire.Retry, got.status)
 	return classified(e)
+}
+
+// fill takes over what the server says.
+func (wire *wireError) fill(e *ValetkeyError) {
+	e.Code, e.Message, e.Cause, e.Remedies, e.Docs = wire.Code, wire.Message, wire.Cause, wire.Remedies, wire.Docs
+	e.AccountID, e.ConnectionID, e.ExecutionID = wire.AccountID, wire.ConnectionID, wire.ExecutionID
+	e.Fields, e.Provider = wire.Fields, wire.Provider
+	// One of an unexpected type is left empty; then there is none.
+	if short := wire.Diagnosis; short != nil && *short != (ShortDiagnosis{}) {
+		e.Diagnosis = short
+	}
+	if wire.RequestID != "" {
+		e.RequestID = wire.RequestID
+	}
+	if wire.RetryAfterMS != nil && *wire.RetryAfterMS >= 0 && *wire.RetryAfterMS < 1e12 {
+		e.RetryAfter = time.Duration(*wire.RetryAfterMS * float64(time.Millisecond))
+	}
+	if e.Message == "" {
+		e.Message = "The server refused: " + e.Code + "."
+	}
+}
+
+// itemFailure is the error of one call of a batch, which comes without a status of its own; nil if there is none.
+func itemFailure(item json.RawMessage) error {
+	var shaped struct {
+		Error *wireError `json:"error"`
+	}
+	if _ = json.Unmarshal(item, &shaped); shaped.Error == nil || shaped.Error.Code == "" {
+		return nil
+	}
+	e := &ValetkeyError{HTTPStatus: statusOf(shaped.Error.Code)}
+	shaped.Error.fill(e)
+	err := classified(e)
+	e.HTTPStatus = 0
+	return err
+}
+
+// statusOf is the status that a call would have failed with alone, as far as its type depends on it.
+func statusOf(code string) int {
+	switch code {
+	case "unauthenticated":
+		return http.StatusUnauthorized
+	case "permission_denied":
+		return http.StatusForbidden
+	case "invalid_request", "invalid_argument", "tool_input_invalid", "idempotency_key_reused":
+		return http.StatusBadRequest
+	case "rate_limited", "refresh_too_early":
+		return http.StatusTooManyRequests
+	case "deadline_exceeded":
+		return http.StatusGatewayTimeout
+	case "internal", "seal_refused", "overloaded", "shutting_down", "storage_unavailable", "execution_interrupted":
+		return http.StatusServiceUnavailable
+	}
+	if strings.HasSuffix(code, "_not_found") {
+		return http.StatusNotFound
+	}
+	return http.StatusConflict
 }
 
 func oauthFailure(e *ValetkeyError, code, description string) {

@@ -58,7 +58,8 @@ func WithRootCAs(pool *x509.CertPool) Option { return func(s *settings) { s.root
 func WithProxy(url string) Option { return func(s *settings) { s.proxyURL = url } }
 
 // WithHTTPClient sends through a client of your own. Certificates and proxy are then its business; its Timeout holds
-// for every single attempt. Redirects are never followed, so that the credential goes nowhere else.
+// for every single attempt. Redirects are never followed, so that the credential goes nowhere else, and its cookie jar
+// is not used.
 func WithHTTPClient(client *http.Client) Option {
 	return func(s *settings) { s.httpClient = client }
 }

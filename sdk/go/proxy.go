@@ -29,6 +29,8 @@ type ProxyRequest struct {
 	Identifier string
 	// ConnectionName is the name of the connection.
 	ConnectionName string
+	// AccountName says which of several accounts that the user has on the connection.
+	AccountName string
 	// AgentRunID is the caller's own id of an agent run, kept with the execution.
 	AgentRunID string
 }
@@ -53,7 +55,7 @@ func (r *ProxyResponse) Decode(into any) error { return json.Unmarshal(r.Body, i
 //
 // Errors: those of [Actions.ExecuteTool].
 func (a *Actions) Request(ctx context.Context, request ProxyRequest) (*ProxyResponse, error) {
-	account := AccountRef{request.ConnectedAccountID, request.Identifier, request.ConnectionName}
+	account := AccountRef{request.ConnectedAccountID, request.Identifier, request.ConnectionName, request.AccountName}
 	if err := account.check(); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,9 @@ func (a *Actions) Request(ctx context.Context, request ProxyRequest) (*ProxyResp
 		}
 		header[name] = append(header[name], values...)
 	}
-	if account.ConnectedAccountID == "" && !(printable(account.Identifier) && printable(account.ConnectionName)) {
+	ctx, cancel := a.core.begin(ctx)
+	defer cancel()
+	if account.ConnectedAccountID == "" && !(printable(account.Identifier) && printable(account.ConnectionName) && printable(account.AccountName)) {
 		found, err := a.find(ctx, account)
 		if err != nil {
 			return nil, err
@@ -78,7 +82,7 @@ func (a *Actions) Request(ctx context.Context, request ProxyRequest) (*ProxyResp
 	}
 	for name, value := range map[string]string{
 		"connected_account_id": account.ConnectedAccountID, "identifier": account.Identifier,
-		"connection_name": account.ConnectionName, "agent_run_id": request.AgentRunID,
+		"connection_name": account.ConnectionName, "account_name": account.AccountName, "agent_run_id": request.AgentRunID,
 	} {
 		if value != "" {
 			header[name] = []string{value}

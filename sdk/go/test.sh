@@ -21,6 +21,8 @@ if [ -z "${VALETKEY_BIN:-}" ]; then
   exit 1
 fi
 export VALETKEY_BIN VALETKEY_CONFORMANCE="$root/sdk/conformance"
+# A workspace around the checkout is nobody's business here.
+export GOWORK=off
 
 scratch=$(mktemp -d)
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
@@ -40,11 +42,11 @@ go test -race -count=1 -v . >"$log" 2>&1 || status=1
 cp -r consumer examples "$scratch/"
 cp "$root/LICENSE" "$scratch/"
 # From here on the module comes from its zip; a cache of its own keeps an older zip of the same version out.
-export GOPROXY="file://$scratch/proxy" GOSUMDB=off GOFLAGS=-mod=mod GOMODCACHE="$scratch/modules" GOWORK=off
+export GOPROXY="file://$scratch/proxy" GOSUMDB=off GOFLAGS=-mod=mod GOMODCACHE="$scratch/modules"
 for module in "$scratch"/examples/*; do
   (cd "$module" && go mod edit -dropreplace github.com/valetkey/valetkey/sdk/go && go vet .) || status=1
 done
-export VALETKEY_EXAMPLES="$scratch/examples"
+export VALETKEY_EXAMPLES="$scratch/examples" VALETKEY_README="$here/README.md"
 (cd "$scratch/consumer" && go vet . && go test -race -count=1 -timeout 10m -v . >>"$log" 2>&1) || status=1
 
 grep -qF "$GOMODCACHE" <(cd "$scratch/consumer" && go list -m -f '{{.Dir}}' github.com/valetkey/valetkey/sdk/go) || {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // ToolCall is a call of a tool. Say whose account it is for by ConnectedAccountID, or by Identifier with or without
@@ -20,12 +21,21 @@ type ToolCall struct {
 	// ConnectionName is the name of the connection; without it, the one of the tool's connector that has an account of
 	// this identifier.
 	ConnectionName string
+	// AccountName says which of several accounts that the user has on the connection. Default: the one without a name,
+	// else the only one.
+	AccountName string
 	// OrganizationID is the caller's own id of the user's organization.
 	OrganizationID string
 	// UserID is a further id of the caller's.
 	UserID string
 	// AgentRunID is the caller's own id of an agent run, kept with the execution.
 	AgentRunID string
+	// Timeout is the longest that the call may take at the server; rounded to milliseconds. How long to wait for the
+	// server is the client's [WithTimeout], or the context's deadline.
+	Timeout time.Duration
+	// MaxAge, for a tool that is Cacheable, is how old an answer may be that was given before; to the second. Default:
+	// the provider is asked.
+	MaxAge time.Duration
 	// IdempotencyKey makes sure that a call is done once: the same key and the same call give the same answer. Default:
 	// a fresh one, which covers the repeats within this call; give one to cover those of your own.
 	IdempotencyKey string
@@ -42,6 +52,10 @@ type ToolResult struct {
 	// Data is the tool's answer, an object as a rule: map[string]any, with numbers as float64 as encoding/json gives
 	// them. Use Decode for a type of your own, and for whole numbers above 2^53.
 	Data any `json:"data"`
+	// Cached says whether the answer was given before and the provider was not asked; see MaxAge of [ToolCall].
+	Cached bool `json:"cached,omitempty"`
+	// Age is how old such an answer is, in seconds.
+	Age int `json:"age,omitempty"`
 
 	raw json.RawMessage
 }
@@ -85,6 +99,8 @@ type Tool struct {
 	Provider string `json:"provider"`
 	// Definition holds name, description, input_schema and annotations, to hand to a model as they are.
 	Definition map[string]any `json:"definition"`
+	// Cacheable says whether it accepts a MaxAge.
+	Cacheable bool `json:"cacheable,omitempty"`
 }
 
 // FoundTool is a tool that fits a search.
@@ -107,6 +123,8 @@ type ConnectionReadiness struct {
 	State string `json:"state"`
 	// ConnectedAccountID is the user's account on it, if there is one.
 	ConnectedAccountID string `json:"connected_account_id,omitempty"`
+	// AccountName tells that account apart from others of the user on the connection; may be empty.
+	AccountName string `json:"account_name,omitempty"`
 }
 
 // ToolFilter says which tools to list; every field given must fit.
@@ -152,31 +170,98 @@ func (a *Actions) ExecuteToolAsync(ctx context.Context, tool ToolCall) (*Started
 	return execute[StartedExecution](ctx, a.core, tool, "async")
 }
 
-func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*T, error) {
+// BatchResult is what one call of a batch brought: one of the two.
+type BatchResult struct {
+	// Result is what the tool brought; nil if it brought nothing.
+	Result *ToolResult
+	// Err says why it brought nothing: an error of the type that [Actions.ExecuteTool] would have returned.
+	Err error
+}
+
+// ExecuteTools calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other
+// along: there is one result for each call, in their order. Each call carries an idempotency key of its own, so that the
+// whole is repeated where that helps.
+//
+// Errors: [InvalidRequestError] if there are too many calls, or none; those of single calls are in their results.
+func (a *Actions) ExecuteTools(ctx context.Context, calls []ToolCall) ([]BatchResult, error) {
+	bodies := make([]map[string]any, len(calls))
+	for i, tool := range calls {
+		body, key, err := tool.wire()
+		if err != nil {
+			return nil, err
+		}
+		give(body, "idempotency_key", key)
+		bodies[i] = body
+	}
+	sent := &call{method: http.MethodPost, path: executePath + "/batch", repeatable: true}
+	got, err := send[struct {
+		Results []json.RawMessage `json:"results"`
+	}](ctx, a.core, sent, map[string]any{"calls": bodies})
+	if err != nil {
+		return nil, err
+	}
+	if len(got.Results) != len(calls) {
+		return nil, unreadable(&answer{status: http.StatusOK}, "The answer does not have a result for each call.")
+	}
+	results := make([]BatchResult, len(calls))
+	for i, item := range got.Results {
+		results[i] = batchResult(item)
+	}
+	return results, nil
+}
+
+func batchResult(item json.RawMessage) BatchResult {
+	if err := itemFailure(item); err != nil {
+		return BatchResult{Err: err}
+	}
+	result := new(ToolResult)
+	if json.Unmarshal(item, result) != nil {
+		return BatchResult{Err: unreadable(&answer{status: http.StatusOK}, "The result of a call is not the JSON that was expected.")}
+	}
+	return BatchResult{Result: result}
+}
+
+// wire is what is sent of a call, and its key.
+func (tool ToolCall) wire() (body map[string]any, key string, err error) {
 	switch {
 	case tool.ToolName == "":
-		return nil, invalidArgument("tool_name is required.", "tool_name")
-	case tool.ConnectedAccountID != "" && (tool.Identifier != "" || tool.ConnectionName != ""):
-		return nil, AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName}.check()
+		return nil, "", invalidArgument("tool_name is required.", "tool_name")
+	case tool.ConnectedAccountID != "":
+		if err := (AccountRef{tool.ConnectedAccountID, tool.Identifier, tool.ConnectionName, tool.AccountName}).check(); err != nil {
+			return nil, "", err
+		}
 	}
-	body := map[string]any{"tool_name": tool.ToolName, "tool_input": tool.ToolInput}
+	body = map[string]any{"tool_name": tool.ToolName, "tool_input": tool.ToolInput}
 	if tool.ToolInput == nil {
 		body["tool_input"] = map[string]any{}
 	}
 	give(body, "connected_account_id", tool.ConnectedAccountID)
 	give(body, "identifier", tool.Identifier)
 	give(body, "connection_name", tool.ConnectionName)
+	give(body, "account_name", tool.AccountName)
 	give(body, "organization_id", tool.OrganizationID)
 	give(body, "user_id", tool.UserID)
 	give(body, "agent_run_id", tool.AgentRunID)
-	give(body, "mode", mode)
-	key := tool.IdempotencyKey
-	if key == "" {
+	give(body, "timeout_ms", tool.Timeout.Milliseconds())
+	give(body, "max_age", int64(tool.MaxAge/time.Second))
+	// A call that may be answered from before needs no key: only tools that change nothing can be.
+	if key = tool.IdempotencyKey; key == "" && tool.MaxAge == 0 {
 		key = freshKey()
 	}
-	return send[T](ctx, c, &call{
-		method: http.MethodPost, path: executePath, repeatable: true, header: http.Header{"Idempotency-Key": {key}},
-	}, body)
+	return body, key, nil
+}
+
+func execute[T any](ctx context.Context, c *core, tool ToolCall, mode string) (*T, error) {
+	body, key, err := tool.wire()
+	if err != nil {
+		return nil, err
+	}
+	give(body, "mode", mode)
+	header := http.Header{}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
+	return send[T](ctx, c, &call{method: http.MethodPost, path: executePath, repeatable: true, header: header}, body)
 }
 
 // ListTools lists tools, by connector.

@@ -49,14 +49,27 @@ func (c *core) do(ctx context.Context, call *call) (*answer, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
-	var deadline time.Time
-	if c.timeout > 0 {
-		deadline = c.now().Add(c.timeout)
-		bounded, cancel := context.WithTimeoutCause(ctx, c.timeout, errCallTimeout)
-		defer cancel()
-		ctx = bounded
-	}
+	ctx, cancel := c.begin(ctx)
+	defer cancel()
+	deadline, _ := ctx.Value(endKey{}).(time.Time)
 	return c.repeat(ctx, call, deadline)
+}
+
+// endKey finds, in a context, when a call must have ended.
+type endKey struct{}
+
+// begin puts all requests that are made with the context under one time-out of the client, which begins now.
+func (c *core) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, begun := ctx.Value(endKey{}).(time.Time); begun || c.timeout <= 0 {
+		return ctx, func() {}
+	}
+	return c.within(ctx, c.timeout)
+}
+
+// within is begin with a time-out other than the client's.
+func (c *core) within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	bounded, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
+	return context.WithValue(bounded, endKey{}, c.now().Add(timeout)), cancel
 }
 
 func (c *core) repeat(ctx context.Context, call *call, deadline time.Time) (*answer, error) {

@@ -35,6 +35,7 @@ version=$(sed -n '0,/<version>/s/.*<version>\(.*\)<\/version>.*/\1/p' pom.xml)
 
 export VALETKEY_BIN VALETKEY_CONFORMANCE="$root/sdk/conformance"
 export VALETKEY_EXAMPLE="$scratch/java/examples/assistant/src/main/java/Assistant.java"
+export VALETKEY_README="$here/README.md"
 export VALETKEY_JAR="$scratch/java/target/valetkey-$version.jar"
 
 mvn -B -ntp install >"$log" 2>&1 || status=1

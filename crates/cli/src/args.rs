@@ -22,6 +22,8 @@ VALETKEY_CLIENT_SECRET. Without VALETKEY_URL, the `valetkey dev` of the present 
 `backup`, `restore`, `verify`, `export` and `import` do not speak to a server: they work on the database and the master
 key that the settings of `valetkey serve` name. `doctor system` reads the same settings and works where no server runs.
 
+`simulate` needs neither: it is a provider of its own, for tests; its commands find it by SIMULATOR_URL.
+
 Exit codes: 0 done; 1 the server refused, or a check found something; 2 the command line or a setting is wrong;
 3 the server cannot be reached.";
 

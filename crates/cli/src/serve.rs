@@ -8,7 +8,8 @@ use valetkey_server::Drained;
 use crate::{
     failure::Failure,
     master_key::MasterKeySource,
-    settings::Settings,
+    output,
+    settings::{Role, Settings},
     shutdown,
     wiring::{self, Assembly, Start},
 };
@@ -37,6 +38,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let start = Start { public_url: public_url.clone(), master_key, simulator: None, lock };
     let assembly = wiring::assemble(settings, start).await?;
     warn_if_nobody_can_call(&assembly).await;
+    invite_the_first_owner(settings, &assembly).await?;
     tracing::info!(%address, %public_url, version = env!("CARGO_PKG_VERSION"), "valetkey is ready");
     let drained = valetkey_server::serve(
         listener,
@@ -63,6 +65,26 @@ async fn warn_if_nobody_can_call(assembly: &Assembly) {
         tracing::warn!(
             "there is no API client yet: set bootstrap_client_id and bootstrap_client_secret and start again"
         );
+    }
+}
+
+/// A server that nobody can log in to yet says how. The link is for the terminal and goes past the log, which is kept and
+/// read by many.
+async fn invite_the_first_owner(settings: &Settings, assembly: &Assembly) -> Result<(), Failure> {
+    if settings.work.role == Role::Worker {
+        return Ok(());
+    }
+    match assembly.engine.setup_link().await {
+        Ok(Some(link)) => output::print_line(&format!(
+            "Nobody can use the dashboard yet. Whoever opens this link becomes its owner; it works once, until {}:\n{}",
+            link.expires_at.date(),
+            link.url
+        )),
+        Ok(None) => Ok(()),
+        Err(error) => {
+            tracing::warn!(code = error.code().as_str(), "no setup link could be made");
+            Ok(())
+        }
     }
 }
 

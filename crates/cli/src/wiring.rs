@@ -179,6 +179,14 @@ fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>)
     let limits = &settings.limits;
     engine.link_ttl = limits.link_ttl.unwrap_or(engine.link_ttl);
     engine.call_deadline = limits.call_deadline.unwrap_or(engine.call_deadline);
+    engine.keep_answers = limits.keep_answers.unwrap_or(engine.keep_answers);
+    engine.max_kept_answer_bytes = limits.max_kept_answer_bytes.unwrap_or(engine.max_kept_answer_bytes);
+    engine.detached_at_once = limits.async_at_once.unwrap_or(engine.detached_at_once);
+    engine.detached_waiting = limits.async_waiting.unwrap_or(engine.detached_waiting);
+    engine.calls_per_connection = limits.calls_per_connection.unwrap_or(engine.calls_per_connection);
+    engine.calls_waiting = limits.calls_waiting.unwrap_or(engine.calls_waiting);
+    engine.call_attempts = limits.call_attempts.unwrap_or(engine.call_attempts);
+    engine.read_cache_bytes = limits.read_cache_bytes.unwrap_or(engine.read_cache_bytes);
     engine.max_response_bytes = limits.max_response_bytes.unwrap_or(engine.max_response_bytes);
     engine.refresh_deadline = settings.work.refresh_deadline.unwrap_or(engine.refresh_deadline);
     engine

@@ -1,6 +1,9 @@
 //! Who may call the API: clients (id and secret, for `/oauth/token`) and static tokens (`vk_…`).
 
-use crate::{ApiClientId, ApiTokenId, EnvironmentId, Error, ErrorCode, Permission, Permissions, Time};
+use crate::{
+    ApiClientId, ApiTokenId, EnvironmentId, Error, ErrorCode, Permission, Permissions, RequestId, Time,
+    UserId,
+};
 
 /// An API client. It belongs to one environment and sees nothing of any other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,10 @@ pub struct Caller {
     pub client: ApiClientId,
     /// The static token used, if it was one.
     pub token: Option<ApiTokenId>,
+    /// The person, if it is one at the dashboard.
+    pub user: Option<UserId>,
+    /// The request that the call came with, if it came with one.
+    pub request: Option<RequestId>,
     /// What the caller may do.
     pub permissions: Permissions,
 }
@@ -68,16 +75,24 @@ impl Caller {
         if self.permissions.allows(permission) {
             return Ok(());
         }
-        Err(Error::new(ErrorCode::PermissionDenied)
-            .message(format!("This API client lacks the permission \"{}\".", permission.as_str())))
+        Err(Error::new(ErrorCode::PermissionDenied).message(format!(
+            "{} lacks the permission \"{}\".",
+            self.kind(),
+            permission.as_str()
+        )))
     }
 
-    /// The actor as written into events: `token:tok_…` or `client:…`.
+    fn kind(&self) -> &'static str {
+        if self.user.is_some() { "Your role" } else { "This API client" }
+    }
+
+    /// The actor as written into events: `user:us_…`, `token:tok_…` or `client:…`.
     #[must_use]
     pub fn actor(&self) -> String {
-        match &self.token {
-            Some(token) => format!("token:{token}"),
-            None => format!("client:{}", self.client),
+        match (&self.user, &self.token) {
+            (Some(user), _) => format!("user:{user}"),
+            (None, Some(token)) => format!("token:{token}"),
+            (None, None) => format!("client:{}", self.client),
         }
     }
 }

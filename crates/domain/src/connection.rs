@@ -32,6 +32,9 @@ pub struct Connection {
     pub variables: BTreeMap<String, String>,
     /// What to do when a user authorizes again with another account at the provider.
     pub identity_policy: IdentityPolicy,
+    /// The longest that a call through this connection may take, in milliseconds; `None` leaves it to connector and
+    /// server.
+    pub call_timeout_ms: Option<u32>,
     /// A disabled connection refuses links and calls.
     pub enabled: bool,
     /// Set while the provider refuses the connection's own configuration (a wrong client secret, say). It says

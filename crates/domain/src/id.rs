@@ -117,6 +117,12 @@ ids! {
     RefreshId = "rf_";
     /// A grant that is still to be revoked at the provider.
     RevocationId = "rv_";
+    /// A person who may use the dashboard.
+    UserId = "us_";
+    /// A one-time link by which a person sets a password.
+    InvitationId = "inv_";
+    /// A browser in which a person is logged in.
+    SessionId = "ses_";
 }
 
 /// The `client_id` of an API client. Operators may choose it (`bootstrap_client_id`), so any short text of letters,

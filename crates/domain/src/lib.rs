@@ -5,7 +5,9 @@
 //! instant.
 
 pub mod account;
+pub mod answer;
 pub mod api_client;
+pub mod audit;
 pub mod auth_request;
 pub mod catalogue;
 pub mod clock;
@@ -18,14 +20,17 @@ pub mod event;
 pub mod execution;
 pub mod id;
 pub mod keys;
+pub mod overview;
 pub mod page;
 pub mod permission;
 pub mod refresh;
 pub mod revocation;
 pub mod sealed;
 pub mod store;
+pub mod user;
 
 pub use account::{Account, AccountStatus, AuthType};
+pub use answer::KeptAnswer;
 pub use api_client::{ApiClient, ApiToken, Caller};
 pub use auth_request::{AuthPhase, AuthRequest};
 pub use catalogue::ErrorCode;
@@ -39,7 +44,7 @@ pub use event::Event;
 pub use execution::Execution;
 pub use id::{
     AccountId, ApiClientId, ApiTokenId, AuthRequestId, ConnectionId, EnvironmentId, EventId, ExecutionId,
-    RefreshId, RequestId, RevocationId,
+    InvitationId, RefreshId, RequestId, RevocationId, SessionId, UserId,
 };
 pub use page::{Page, PageRequest};
 pub use permission::{Permission, Permissions};
@@ -48,3 +53,4 @@ pub use revocation::PendingRevocation;
 pub use sealed::SealedBlob;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use store::{Change, Changes, Store, StoreError};
+pub use user::{Invitation, Role, Session, User};

@@ -4,20 +4,25 @@
 //! A use case that must change an account and tell of it therefore hands both to one commit, and a backend is free
 //! to gather many commits into one durable write.
 
+mod filter;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, AccountStatus, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest,
-    AuthRequestId, Connection, ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId,
-    InstanceId, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome, RevocationId,
-    SealedBlob, Time,
-    event::EventKind,
-    execution::ExecutionStatus,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Connection,
+    ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId, InstanceId, Invitation,
+    InvitationId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome,
+    RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
+    audit::{AuditEntry, AuditFilter, AuditHead, NewAuditEntry},
     keys::{KeyTerm, SigningKey},
+    overview::{Overview, OverviewSpan},
     refresh::{Degraded, Frozen, Joined},
+    user::SsoIdentity,
 };
+
+pub use filter::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter};
 
 /// Why storage did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,11 +128,30 @@ pub enum Change {
     InsertExecution(Execution),
     /// The end of an execution that was inserted as running; conflict `execution` if it is not running any more.
     FinishExecution(Execution),
-    /// Marks executions that an instance began and never ended as of unknown outcome.
+    /// Marks executions that an instance began and never ended as of unknown outcome; those whose kept answer says that
+    /// they never left, as failed with `execution_interrupted`.
     AbandonExecutions {
         /// The instance, known to be gone; `None` means executions without one, from before there were instances.
         instance: Option<InstanceId>,
     },
+    /// A new kept answer; conflict `answer.key` if the client has used the key, `answer` if the execution has one,
+    /// `answer.account` if there is no such account.
+    InsertAnswer(KeptAnswer),
+    /// Notes that a call is about to leave for the provider; conflict `answer` if its answer is gone.
+    AnswerLeaves(ExecutionId),
+    /// Keeps what a call brought; no-op if its answer is gone.
+    FinishAnswer {
+        /// The execution.
+        execution: ExecutionId,
+        /// The answer or the error; none if it is too large.
+        sealed: Option<SealedBlob>,
+        /// Whether the key goes on standing for this call. If not, it may be used again.
+        keep_key: bool,
+        /// Until when it is kept.
+        keep_until: Time,
+    },
+    /// Forgets a kept answer with its key; no-op if it is gone.
+    DeleteAnswer(ExecutionId),
     /// Opens an attempt to renew a credential, which is also its lease. Storage sets `lease_until`: its own clock plus
     /// `lease`. Conflict `refresh` if the account has an open attempt or `fence` is not the one after the last,
     /// `refresh.generation` if the account's current credential is of another generation than the attempt's,
@@ -229,6 +253,41 @@ pub enum Change {
     },
     /// A new signing key.
     InsertSigningKey(SigningKey),
+    /// A new user; conflict `user.email` if the address (or the identity at the provider) is taken.
+    InsertUser(User),
+    /// A changed user.
+    UpdateUser(User),
+    /// A new invitation; conflict `invitation.user` if its user does not exist.
+    InsertInvitation(Invitation),
+    /// Uses an invitation up; conflict `invitation` if it was used or is gone.
+    UseInvitation {
+        /// The invitation.
+        id: InvitationId,
+        /// When.
+        at: Time,
+    },
+    /// Takes an invitation back; no-op if it is gone.
+    DeleteInvitation(InvitationId),
+    /// A new session; conflict `session.user` if its user does not exist.
+    InsertSession(Session),
+    /// Notes the use of a session; no-op if it is gone.
+    TouchSession {
+        /// The session.
+        id: SessionId,
+        /// When it was used.
+        at: Time,
+    },
+    /// Ends a session; no-op if it is gone.
+    DeleteSession(SessionId),
+    /// Ends the sessions of a user.
+    DeleteSessionsOf {
+        /// The user.
+        user: UserId,
+        /// The one that goes on, if any does.
+        except: Option<SessionId>,
+    },
+    /// Adds an entry to the end of the audit log's chain.
+    AppendAudit(NewAuditEntry),
 }
 
 /// A list of changes that belong together.
@@ -270,68 +329,6 @@ impl From<Change> for Changes {
     }
 }
 
-/// Which connections.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ConnectionFilter {
-    /// Of this connector.
-    pub connector: Option<String>,
-    /// Whose name contains this, whatever the case.
-    pub query: Option<String>,
-}
-
-/// Which accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountFilter {
-    /// Of one of these connections; empty means any.
-    pub connections: Vec<ConnectionId>,
-    /// With exactly this identifier.
-    pub identifier: Option<String>,
-    /// With exactly this name among the accounts of its identifier.
-    pub name: Option<String>,
-    /// Of this organization.
-    pub organization_id: Option<String>,
-    /// Of this user.
-    pub user_id: Option<String>,
-    /// In this status.
-    pub status: Option<AccountStatus>,
-    /// Of a connection of this connector.
-    pub connector: Option<String>,
-    /// Behind which the provider named exactly this account of its own.
-    pub provider_subject: Option<String>,
-    /// Whose identifier, label, id, organization or user id contains this, whatever the case.
-    pub query: Option<String>,
-}
-
-/// Which events.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// About this account.
-    pub account: Option<AccountId>,
-    /// About this connection.
-    pub connection: Option<ConnectionId>,
-    /// Of one of these kinds; empty means any.
-    pub kinds: Vec<EventKind>,
-    /// With this cause.
-    pub code: Option<ErrorCode>,
-    /// At or after this instant.
-    pub since: Option<Time>,
-    /// Before this instant.
-    pub until: Option<Time>,
-}
-
-/// Which executions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExecutionFilter {
-    /// Of this account.
-    pub account: Option<AccountId>,
-    /// Of this connection.
-    pub connection: Option<ConnectionId>,
-    /// Of this tool.
-    pub tool: Option<String>,
-    /// With this end.
-    pub status: Option<ExecutionStatus>,
-}
-
 /// A credential as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCredential {
@@ -358,6 +355,8 @@ pub enum SealedPlace {
     SigningKey(String),
     /// The credential of a pending revocation.
     Revocation(RevocationId),
+    /// A kept answer.
+    Answer(ExecutionId),
 }
 
 /// A sealed secret with what its seal is bound to.
@@ -384,6 +383,12 @@ pub enum Prunable {
     AuthRequests,
     /// Refresh attempts that ended, but the last one of each account.
     Refreshes,
+    /// Kept answers whose time is over.
+    Answers,
+    /// Sessions that have expired.
+    Sessions,
+    /// Invitations that have expired.
+    Invitations,
 }
 
 /// How often a tool was used with an account.
@@ -538,6 +543,16 @@ pub trait Store: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError>;
 
+    /// The kept answer of an execution.
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError>;
+    /// The kept answer that a client's idempotency key stands for.
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError>;
+
     /// An API client by id.
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError>;
     /// The API clients of an environment, oldest first.
@@ -553,4 +568,36 @@ pub trait Store: Send + Sync + 'static {
     async fn key_terms(&self) -> Result<Vec<KeyTerm>, StoreError>;
     /// The signing keys, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError>;
+
+    /// A user by id.
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+    /// A user by address, in lower case.
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
+    /// A user by whom an identity provider vouches for.
+    async fn user_by_sso(&self, identity: &SsoIdentity) -> Result<Option<User>, StoreError>;
+    /// Every user, oldest first.
+    async fn users(&self) -> Result<Vec<User>, StoreError>;
+    /// An invitation by the hash of its token.
+    async fn invitation_by_link(&self, link_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError>;
+    /// Every invitation, oldest first.
+    async fn invitations(&self) -> Result<Vec<Invitation>, StoreError>;
+    /// A session by the hash of its token.
+    async fn session_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Session>, StoreError>;
+    /// The sessions of a user, oldest first.
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
+
+    /// Entries of the audit log below a number, the newest first.
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        below: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
+    /// Entries of the audit log above a number, the oldest first, for walking along the chain.
+    async fn audit_above(&self, number: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+    /// The last entry of the audit log, as it is kept beside the chain.
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError>;
+
+    /// What an environment looks like from afar.
+    async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError>;
 }

@@ -241,6 +241,8 @@ async fn main() {
         environment: EnvironmentId::new(&SystemClock, &SystemEntropy),
         client: "vkc_rates".parse().unwrap(),
         token: None,
+        user: None,
+        request: None,
         permissions: Permissions::all(),
     };
     let mut engines = Vec::new();

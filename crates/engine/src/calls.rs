@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use valetkey_domain::AccountId;
 
-use crate::refresh::Refreshes;
+use crate::{
+    EngineSettings,
+    execute::{Detached, ReadCache},
+    limits::Limits,
+    refresh::Refreshes,
+};
 
 /// How long the same news is not told again.
 const NEWS_LASTS: Duration = Duration::from_secs(600);
@@ -18,13 +24,25 @@ const LINKS_REMEMBERED: u64 = 10_000;
 pub(crate) struct Calls {
     /// Refreshes under way and their pauses.
     pub(crate) refreshes: Refreshes,
+    /// Calls that nobody waits for.
+    pub(crate) detached: Detached,
+    /// Answers of tools that only read.
+    pub(crate) reads: ReadCache,
+    /// What is known of the providers' limits.
+    pub(crate) limits: Limits,
+    /// Told whenever a call ends whose answer is kept.
+    pub(crate) answered: Notify,
     told: moka::sync::Cache<String, ()>,
     links: moka::future::Cache<(AccountId, u64), String>,
 }
 
-impl Default for Calls {
-    fn default() -> Self {
+impl Calls {
+    pub(crate) fn new(settings: &EngineSettings) -> Self {
         Self {
+            detached: Detached::new(settings),
+            reads: ReadCache::new(settings),
+            limits: Limits::new(settings),
+            answered: Notify::new(),
             refreshes: Refreshes::default(),
             told: moka::sync::Cache::builder().max_capacity(NEWS_REMEMBERED).time_to_live(NEWS_LASTS).build(),
             links: moka::future::Cache::builder()
@@ -33,9 +51,7 @@ impl Default for Calls {
                 .build(),
         }
     }
-}
 
-impl Calls {
     /// Whether `news` was not told within the last minutes; notes that it is told now.
     pub(crate) fn is_news(&self, news: &str) -> bool {
         self.told.entry_by_ref(news).or_insert(()).is_fresh()

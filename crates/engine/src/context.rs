@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use valetkey_domain::{
-    AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob, SecretString,
-    Store, StoreError, Time, event::NewEvent, refresh::Joined, sealed::SealContext,
+    AccountId, AuthRequestId, Change, Changes, Clock, Connection, Entropy, Error, ErrorCode, SealedBlob,
+    SecretString, Store, StoreError, Time, event::NewEvent, refresh::Joined, sealed::SealContext,
 };
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
@@ -23,6 +23,7 @@ use crate::{
     events::EventIds,
     keyring::VaultKeeper,
     keys::Resealing,
+    operators::{Attempts, Passwords},
 };
 
 /// Seals and opens secrets for storage.
@@ -90,6 +91,28 @@ pub struct EngineSettings {
     /// not wait that long; the answer is worth it all the same, since it may be the only copy of a refresh token.
     /// Default: 120 seconds.
     pub refresh_deadline: Duration,
+    /// How long the answer of a call is kept for who asks again. Default: 24 hours.
+    pub keep_answers: Duration,
+    /// The largest answer that is kept, in bytes. Default: 1 MiB.
+    pub max_kept_answer_bytes: usize,
+    /// How many calls whose caller does not wait run at the same time. Default: 64.
+    pub detached_at_once: usize,
+    /// How many of them wait for their turn at most. Default: 1000.
+    pub detached_waiting: usize,
+    /// How many calls through one connection run at the same time. Default: 100.
+    pub calls_per_connection: usize,
+    /// How many more wait for their turn at most. Default: 1000.
+    pub calls_waiting: usize,
+    /// How often a call is made at most that does no harm when repeated and fails in passing. Default: 3.
+    pub call_attempts: u32,
+    /// How much memory answers of cacheable tools may take, in bytes. Default: 32 MiB.
+    pub read_cache_bytes: u64,
+    /// How many calls of one batch run at the same time. Default: 8.
+    pub batch_at_once: usize,
+    /// How long a session of the dashboard goes on without being used. Default: 1 hour.
+    pub session_idle: Duration,
+    /// How long a session of the dashboard goes on at most. Default: 12 hours.
+    pub session_life: Duration,
 }
 
 impl EngineSettings {
@@ -107,6 +130,17 @@ impl EngineSettings {
             call_deadline: Duration::from_secs(30),
             max_response_bytes: 8 << 20,
             refresh_deadline: Duration::from_secs(120),
+            keep_answers: Duration::from_secs(24 * 3600),
+            max_kept_answer_bytes: 1 << 20,
+            detached_at_once: 64,
+            detached_waiting: 1000,
+            calls_per_connection: 100,
+            calls_waiting: 1000,
+            call_attempts: 3,
+            read_cache_bytes: 32 << 20,
+            batch_at_once: 8,
+            session_idle: Duration::from_secs(3600),
+            session_life: Duration::from_secs(12 * 3600),
         }
     }
 }
@@ -138,6 +172,10 @@ pub(crate) struct Inner {
     pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
+    /// Hashing of passwords, a few at a time.
+    pub(crate) passwords: Passwords,
+    /// Wrong passwords.
+    pub(crate) attempts: Attempts,
 }
 
 impl Engine {
@@ -146,6 +184,7 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, keyring, connectors, egress, clock, entropy, settings } = parts;
         let egress = egress.with_clock(Arc::clone(&clock));
+        let calls = Calls::new(&settings);
         Self(Arc::new(Inner {
             store,
             keyring,
@@ -156,7 +195,7 @@ impl Engine {
             settings,
             joined: OnceCell::new(),
             tasks: TaskTracker::new(),
-            calls: Calls::default(),
+            calls,
             event_ids: EventIds::default(),
             signing_keys: SigningKeys::default(),
             resealing: Resealing::default(),
@@ -165,6 +204,8 @@ impl Engine {
                 .time_to_live(REJECTIONS_LAST)
                 .build(),
             verified_tokens: Cache::new(VERIFIED_TOKENS),
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
         }))
     }
 
@@ -192,9 +233,10 @@ impl Engine {
         Ok(self.0.store.check().await?)
     }
 
-    /// Waits for the work that outlives its callers (exchanges, refreshes, revocations). Call it at shutdown, after
-    /// the last request was taken on.
+    /// Waits for the work that outlives its callers (exchanges, refreshes, revocations, calls that nobody waits for).
+    /// Calls that wait for their turn are ended as not made. Call it at shutdown, after the last request was taken on.
     pub async fn drain(&self) {
+        self.0.calls.detached.stop();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
@@ -212,7 +254,15 @@ impl Engine {
 
     /// Applies `changes` as one transaction.
     pub(crate) async fn commit(&self, changes: impl Into<Changes>) -> Result<(), Error> {
-        self.0.store.commit(changes.into()).await.map_err(refused_commit)
+        let changes = changes.into();
+        // What was read with another grant, or of an account that is gone, is not given again.
+        // A renewal is still the same grant.
+        let is_renewal = changes.0.iter().any(|change| matches!(change, Change::EndRefresh { .. }));
+        let ended = changes.0.iter().filter(|_| !is_renewal).filter_map(ends_what_was_read);
+        let ended: Vec<_> = ended.cloned().collect();
+        let committed = self.0.store.commit(changes).await.map_err(refused_commit);
+        ended.iter().for_each(|account| self.0.calls.reads.forget(account));
+        committed
     }
 
     /// `{public_url}{path}`; the path begins with a slash.
@@ -253,12 +303,22 @@ pub(crate) fn target<'a>(
     Target { connector, overrides: &connection.overrides, variables: &connection.variables, metadata }
 }
 
+/// The account whose answers a change makes worthless.
+fn ends_what_was_read(change: &Change) -> Option<&AccountId> {
+    match change {
+        Change::UpdateAccount(account) => Some(&account.id),
+        Change::DeleteAccount(account) | Change::EraseCredentials(account) => Some(account),
+        _ => None,
+    }
+}
+
 /// A refused commit as the caller should see it: a taken name is not a race.
 fn refused_commit(refusal: StoreError) -> Error {
     let StoreError::Conflict { what } = &refusal else { return refusal.into() };
     let code = match *what {
         "connection.name" => ErrorCode::ConnectionAlreadyExists,
         "connection.accounts" => ErrorCode::ConnectionInUse,
+        "answer.key" => ErrorCode::IdempotencyInProgress,
         "account.identifier" => ErrorCode::AccountAlreadyExists,
         "api_client" => ErrorCode::ApiClientAlreadyExists,
         _ => return refusal.into(),

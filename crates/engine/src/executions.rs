@@ -4,6 +4,7 @@
 //! between shows as "outcome unknown". A call that only reads is recorded once, when its outcome is known; it is
 //! durable before the caller hears of it.
 
+use serde_json::Value;
 use tokio::time::{Duration, Instant};
 use valetkey_domain::{
     Account, Caller, Change, Changes, Connection, Error, ErrorCode, Execution, ExecutionId, Page,
@@ -12,7 +13,7 @@ use valetkey_domain::{
     store::ExecutionFilter,
 };
 
-use crate::Engine;
+use crate::{Engine, execute::Keeping};
 
 /// The longest error message that is kept, in bytes.
 const MAX_MESSAGE: usize = 500;
@@ -39,6 +40,8 @@ pub(crate) struct Run {
     last_used_at: Option<Time>,
     announced: bool,
     sent: bool,
+    /// Whose answer is kept, if it is.
+    keeping: Option<Keeping>,
     /// The generation of the credential that the provider accepted.
     proved: Option<u64>,
 }
@@ -57,10 +60,35 @@ impl Run {
         &self.execution.id
     }
 
+    /// What it brings is kept for who asks again.
+    pub(crate) fn keep(&mut self, keeping: Keeping) {
+        self.keeping = Some(keeping);
+    }
+
+    /// Whether what it brings is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.keeping.is_some()
+    }
+
+    /// Whether a request left for the provider, as far as is known.
+    pub(crate) fn has_left(&self) -> bool {
+        self.sent
+    }
+
+    /// Whether another call with the same key was first: this one is not made and leaves no record.
+    pub(crate) fn is_outrun(&self) -> bool {
+        self.keeping.as_ref().is_some_and(|keeping| keeping.outrun)
+    }
+
     /// Notes where the request goes: method and path, nothing else of it.
     pub(crate) fn leaves_for(&mut self, method: &http::Method, path: &str) {
         self.execution.upstream_request = Some(bounded(&format!("{method} {path}"), MAX_REQUEST));
         self.sent = true;
+    }
+
+    /// Notes that the request did not reach the provider after all.
+    pub(crate) fn came_back(&mut self) {
+        self.sent = false;
     }
 
     /// Notes that the provider accepted the credential of this generation.
@@ -111,16 +139,41 @@ impl Engine {
             last_used_at: account.last_used_at,
             announced: false,
             sent: false,
+            keeping: None,
             proved: None,
         }
     }
 
     /// Makes the record of a call durable before the call leaves.
     pub(crate) async fn announce_run(&self, run: &mut Run) -> Result<(), Error> {
-        if !run.announced {
-            self.commit(Change::InsertExecution(run.execution.clone())).await?;
-            run.announced = true;
+        if run.announced {
+            // Taken on earlier, when it had not left yet.
+            if let Some(keeping) = &mut run.keeping
+                && keeping.effect
+                && !keeping.left
+            {
+                self.commit(Change::AnswerLeaves(run.execution.id.clone())).await?;
+                keeping.left = true;
+            }
+            return Ok(());
         }
+        if let Some(keeping) = &mut run.keeping {
+            // A call without effect leaves nothing unknown.
+            keeping.left = keeping.effect;
+        }
+        self.take_on(run).await
+    }
+
+    /// Makes the record durable, and with it the claim on the caller's key.
+    pub(crate) async fn take_on(&self, run: &mut Run) -> Result<(), Error> {
+        let answer = run.keeping.as_ref().map(|keeping| self.blank_answer(&run.execution, keeping));
+        let record = Changes::from(Change::InsertExecution(run.execution.clone()));
+        let taken = self.commit(record.and_maybe(answer.map(Change::InsertAnswer))).await;
+        if let (Err(error), Some(keeping)) = (&taken, &mut run.keeping) {
+            keeping.outrun = error.code() == ErrorCode::IdempotencyInProgress;
+        }
+        taken?;
+        run.announced = true;
         Ok(())
     }
 
@@ -128,7 +181,16 @@ impl Engine {
     ///
     /// # Errors
     /// `storage_unavailable` when it could not be written; the caller must not hear of a success then.
-    pub(crate) async fn finish_run(&self, run: &mut Run, failure: Option<&Error>) -> Result<(), Error> {
+    pub(crate) async fn finish_run(
+        &self,
+        run: &mut Run,
+        failure: Option<&Error>,
+        brought: Option<&Value>,
+    ) -> Result<(), Error> {
+        if run.is_outrun() {
+            return Ok(());
+        }
+        let answer = self.answer_of(run, failure, brought).await;
         let execution = &mut run.execution;
         execution.duration_us = Some(u64::try_from(run.began.elapsed().as_micros()).unwrap_or(u64::MAX));
         match failure {
@@ -153,7 +215,25 @@ impl Engine {
         });
         let drop =
             proved.map(|keep| Change::DropPreviousCredentials { account: execution.account.clone(), keep });
-        self.commit_after_call(Changes::from(record).and_maybe(touch).and_maybe(drop)).await
+        let changes = Changes::from(record).and_maybe(touch).and_maybe(drop).and_maybe(answer);
+        let written = self.commit_after_call(changes).await;
+        if run.is_kept() {
+            self.0.calls.answered.notify_waiters();
+        }
+        written
+    }
+
+    /// What becomes of the kept answer when its call ends.
+    async fn answer_of(&self, run: &Run, failure: Option<&Error>, brought: Option<&Value>) -> Option<Change> {
+        let keeping = run.keeping.as_ref().filter(|_| run.announced)?;
+        let execution = run.execution.id.clone();
+        let keep_key = failure.is_none_or(|error| keeping.is_spent_by(error, run.sent));
+        if !keep_key && !keeping.detached {
+            return Some(Change::DeleteAnswer(execution));
+        }
+        let sealed = self.seal_answer(&run.execution, failure, brought).await;
+        let keep_until = self.now() + self.0.settings.keep_answers;
+        Some(Change::FinishAnswer { execution, sealed, keep_key, keep_until })
     }
 
     /// Writes what has happened already: worth more than one attempt, since a failure would tell the caller that a
@@ -182,6 +262,11 @@ impl Engine {
     /// `execution_not_found`.
     pub async fn get_execution(&self, caller: &Caller, id: &str) -> Result<Execution, Error> {
         caller.require(Permission::ExecutionsRead)?;
+        self.execution_in(caller, id).await
+    }
+
+    /// An execution of the caller's environment.
+    pub(crate) async fn execution_in(&self, caller: &Caller, id: &str) -> Result<Execution, Error> {
         let execution = match id.parse::<ExecutionId>() {
             Ok(id) => self.0.store.execution(&id).await?,
             Err(_) => None,

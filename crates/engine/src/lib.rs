@@ -6,6 +6,7 @@
 //! another environment is answered exactly like an unknown one. The crate knows no HTTP framework and no database.
 
 mod accounts;
+mod audit;
 mod authorize;
 mod background;
 mod calls;
@@ -21,7 +22,10 @@ mod executions;
 mod identity;
 pub mod keyring;
 mod keys;
+mod limits;
 mod links;
+mod operators;
+mod overview;
 mod preflight;
 mod proxy;
 mod refresh;
@@ -35,6 +39,7 @@ mod support;
 mod tools;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
+pub use audit::{AuditPage, AuditVerdict};
 pub use authorize::{
     CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, ScopeLine,
     StartOutcome, SubmitOutcome, VerifiedUser,
@@ -45,9 +50,13 @@ pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
 pub use context::{Engine, EngineParts, EngineSettings, Sealer};
 pub use diagnosis::{DiagnosisOf, DiagnosisOptions};
-pub use execute::{ExecuteTool, ToolOutcome};
+pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_AGE, MAX_BATCH, ToolOutcome};
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
+pub use operators::{
+    DASHBOARD_CLIENT, InvitationPage, InviteLink, LoggedIn, NewPassword, SessionView, UserUpdate, Visitor,
+};
+pub use overview::{Need, OverviewView};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};
@@ -55,6 +64,6 @@ pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
 pub use support::{Redactor, SupportConnector, SupportFacts};
 pub use tools::{
-    ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
-    ToolView,
+    ConnectionReadiness, ConnectorField, ConnectorPage, ConnectorView, DescribedScope, FoundTool, Readiness,
+    ScopedTool, ToolFilter, ToolLine, ToolView,
 };

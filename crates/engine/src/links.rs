@@ -126,7 +126,10 @@ impl Engine {
             "user_verify_host": host_of(attempt.user_verify_url.as_deref()),
             "remedy": purpose == Purpose::Remedy,
         }));
-        let changes = created.and(Change::InsertAuthRequest(attempt)).and(self.event(event));
+        let changes = created
+            .and(Change::InsertAuthRequest(attempt))
+            .and(self.event(event))
+            .and_maybe(self.audit_person(caller, "account.link_created", account.id.as_str()));
         self.commit(changes).await?;
         Ok(Link { url, expires_at, account: self.account_view(account, &connection) })
     }

@@ -134,16 +134,21 @@ impl Engine {
         let (caller, account) = (prepared.caller.clone(), prepared.account.clone());
         let connector = self.connector_of(&prepared.connection).ok().cloned();
         let connection = prepared.connection.clone();
-        let failure = match self.exchange(prepared, &mut run).await {
+        let changes_something = !prepared.method.is_safe();
+        let exchanged = self.exchange(prepared, &mut run).await;
+        if changes_something && run.has_left() {
+            self.0.calls.reads.forget(&account.id);
+        }
+        let failure = match exchanged {
             Ok(response) => {
                 let noted = failure_of(response.status());
-                match self.finish_run(&mut run, noted.as_ref()).await {
+                match self.finish_run(&mut run, noted.as_ref(), None).await {
                     Ok(()) => return Ok(ProxyReply { execution_id: run.id().clone(), response }),
                     Err(unrecorded) => unrecorded,
                 }
             }
             Err(error) => {
-                if let Err(unrecorded) = self.finish_run(&mut run, Some(&error)).await {
+                if let Err(unrecorded) = self.finish_run(&mut run, Some(&error), None).await {
                     tracing::error!(%unrecorded, execution = %run.id(), "a failed call could not be recorded");
                 }
                 error
@@ -169,6 +174,7 @@ impl Engine {
             return Err(error);
         }
         let connector = self.connector_of(&connection)?;
+        let deadline = self.bounded(deadline, connector, &connection);
         let ready = self.ready(&account, &connection, deadline).await?;
         let leg = Leg {
             connector,
@@ -183,8 +189,10 @@ impl Engine {
         if !method.is_safe() {
             self.announce_run(run).await?;
         }
+        self.wait_for_provider(&ready.account, &connection, deadline).await?;
         let response = self.send_leg(request, &ready, deadline, run).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
+            self.learn_from_reply(connector, &ready.account, &connection, &response);
             return Ok(response);
         }
         let refused = refusal_of(response).await;
@@ -203,6 +211,26 @@ impl Engine {
         }
     }
 
+    /// Learns what an answer that is handed on tells of the provider's limits.
+    fn learn_from_reply<B>(
+        &self,
+        connector: &Connector,
+        account: &Account,
+        connection: &Connection,
+        response: &Response<B>,
+    ) {
+        let (rules, errors) = (&connector.api.limits, &connector.api.errors);
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            let mut error = Error::new(ErrorCode::UpstreamRateLimited);
+            if let Some(wait) = errors.wait_told(response.headers()) {
+                error = error.retry_after_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            }
+            self.learn_refused(rules, account, connection, error);
+        } else if let Some(wait) = errors.exhausted(response.headers()) {
+            self.learn_exhausted(rules, account, connection, wait);
+        }
+    }
+
     /// Sends a request and cleans what comes back of the credential.
     async fn send_leg<B>(
         &self,
@@ -218,7 +246,8 @@ impl Engine {
         let head_deadline = deadline.limits(self.call_limits())?.deadline;
         let limits = StreamLimits { head_deadline, ..StreamLimits::default() };
         run.leaves_for(request.method(), request.uri().path());
-        let response = self.0.egress.stream(request, limits).await.map_err(Error::from)?;
+        let response = self.0.egress.stream(request, limits).await;
+        let response = response.map_err(|fault| deadline.explain(fault.into()))?;
         run.answered(response.status());
         if response.status().as_u16() < 400 {
             run.proved(ready.generation);

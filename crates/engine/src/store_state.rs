@@ -51,7 +51,8 @@ impl Engine {
                 code: None,
                 data: serde_json::json!({"frozen_since": rfc3339(&frozen), "reason": frozen.reason}),
             });
-            self.commit(Changes::from(Change::Thaw).and(event)).await?;
+            let entry = self.audit_entry(caller, "store.confirmed", None);
+            self.commit(Changes::from(Change::Thaw).and(event).and(entry.into())).await?;
             tracing::warn!(actor = %caller.actor(), "it was confirmed that this database goes on: it is frozen no longer");
         }
         self.store_status(caller).await

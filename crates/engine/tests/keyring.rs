@@ -247,6 +247,7 @@ async fn secrets_stored_are_in_no_file_in_the_clear() {
         overrides: valetkey_domain::connection::Overrides::default(),
         variables: BTreeMap::new(),
         identity_policy: valetkey_domain::connection::IdentityPolicy::default(),
+        call_timeout_ms: None,
         enabled: true,
         fault: None,
         version: 1,

@@ -192,6 +192,7 @@ async fn keys_rotated_with_secrets_of_every_kind_then_the_old_term_is_not_needed
             SealedPlace::CodeVerifier(id) => (id.to_string(), "pkce_verifier", 0),
             SealedPlace::SigningKey(kid) => (kid.clone(), "private_key", 0),
             SealedPlace::Revocation(_) => (keyed.to_string(), "credential", 1),
+            SealedPlace::Answer(id) => (id.to_string(), "answer", 0),
         };
         let place = SealContext { environment, record: &id, field, generation };
         assert!(keeper.open(&place, &record.sealed).is_ok(), "{:?}", record.place);

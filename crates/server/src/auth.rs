@@ -38,9 +38,10 @@ pub(crate) async fn require_caller(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let caller = app.engine.authenticate(bearer(request.headers())?).await?;
+    let mut caller = app.engine.authenticate(bearer(request.headers())?).await?;
     if let Some(context) = request.extensions().get::<RequestContext>() {
         context.note_client(&caller.client);
+        caller.request = Some(context.id().clone());
     }
     request.extensions_mut().insert(Authenticated(caller));
     Ok(next.run(request).await)

@@ -48,7 +48,7 @@ pub(crate) struct ErrorResponse {
 /// One error: what happened, why, and what to do about it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Error)]
-struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// The code from the catalogue; programs branch on it.
     #[schema(example = "account_revoked")]
     code: &'static str,
@@ -179,17 +179,19 @@ impl From<&ProviderEvidence> for ProviderBody {
     }
 }
 
-/// Writes an error out: status, headers and JSON. `docs_base` is where the error pages are: `…/docs/errors/`.
-pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
-    let details = error.details();
-    let code = error.code();
-    let retry_after_ms = retry_after_ms(error);
-    let remedies = match retry_after_ms {
-        Some(millis) if details.retry_after_ms.is_none() => error.clone().retry_after_ms(millis).remedies(),
-        _ => error.remedies(),
-    };
-    let body = ErrorResponse {
-        error: ErrorBody {
+impl ErrorBody {
+    /// An error inside an answer that is none as a whole. `docs_base` as for [`render`].
+    pub(crate) fn of(error: &Error, request_id: &RequestId, docs_base: &str) -> Self {
+        let details = error.details();
+        let code = error.code();
+        let retry_after_ms = retry_after_ms(error);
+        let remedies = match retry_after_ms {
+            Some(millis) if details.retry_after_ms.is_none() => {
+                error.clone().retry_after_ms(millis).remedies()
+            }
+            _ => error.remedies(),
+        };
+        Self {
             code: code.as_str(),
             message: details.message.clone(),
             cause: error.cause_text().to_owned(),
@@ -205,8 +207,15 @@ pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> 
             retry_after_ms,
             provider: details.provider.as_ref().map(ProviderBody::from),
             diagnosis: details.diagnosis.as_ref().map(ShortBody::from),
-        },
-    };
+        }
+    }
+}
+
+/// Writes an error out: status, headers and JSON. `docs_base` is where the error pages are: `…/docs/errors/`.
+pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
+    let code = error.code();
+    let retry_after_ms = retry_after_ms(error);
+    let body = ErrorResponse { error: ErrorBody::of(error, request_id, docs_base) };
     let mut response = (status_of(code), Json(body)).into_response();
     let headers = response.headers_mut();
     if let Some(millis) = retry_after_ms {

@@ -4,6 +4,7 @@
 
 mod auth;
 mod compat;
+mod dashboard;
 mod docs;
 mod error;
 mod extract;

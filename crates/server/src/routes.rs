@@ -14,15 +14,16 @@ use utoipa::openapi::{OpenApi, Server};
 use valetkey_engine::Engine;
 
 use crate::{
-    ServerOptions, auth::require_caller, compat, docs, front, health, oauth_token, pages, proxy, rest,
-    state::App,
+    ServerOptions, auth::require_caller, compat, dashboard, docs, front, health, oauth_token, pages, proxy,
+    rest, state::App,
 };
 
 /// Every surface of the server on one router.
 pub fn router(engine: Engine, options: ServerOptions) -> Router {
     let app = App::new(engine.clone(), options.clone(), document(&options));
     let closed = closed(&app);
-    let native = front::route_errors(public().merge(closed).with_state(app));
+    let people = dashboard::routes(&app);
+    let native = front::route_errors(public().merge(closed).merge(people).with_state(app));
     let doors = Doors { native, compat: compat::routes(engine, &options) };
     front::before(Router::new().fallback(choose).with_state(doors), &options)
 }

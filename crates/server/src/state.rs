@@ -3,9 +3,10 @@
 use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
+use valetkey_domain::Error;
 use valetkey_engine::Engine;
 
-use crate::ServerOptions;
+use crate::{RequestContext, ServerOptions, error::ErrorBody};
 
 /// The state of every handler. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,13 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(engine: Engine, options: ServerOptions, openapi: Bytes) -> Self {
         Self(Arc::new(Parts { engine, options, openapi }))
+    }
+}
+
+impl App {
+    /// An error inside an answer that is none as a whole.
+    pub(crate) fn error_body(&self, error: &Error, context: &RequestContext) -> ErrorBody {
+        ErrorBody::of(error, context.id(), &self.options.address_of("/docs/errors/"))
     }
 }
 

@@ -18,14 +18,18 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page,
-    PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
+    audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
+    overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
+    user::SsoIdentity,
 };
 
 /// How long a record is remembered at most: the longest that another process goes on with what was changed here.
@@ -294,6 +298,19 @@ impl Store for Recall {
         self.store.executions(env, filter, page).await
     }
 
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.store.answer(execution).await
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.store.answer_by_key(env, client, key_hash).await
+    }
+
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {
         self.recall(&self.clients, id.clone(), self.store.api_client(id)).await
     }
@@ -320,5 +337,58 @@ impl Store for Recall {
 
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         self.store.signing_keys().await
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        self.store.user(id).await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        self.store.user_by_email(email).await
+    }
+
+    async fn user_by_sso(&self, identity: &SsoIdentity) -> Result<Option<User>, StoreError> {
+        self.store.user_by_sso(identity).await
+    }
+
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.store.users().await
+    }
+
+    async fn invitation_by_link(&self, link_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError> {
+        self.store.invitation_by_link(link_hash).await
+    }
+
+    async fn invitations(&self) -> Result<Vec<Invitation>, StoreError> {
+        self.store.invitations().await
+    }
+
+    async fn session_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+        self.store.session_by_token(token_hash).await
+    }
+
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        self.store.sessions(user).await
+    }
+
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        below: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.store.audit(filter, below, limit).await
+    }
+
+    async fn audit_above(&self, number: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.store.audit_above(number, limit).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
+        self.store.audit_head().await
+    }
+
+    async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {
+        self.store.overview(env, span).await
     }
 }

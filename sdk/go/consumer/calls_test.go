@@ -3,9 +3,11 @@ package consumer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	valetkey "github.com/valetkey/valetkey/sdk/go"
@@ -42,7 +44,22 @@ func change[T any](a args, name string) (c valetkey.Change[T]) {
 func (a args) account() valetkey.AccountRef {
 	return valetkey.AccountRef{
 		ConnectedAccountID: a.text("connected_account_id"), Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"),
+		AccountName: a.text("account_name"),
 	}
+}
+
+func (a args) events() valetkey.EventFilter {
+	return valetkey.EventFilter{
+		Kind: a.text("kind"), Code: a.text("code"), Since: read[time.Time](a, "since"), Until: read[time.Time](a, "until"),
+		PageSize: a.number("page_size"),
+	}
+}
+
+func (a args) ending() []valetkey.EndOption {
+	if _, given := a["siblings"]; !given {
+		return nil
+	}
+	return []valetkey.EndOption{valetkey.Siblings(a.text("siblings"))}
 }
 
 func (a args) credential() *valetkey.Credential {
@@ -80,12 +97,45 @@ func (a args) tool() valetkey.ToolCall {
 		ToolName: a.text("tool_name"), ToolInput: a.object("tool_input"), ConnectedAccountID: a.text("connected_account_id"),
 		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), OrganizationID: a.text("organization_id"),
 		UserID: a.text("user_id"), AgentRunID: a.text("agent_run_id"), IdempotencyKey: a.text("idempotency_key"),
+		AccountName: a.text("account_name"), Timeout: time.Duration(a.number("timeout_ms")) * time.Millisecond,
+		MaxAge: time.Duration(a.number("max_age")) * time.Second,
 	}
+}
+
+func (a args) tools() (calls []valetkey.ToolCall) {
+	for _, one := range read[[]args](a, "calls") {
+		calls = append(calls, one.tool())
+	}
+	return calls
+}
+
+// batch is what a batch brings as the cases say it.
+func batch(results []valetkey.BatchResult, err error) (any, error) {
+	all := []any{}
+	for _, one := range results {
+		if one.Err == nil {
+			all = append(all, map[string]any{"result": one.Result})
+			continue
+		}
+		var base *valetkey.ValetkeyError
+		if !errors.As(one.Err, &base) {
+			return nil, one.Err
+		}
+		name := fmt.Sprintf("%T", one.Err)
+		all = append(all, map[string]any{"error": map[string]any{
+			"class": name[strings.LastIndex(name, ".")+1:], "code": base.Code, "message": base.Message,
+			"execution_id": base.ExecutionID, "fields": base.Fields,
+		}})
+	}
+	return all, err
 }
 
 func (a args) link() (options []valetkey.LinkOption) {
 	if scopes := a.list("scopes"); scopes != nil {
 		options = append(options, valetkey.LinkScopes(scopes...))
+	}
+	if scopes := a.list("add_scopes"); scopes != nil {
+		options = append(options, valetkey.LinkAddScopes(scopes...))
 	}
 	for name, option := range map[string]func(string) valetkey.LinkOption{
 		"state": valetkey.LinkState, "user_verify_url": valetkey.LinkUserVerifyURL,
@@ -102,7 +152,7 @@ func (a args) proxied() valetkey.ProxyRequest {
 	request := valetkey.ProxyRequest{
 		Method: a.text("method"), Path: a.text("path"), ConnectedAccountID: a.text("connected_account_id"),
 		Identifier: a.text("identifier"), ConnectionName: a.text("connection_name"), JSON: read[any](a, "json"),
-		Query: url.Values{}, Header: http.Header{},
+		AccountName: a.text("account_name"), AgentRunID: a.text("agent_run_id"), Query: url.Values{}, Header: http.Header{},
 	}
 	for name, value := range a.object("query") {
 		if list, several := value.([]any); several {
@@ -135,7 +185,7 @@ func collect[T any](list valetkey.List[T], take int) (any, error) {
 
 func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, error) {
 	a, actions, connections := s.Args, client.Actions, client.Connections
-	natural := a.text("connected_account_id") == ""
+	natural := a.text("connected_account_id") == "" && a.text("account_name") == ""
 	identifier, connection := a.text("identifier"), a.text("connection_name")
 	switch s.Call {
 	case "get_connected_account":
@@ -150,18 +200,19 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 		return actions.RefreshConnectedAccountBy(ctx, a.account())
 	case "disconnect_connected_account":
 		if natural {
-			return actions.DisconnectConnectedAccount(ctx, identifier, connection)
+			return actions.DisconnectConnectedAccount(ctx, identifier, connection, a.ending()...)
 		}
-		return actions.DisconnectConnectedAccountBy(ctx, a.account())
+		return actions.DisconnectConnectedAccountBy(ctx, a.account(), a.ending()...)
 	case "delete_connected_account":
 		if natural {
-			return nil, actions.DeleteConnectedAccount(ctx, identifier, connection)
+			return nil, actions.DeleteConnectedAccount(ctx, identifier, connection, a.ending()...)
 		}
-		return nil, actions.DeleteConnectedAccountBy(ctx, a.account())
+		return nil, actions.DeleteConnectedAccountBy(ctx, a.account(), a.ending()...)
 	case "get_or_create_connected_account", "create_connected_account":
 		account := valetkey.NewAccount{
 			Identifier: identifier, ConnectionName: connection, OrganizationID: a.text("organization_id"), UserID: a.text("user_id"),
 			APIConfig: a.object("api_config"), Credential: a.credential(), SkipProbe: a.flag("skip_probe"),
+			AccountName: a.text("account_name"),
 		}
 		if s.Call == "create_connected_account" {
 			return actions.CreateConnectedAccount(ctx, account)
@@ -181,9 +232,10 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			Identifier: identifier, ConnectionName: connection, Connector: a.text("connector"),
 			Status: valetkey.AccountStatus(a.text("status")), OrganizationID: a.text("organization_id"),
 			UserID: a.text("user_id"), Query: a.text("query"), PageSize: a.number("page_size"),
+			AccountName: a.text("account_name"),
 		}), s.Expect.Take)
 	case "list_account_events":
-		return collect(actions.ListAccountEvents(ctx, a.account(), a.number("page_size")), s.Expect.Take)
+		return collect(actions.ListAccountEvents(ctx, a.account(), a.events()), s.Expect.Take)
 	case "get_authorization_link":
 		if natural {
 			return actions.GetAuthorizationLink(ctx, connection, identifier, a.link()...)
@@ -193,6 +245,8 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 		return actions.VerifyConnectedAccountUser(ctx, a.text("auth_request_id"), identifier)
 	case "execute_tool":
 		return actions.ExecuteTool(ctx, a.tool())
+	case "execute_tools":
+		return batch(actions.ExecuteTools(ctx, a.tools()))
 	case "execute_tool_async":
 		return actions.ExecuteToolAsync(ctx, a.tool())
 	case "request":
@@ -226,7 +280,8 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 	case "diagnose":
 		return actions.Diagnose(ctx, valetkey.DiagnosisRequest{
 			ConnectedAccountID: a.text("connected_account_id"), Identifier: identifier, ConnectionName: connection,
-			ExecutionID: a.text("execution_id"), Probe: a.flag("probe"),
+			AccountName: a.text("account_name"), ExecutionID: a.text("execution_id"), Probe: a.flag("probe"),
+			RegisteredRedirectURIs: a.list("registered_redirect_uris"),
 		})
 	case "create_connection":
 		return connections.Create(ctx, valetkey.NewConnection{
@@ -234,6 +289,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			ClientSecret: valetkey.Secret(a.text("client_secret")), Scopes: a.list("scopes"),
 			UseSharedCredentials: a.flag("use_shared_credentials"), Overrides: read[*valetkey.Overrides](a, "overrides"),
 			Variables: read[map[string]string](a, "variables"), Enabled: a.flag("enabled"),
+			IdentityPolicy: a.text("identity_policy"), CallTimeoutMS: a.number("call_timeout_ms"),
 		})
 	case "get_connection":
 		return connections.Get(ctx, a.text("connection"))
@@ -247,13 +303,14 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			ClientSecret: change[valetkey.Secret](a, "client_secret"), Scopes: change[[]string](a, "scopes"),
 			UseSharedCredentials: change[bool](a, "use_shared_credentials"), Overrides: change[valetkey.Overrides](a, "overrides"),
 			Variables: change[map[string]string](a, "variables"), Enabled: change[bool](a, "enabled"),
+			IdentityPolicy: change[string](a, "identity_policy"), CallTimeoutMS: change[int](a, "call_timeout_ms"),
 		})
 	case "list_connections":
 		return collect(connections.List(ctx, valetkey.ConnectionFilter{
 			Connector: a.text("connector"), Query: a.text("query"), PageSize: a.number("page_size"),
 		}), s.Expect.Take)
 	case "list_connection_events":
-		return collect(connections.ListEvents(ctx, a.text("connection"), a.number("page_size")), s.Expect.Take)
+		return collect(connections.ListEvents(ctx, a.text("connection"), a.events()), s.Expect.Take)
 	case "list_connectors":
 		return connections.ListConnectors(ctx)
 	case "get_connector":

@@ -42,7 +42,7 @@ func TestExampleGoesThroughItsWholeStory(t *testing.T) {
 	if err := example.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	for _, piece := range []string{"connected as ada@example.com", "account_revoked", "the tool works again"} {
+	for _, piece := range []string{"connected as ada@example.com", "account_revoked", "broken: ", "Whose move: end_user.", "the tool works again"} {
 		if !strings.Contains(said.String(), piece) {
 			t.Errorf("lacks %q:\n%s", piece, said.String())
 		}

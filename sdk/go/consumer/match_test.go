@@ -41,6 +41,44 @@ func matches(expected any, got string, there bool, bound map[string]string) bool
 	return false
 }
 
+// exactly compares JSON, no field more and none less; where a string is expected a matcher may stand.
+func exactly(expected, got any, bound map[string]string) bool {
+	switch want := expected.(type) {
+	case map[string]any:
+		if len(want) == 1 {
+			for kind := range want {
+				if strings.HasPrefix(kind, "$") {
+					text, is := got.(string)
+					return matches(want, text, is, bound)
+				}
+			}
+		}
+		have, is := got.(map[string]any)
+		if !is || len(have) != len(want) {
+			return false
+		}
+		for key, value := range want {
+			one, there := have[key]
+			if !there || !exactly(value, one, bound) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		have, is := got.([]any)
+		if !is || len(have) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !exactly(want[i], have[i], bound) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(expected, got)
+}
+
 // same compares values: objects match if every key named matches, times as instants.
 func same(expected, got any) bool {
 	switch want := expected.(type) {
@@ -164,6 +202,7 @@ func attributes(t *testing.T, e *valetkey.ValetkeyError, err error) map[string]a
 		"request_id": orNull(e.RequestID), "account_id": orNull(e.AccountID), "connection_id": orNull(e.ConnectionID),
 		"execution_id": orNull(e.ExecutionID), "authorization_link": orNull(e.AuthorizationLink()),
 		"remedies": generic(t, e.Remedies), "fields": generic(t, e.Fields), "provider": generic(t, e.Provider),
+		"diagnosis":      generic(t, e.Diagnosis),
 		"retry_after_ms": nil, "http_status": nil, "account_status": nil,
 	}
 	if e.RetryAfter > 0 {

@@ -3,8 +3,13 @@ package consumer
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +87,7 @@ func TestPendingAccountBecomesActiveThroughItsLinkAndCallsTools(t *testing.T) {
 	if err != nil || len(all) != 3 {
 		t.Errorf("%d executions, %v", len(all), err)
 	}
-	events, err := client.Actions.ListAccountEvents(ctx, valetkey.AccountID(account.ID), 2).Collect()
+	events, err := client.Actions.ListAccountEvents(ctx, valetkey.AccountID(account.ID), valetkey.EventFilter{PageSize: 2}).Collect()
 	if err != nil || !slices.ContainsFunc(events, func(e *valetkey.Event) bool { return e.Kind == "account.activated" }) {
 		t.Errorf("%v %v", events, err)
 	}
@@ -90,8 +95,9 @@ func TestPendingAccountBecomesActiveThroughItsLinkAndCallsTools(t *testing.T) {
 	if err != nil || len(found) == 0 {
 		t.Errorf("%v %v", found, err)
 	}
-	if account, err = client.Actions.DisconnectConnectedAccount(ctx, "user_1", "sandbox"); err != nil || account.Status != valetkey.StatusDisconnected {
-		t.Errorf("%+v %v", account, err)
+	disconnected, err := client.Actions.DisconnectConnectedAccount(ctx, "user_1", "sandbox")
+	if err != nil || disconnected.Status != valetkey.StatusDisconnected || disconnected.Revocation == nil {
+		t.Errorf("%+v %v", disconnected, err)
 	}
 	if err = client.Actions.DeleteConnectedAccount(ctx, "user_1", "sandbox"); err != nil {
 		t.Error(err)
@@ -196,11 +202,13 @@ func TestRateLimitIsWaitedForAndToldWithoutRetries(t *testing.T) {
 	if took := time.Since(began); took < 900*time.Millisecond {
 		t.Errorf("did not wait: %s", took)
 	}
+	// Longer than the server itself would wait.
+	limit["retry_after_s"] = 90
 	s.simulate("faults", limit)
 	_, err := s.client(valetkey.WithMaxRetries(0)).Actions.ExecuteTool(ctx, profile("user_5"))
 	limited := requireAs[*valetkey.ToolRateLimitedError](t, err)
 	requireAs[*valetkey.ToolError](t, err)
-	if limited.RetryAfter <= 0 || limited.ExecutionID == "" || limited.Provider == nil || limited.Provider.Status != 429 {
+	if limited.RetryAfter <= time.Minute || limited.ExecutionID == "" || limited.Provider == nil || limited.Provider.Status != 429 {
 		t.Errorf("%v, retry after %s", err, limited.RetryAfter)
 	}
 }
@@ -231,6 +239,193 @@ func TestTimeoutsOfBothSidesAreTold(t *testing.T) {
 	cancelNow()
 	if _, err = client.Actions.GetTool(cancelled, "sandbox_get_profile"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// losesAnAnswer lets the first tool call arrive, and loses its answer.
+type losesAnAnswer struct {
+	http.RoundTripper
+	calls int
+}
+
+func (l *losesAnAnswer) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := l.RoundTripper.RoundTrip(request)
+	if err != nil || !strings.HasSuffix(request.URL.Path, "/execute") {
+		return response, err
+	}
+	if l.calls++; l.calls > 1 {
+		return response, nil
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+	return nil, io.ErrUnexpectedEOF
+}
+
+func TestToolCallWhoseAnswerIsLostRunsOnce(t *testing.T) {
+	s := start(t)
+	ctx := context.Background()
+	pem, err := os.ReadFile(s.env["VALETKEY_CA_FILE"])
+	pool := x509.NewCertPool()
+	if err != nil || !pool.AppendCertsFromPEM(pem) {
+		t.Fatal(err)
+	}
+	transport := &losesAnAnswer{RoundTripper: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	client := s.client(valetkey.WithHTTPClient(&http.Client{Transport: transport}))
+	s.connect(client, "user_8", "ada")
+	call := valetkey.ToolCall{
+		ToolName: "sandbox_send_message", Identifier: "user_8", IdempotencyKey: "go-once",
+		ToolInput: map[string]any{"to": "grace@example.com", "subject": "Once", "body": "Only once."},
+	}
+	sent, err := client.Actions.ExecuteTool(ctx, call)
+	if err != nil || transport.calls != 2 {
+		t.Fatalf("%d calls: %v", transport.calls, err)
+	}
+	if again, err := client.Actions.ExecuteTool(ctx, call); err != nil || again.ExecutionID != sent.ExecutionID {
+		t.Errorf("%+v %v", again, err)
+	}
+	records, err := client.Actions.ListExecutions(ctx, valetkey.ExecutionFilter{ConnectedAccountID: sent.ConnectedAccountID, ToolName: sent.ToolName}).Collect()
+	if err != nil || len(records) != 1 {
+		t.Errorf("%d executions: %v", len(records), err)
+	}
+	call.ToolInput["subject"] = "Another"
+	_, err = client.Actions.ExecuteTool(ctx, call)
+	if reused := requireAs[*valetkey.InvalidRequestError](t, err); reused.Code != "idempotency_key_reused" {
+		t.Error(err)
+	}
+}
+
+func TestToolThatNobodyWaitsForIsWaitedForLater(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	s.connect(client, "user_9", "grace")
+	started, err := client.Actions.ExecuteToolAsync(ctx, profile("user_9"))
+	if err != nil || started.Status != valetkey.ExecutionRunning {
+		t.Fatalf("%+v %v", started, err)
+	}
+	ended, err := client.Actions.WaitForExecution(ctx, started.ExecutionID, 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := ended.Data.(map[string]any); ended.Status != valetkey.ExecutionSucceeded || data["email"] != "grace@example.com" {
+		t.Errorf("%+v", ended)
+	}
+	missing := valetkey.ToolCall{ToolName: "sandbox_get_message", Identifier: "user_9", ToolInput: map[string]any{"message_id": "none"}}
+	if started, err = client.Actions.ExecuteToolAsync(ctx, missing); err != nil {
+		t.Fatal(err)
+	}
+	failed, err := client.Actions.WaitForExecution(ctx, started.ExecutionID, 20*time.Second)
+	if err != nil || failed.Status != valetkey.ExecutionFailed || failed.Error["code"] != "upstream_not_found" {
+		t.Errorf("%+v %v", failed, err)
+	}
+}
+
+func TestBatchGivesEachCallItsOwnResult(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	s.connect(client, "user_10", "ada", valetkey.LinkScopes("profile"))
+	hasty := profile("user_10")
+	hasty.Timeout = 1500 * time.Millisecond
+	results, err := client.Actions.ExecuteTools(ctx, []valetkey.ToolCall{
+		profile("user_10"), {ToolName: "sandbox_no_such_tool", Identifier: "user_10"},
+		{ToolName: "sandbox_list_messages", Identifier: "user_10"}, profile("nobody"), hasty,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, 4} {
+		if results[i].Err != nil || results[i].Result.Data.(map[string]any)["email"] != "ada@example.com" {
+			t.Errorf("%+v", results[i])
+		}
+	}
+	if unknown := requireAs[*valetkey.NotFoundError](t, results[1].Err); unknown.Code != "tool_not_found" {
+		t.Error(unknown)
+	}
+	if scope := requireAs[*valetkey.InsufficientScopeError](t, results[2].Err); scope.ExecutionID == "" {
+		t.Error(scope)
+	}
+	if nobody := requireAs[*valetkey.NotFoundError](t, results[3].Err); nobody.Code != "account_not_found" {
+		t.Error(nobody)
+	}
+	_, err = client.Actions.ExecuteTools(ctx, nil)
+	requireAs[*valetkey.InvalidRequestError](t, err)
+}
+
+func TestDiagnosisSaysWhatIsWrongAndWhoseMoveItIs(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	account := s.connect(client, "user_11", "grace")
+	yes, no := true, false
+	well, err := client.Actions.Diagnose(ctx, valetkey.DiagnosisRequest{Identifier: "user_11", ConnectionName: "sandbox", Probe: &yes})
+	if err != nil || well.Verdict != "healthy" || well.Findings[0].Code != "healthy" || len(well.Steps) == 0 {
+		t.Fatalf("%+v %v", well, err)
+	}
+	s.simulate("revoke-grants", map[string]any{"user": "grace"})
+	_, err = client.Actions.ExecuteTool(ctx, profile("user_11"))
+	revoked := requireAs[*valetkey.AccountRevokedError](t, err)
+	if short := revoked.Diagnosis; short == nil || short.Verdict != "broken" || short.Actor != "end_user" {
+		t.Fatalf("%+v", short)
+	}
+	for _, request := range []valetkey.DiagnosisRequest{{ConnectedAccountID: account.ID, Probe: &no}, {ExecutionID: revoked.ExecutionID}} {
+		found, err := client.Actions.Diagnose(ctx, request)
+		if err != nil || found.Verdict != "broken" || found.Summary == "" {
+			t.Fatalf("%+v %v", found, err)
+		}
+		worst := found.Findings[0]
+		if worst.Actor != "end_user" || worst.Message == "" || worst.Cause == "" || len(worst.Evidence) == 0 || len(worst.Remedies) == 0 {
+			t.Errorf("%+v", worst)
+		}
+	}
+	record, err := client.Actions.GetExecution(ctx, revoked.ExecutionID)
+	if err != nil || record.Diagnosis == nil || record.Diagnosis.Verdict != "broken" {
+		t.Errorf("%+v %v", record, err)
+	}
+	connection, err := client.Actions.Diagnose(ctx, valetkey.DiagnosisRequest{ConnectionName: "sandbox"})
+	if err != nil || connection.Subject["kind"] != "connection" {
+		t.Errorf("%+v %v", connection, err)
+	}
+}
+
+func TestAccountsWithNamesAreToldApartAsTheServerDoes(t *testing.T) {
+	s := start(t)
+	ctx, client := context.Background(), s.client()
+	named := func(name string) *valetkey.ConnectedAccount {
+		account, err := client.Actions.GetOrCreateConnectedAccount(ctx, valetkey.NewAccount{Identifier: "user_12", ConnectionName: "sandbox", AccountName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return account
+	}
+	home := named("home")
+	if found, err := client.Actions.GetConnectedAccount(ctx, "user_12", "sandbox"); err != nil || found.ID != home.ID {
+		t.Errorf("%+v %v", found, err)
+	}
+	work := named("work")
+	if again := named("home"); work.ID == home.ID || again.ID != home.ID {
+		t.Errorf("%s %s %s", home.ID, work.ID, again.ID)
+	}
+	_, here := client.Actions.GetConnectedAccount(ctx, "user_12", "sandbox")
+	_, there := client.Actions.ExecuteTool(ctx, profile("user_12"))
+	for _, err := range []error{here, there} {
+		if ambiguous := requireAs[*valetkey.ConflictError](t, err); ambiguous.Code != "ambiguous_account" {
+			t.Error(err)
+		}
+	}
+	plain, err := client.Actions.CreateConnectedAccount(ctx, valetkey.NewAccount{Identifier: "user_12", ConnectionName: "sandbox"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := client.Actions.GetConnectedAccount(ctx, "user_12", "sandbox"); err != nil || found.ID != plain.ID {
+		t.Errorf("%+v %v", found, err)
+	}
+	link, err := client.Actions.GetAuthorizationLinkBy(ctx, valetkey.AccountNamed("user_12", "sandbox", "work"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.authorize(link.Link, "grace")
+	call := profile("user_12")
+	call.ConnectionName, call.AccountName = "sandbox", "work"
+	if result, err := client.Actions.ExecuteTool(ctx, call); err != nil || result.ConnectedAccountID != work.ID {
+		t.Errorf("%+v %v", result, err)
 	}
 }
 

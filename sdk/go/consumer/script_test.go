@@ -229,7 +229,7 @@ func (s *script) check(now exchange, r *http.Request, body []byte) {
 	switch {
 	case expected.JSON != nil:
 		var got any
-		if err := json.Unmarshal(body, &got); err != nil || !reflect.DeepEqual(got, expected.JSON) {
+		if err := json.Unmarshal(body, &got); err != nil || !exactly(expected.JSON, got, s.bound) {
 			s.t.Errorf("request %d has the body %s, expected %v", s.next, body, expected.JSON)
 		}
 	case expected.Form != nil:

@@ -1,13 +1,17 @@
-import { type AccountRef, invalidArgument, named, segment } from "./arguments.js";
-import { completeAccount, completeFound, withAccount } from "./complete.js";
-import { NotFoundError, ValetkeyError } from "./errors.js";
-import { freshKey, getExecution, waitForExecution } from "./executions.js";
+import { type AccountRef, named, naturalKey, segment } from "./arguments.js";
+import { completeAccount, completeDisconnected, completeFound, withAccount } from "./complete.js";
+import { diagnose } from "./diagnose.js";
+import { ValetkeyError } from "./errors.js";
+import { getExecution, keyOf, waitForExecution } from "./executions.js";
 import type { Http, Query } from "./http.js";
+import { ACCOUNTS, accountPath, found, lookUp, pathOf } from "./lookup.js";
 import type {
   AccountEvent,
   AuthorizationLink,
+  BatchResult,
   ConnectedAccount,
   Diagnosis,
+  DisconnectedAccount,
   Execution,
   FoundTool,
   StartedExecution,
@@ -15,90 +19,30 @@ import type {
   ToolResult,
   VerifiedUser,
 } from "./models.js";
-import type { CallOptions } from "./options.js";
-import { pages } from "./pages.js";
+import type { CallOptions, SharedOptions } from "./options.js";
+import { eventQuery, pages } from "./pages.js";
 import { type ProxyRequest, type ProxyResponse, proxied } from "./proxy.js";
+import type {
+  AccountFields,
+  AccountFilter,
+  CredentialFields,
+  DiagnosisRequest,
+  EventFilter,
+  ExecutionFilter,
+  LinkRequest,
+  NewAccount,
+  Siblings,
+  ToolCall,
+  ToolFilter,
+  ToolSearch,
+} from "./requests.js";
 
-const ACCOUNTS = "/v1/connect/accounts";
 const TOOLS = "/v1/connect/tools";
 
-/** What an account carries beside its name; `null` removes a value on update. */
-export interface AccountFields {
-  organizationId?: string | null | undefined;
-  userId?: string | null | undefined;
-  /** Settings of the account that its connector asks for. */
-  apiConfig?: Record<string, unknown> | undefined;
-}
-
-/** A credential of your own for the account, such as an API key, and whether to skip trying it out. */
-export interface CredentialFields {
-  credential?: Record<string, unknown> | undefined;
-  skipProbe?: boolean | undefined;
-}
-
-/** A user's account by its natural key. */
-export interface NewAccount extends AccountFields {
-  identifier: string;
-  connectionName: string;
-}
-
-/** Which accounts to list. */
-export interface AccountFilter {
-  identifier?: string | undefined;
-  connectionName?: string | undefined;
-  connector?: string | undefined;
-  status?: string | undefined;
-  organizationId?: string | undefined;
-  userId?: string | undefined;
-  query?: string | undefined;
-  /** How many to ask for at once. */
-  pageSize?: number | undefined;
-}
-
-/** What an authorization link is for. */
-export interface LinkRequest extends AccountRef {
-  /** Scopes instead of the connection's. */
-  scopes?: string[] | undefined;
-  /** Comes back to your app with the user. */
-  state?: string | undefined;
-  /** Where the user is sent to be confirmed by your app. */
-  userVerifyUrl?: string | undefined;
-  organizationId?: string | undefined;
-  userId?: string | undefined;
-}
-
-/** A call of a tool. */
-export interface ToolCall extends AccountRef {
-  toolName: string;
-  /** The tool's input, as its schema names the fields. */
-  toolInput?: Record<string, unknown> | undefined;
-  organizationId?: string | undefined;
-  userId?: string | undefined;
-  /** Groups the calls of one run of an agent. */
-  agentRunId?: string | undefined;
-  /** The call happens once per key, however often it is sent. Default: a fresh one per call. */
-  idempotencyKey?: string | undefined;
-}
-
-/** Which executions to list. */
-export interface ExecutionFilter {
-  connectedAccountId?: string | undefined;
-  connectionId?: string | undefined;
-  toolName?: string | undefined;
-  status?: string | undefined;
-  pageSize?: number | undefined;
-}
-
-/** Which tools to list. */
-export interface ToolFilter {
-  connector?: string | undefined;
-  connectionName?: string | undefined;
-  identifier?: string | undefined;
-  query?: string | undefined;
-  pageSize?: number | undefined;
-}
-
-/** Accounts, links, tools and executions: `client.actions`. Every method rejects with a `ValetkeyError`. */
+/**
+ * Accounts, links, tools and executions: `client.actions`. Every method rejects with a `ValetkeyError`, and takes
+ * {@link CallOptions} last.
+ */
 export class Actions {
   readonly #http: Http;
 
@@ -106,34 +50,44 @@ export class Actions {
     this.#http = http;
   }
 
-  /** One account; `NotFoundError` if there is none. */
+  /**
+   * One account.
+   *
+   * @throws NotFoundError if there is none (`account_not_found`).
+   * @throws ConflictError if there are several and all have names (`ambiguous_account`).
+   */
   async getConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
     const account = named(ref);
-    if (!("id" in account)) return this.#find(account.identifier, account.connectionName, options);
-    return completeAccount(
-      await this.#http.json({ method: "GET", path: accountPath(account.id), repeatable: true }, options),
-    );
+    if (!("id" in account)) return found(this.#http, account, this.#http.begin(options));
+    return completeAccount(await this.#get(accountPath(account.id), options));
   }
 
-  /** The account; made, `PENDING`, if it is not there yet. */
+  /**
+   * The account; made, `PENDING`, if it is not there yet. What exists is not changed.
+   *
+   * @throws NotFoundError if there is no such connection.
+   */
   async getOrCreateConnectedAccount(account: NewAccount, options: CallOptions = {}): Promise<ConnectedAccount> {
-    const { identifier, connectionName } = account;
-    named({ identifier, connectionName });
+    const { identifier, connectionName, accountName } = account;
+    const key = naturalKey({ identifier, connectionName, accountName });
+    const shared = this.#http.begin(options);
+    const existing = await lookUp(this.#http, key, shared);
+    if (existing) return existing;
     try {
-      return await this.#find(identifier, connectionName, options);
+      return await this.createConnectedAccount(account, shared);
     } catch (error) {
-      if (!(error instanceof NotFoundError && error.code === "account_not_found")) throw error;
-    }
-    try {
-      return await this.createConnectedAccount(account, options);
-    } catch (error) {
-      // Somebody else was faster.
       if (!(error instanceof ValetkeyError && error.code === "account_already_exists")) throw error;
-      return this.#find(identifier, connectionName, options);
+      // Somebody else was faster.
+      return found(this.#http, key, shared);
     }
   }
 
-  /** Makes an account; `ConflictError` if it is there already. */
+  /**
+   * Makes an account: `PENDING`, or `ACTIVE` when it comes with its credential.
+   *
+   * @throws ConflictError if it is there already (`account_already_exists`).
+   * @throws InvalidRequestError if the credential lacks a field, or the provider refused it.
+   */
   async createConnectedAccount(
     account: NewAccount & CredentialFields,
     options: CallOptions = {},
@@ -141,17 +95,18 @@ export class Actions {
     return completeAccount(await this.#post(ACCOUNTS, account, options));
   }
 
-  /** Changes what is given and leaves the rest. */
+  /** Changes what is given and leaves the rest; `null` removes a value. */
   async updateConnectedAccount(
     account: AccountRef & AccountFields & CredentialFields,
     options: CallOptions = {},
   ): Promise<ConnectedAccount> {
-    const { identifier, connectionName, connectedAccountId, ...json } = account;
-    const path = accountPath(await this.#id({ identifier, connectionName, connectedAccountId }, options));
-    return completeAccount(await this.#http.json({ method: "PATCH", path, json, repeatable: false }, options));
+    const { identifier, connectionName, accountName, connectedAccountId, ...json } = account;
+    const shared = this.#http.begin(options);
+    const path = await pathOf(this.#http, { identifier, connectionName, accountName, connectedAccountId }, shared);
+    return completeAccount(await this.#http.json({ method: "PATCH", path, json, repeatable: false }, shared));
   }
 
-  /** All accounts that fit. */
+  /** All accounts that fit, newest first. */
   listConnectedAccounts(
     filter: AccountFilter = {},
     options: CallOptions = {},
@@ -159,6 +114,7 @@ export class Actions {
     const query = {
       identifier: filter.identifier,
       connection_name: filter.connectionName,
+      account_name: filter.accountName,
       connector: filter.connector,
       status: filter.status,
       organization_id: filter.organizationId,
@@ -169,46 +125,72 @@ export class Actions {
     return this.#accounts(query, options);
   }
 
-  /** The history of an account. */
+  /** The history of an account, newest first. */
   async *listAccountEvents(
-    { pageSize, ...ref }: AccountRef & { pageSize?: number | undefined },
+    { kind, code, since, until, pageSize, ...ref }: AccountRef & EventFilter,
     options: CallOptions = {},
   ): AsyncGenerator<AccountEvent, void, undefined> {
-    const path = `${accountPath(await this.#id(ref, options))}/events`;
-    yield* pages<AccountEvent>(this.#http, path, { page_size: pageSize }, options);
+    const shared = this.#http.begin(options);
+    const path = `${await pathOf(this.#http, ref, shared)}/events`;
+    yield* pages<AccountEvent>(this.#http, path, eventQuery({ kind, code, since, until, pageSize }), shared);
   }
 
-  /** Gives the account's credential up, at the provider too where it allows that. */
-  async disconnectConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return completeAccount(
-      await this.#post(`${accountPath(await this.#id(ref, options))}/disconnect`, undefined, options),
-    );
+  /**
+   * Ends the account's access: revokes it at the provider where that works, and forgets the credential. The account
+   * stays and can be authorized again.
+   *
+   * @throws ConflictError if the revocation would end other accounts too and `siblings` does not say what shall become
+   * of them (`revocation_reaches_siblings`).
+   */
+  async disconnectConnectedAccount(
+    { siblings, ...ref }: AccountRef & Siblings,
+    options: CallOptions = {},
+  ): Promise<DisconnectedAccount> {
+    const shared = this.#http.begin(options);
+    const path = `${await pathOf(this.#http, ref, shared)}/disconnect`;
+    return completeDisconnected(await this.#post(path, siblings && { siblings }, shared));
   }
 
-  /** Deletes an account and its credential. */
-  async deleteConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<void> {
-    const path = accountPath(await this.#id(ref, options));
-    await this.#http.json({ method: "DELETE", path, repeatable: false }, options);
+  /** Deletes an account and its credential; `siblings` as for {@link disconnectConnectedAccount}. */
+  async deleteConnectedAccount({ siblings, ...ref }: AccountRef & Siblings, options: CallOptions = {}): Promise<void> {
+    const shared = this.#http.begin(options);
+    const path = await pathOf(this.#http, ref, shared);
+    await this.#http.json({ method: "DELETE", path, query: { siblings }, repeatable: false }, shared);
   }
 
-  /** Renews the account's credential now. `AccountExpiredError` or `AccountRevokedError` if only its user can. */
+  /**
+   * Renews the account's access token at the provider now. Calls do this by themselves when it is due.
+   *
+   * @throws AccountNotActiveError if its user must authorize again; see `authorizationLink`.
+   * @throws ConflictError if the provider refuses to renew it (`refresh_refused`, `refresh_not_possible`).
+   */
   async refreshConnectedAccount(ref: AccountRef, options: CallOptions = {}): Promise<ConnectedAccount> {
-    return completeAccount(
-      await this.#post(`${accountPath(await this.#id(ref, options))}/refresh`, undefined, options),
-    );
+    const shared = this.#http.begin(options);
+    return completeAccount(await this.#post(`${await pathOf(this.#http, ref, shared)}/refresh`, undefined, shared));
   }
 
-  /** A link for the user to authorize the account with. Makes the account if identifier and connection name it. */
+  /**
+   * A link at which the user authorizes the account, for the first time or again. It is a secret of that user.
+   * With a natural key the account is made if there is none.
+   *
+   * @throws NotFoundError if there is no such connection or account.
+   */
   async getAuthorizationLink(request: LinkRequest, options: CallOptions = {}): Promise<AuthorizationLink> {
-    const account = named(request);
-    if (!("id" in account))
-      return withAccount<AuthorizationLink>(await this.#post("/v1/connect/authorization-links", request, options));
-    const { scopes, state, userVerifyUrl } = request;
-    const path = `${accountPath(account.id)}/authorization-link`;
-    return withAccount<AuthorizationLink>(await this.#post(path, { scopes, state, userVerifyUrl }, options));
+    const { identifier, connectionName, accountName, connectedAccountId, ...rest } = request;
+    const account = named({ identifier, connectionName, accountName, connectedAccountId });
+    const [path, json] =
+      "id" in account
+        ? [`${accountPath(account.id)}/authorization-link`, rest]
+        : ["/v1/connect/authorization-links", { ...account, ...rest }];
+    return withAccount<AuthorizationLink>(await this.#post(path, json, options));
   }
 
-  /** Confirms that the user who authorized is the one your app knows by this identifier. */
+  /**
+   * Confirms that the user who came to your `userVerifyUrl` is `identifier`; the account becomes `ACTIVE`. Take
+   * `identifier` from your own session, never from the request's address.
+   *
+   * @throws ForbiddenError if the authorization was begun for somebody else (`verification_mismatch`).
+   */
   async verifyConnectedAccountUser(
     request: { authRequestId: string; identifier: string },
     options: CallOptions = {},
@@ -216,24 +198,56 @@ export class Actions {
     return withAccount<VerifiedUser>(await this.#post(`${ACCOUNTS}/verify`, request, options));
   }
 
-  /** Runs a tool and gives its output. Safe to repeat: the server runs it once per idempotency key. */
+  /**
+   * Runs a tool and gives its output. Safe to repeat: the server runs it once per idempotency key.
+   *
+   * @throws InvalidRequestError if `toolInput` does not fit; `fields` says where.
+   * @throws NotFoundError if there is no such tool or account.
+   * @throws AccountNotActiveError if the user must act; see `authorizationLink`.
+   * @throws InsufficientScopeError if the account lacks a scope that the tool needs.
+   * @throws ToolError if the provider did not do it.
+   */
   async executeTool(call: ToolCall, options: CallOptions = {}): Promise<ToolResult> {
     return (await this.#execute(call, undefined, options)) as ToolResult;
   }
 
-  /** Starts a tool and does not wait for it: see {@link waitForExecution}. */
+  /** Starts a tool and does not wait for it: {@link waitForExecution} does. */
   async executeToolAsync(call: ToolCall, options: CallOptions = {}): Promise<StartedExecution> {
     return (await this.#execute(call, "async", options)) as StartedExecution;
   }
 
-  /** Sends a request to the provider's API with the account's credential; the answer comes back as it is. */
-  request(request: ProxyRequest, options: CallOptions = {}): Promise<ProxyResponse> {
-    const find = async (identifier: string, connectionName: string) =>
-      (await this.#find(identifier, connectionName, options)).id;
-    return proxied(this.#http, request, find, options);
+  /**
+   * Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along: there
+   * is one result for each call, in their order. Each call carries an idempotency key, so that the whole is safe to
+   * repeat.
+   *
+   * @throws InvalidRequestError if there are too many calls, or none.
+   */
+  async executeTools(calls: readonly ToolCall[], options: CallOptions = {}): Promise<BatchResult[]> {
+    const json = {
+      calls: calls.map((call) => ({
+        ...call,
+        toolInput: call.toolInput ?? {},
+        idempotencyKey: keyOf(call),
+      })),
+    };
+    const call = { method: "POST", path: `${TOOLS}/execute/batch`, json, repeatable: true };
+    const results = await this.#http.results(call, calls.length, options);
+    return results.map((one) => (one instanceof ValetkeyError ? { error: one } : { result: one as ToolResult }));
   }
 
-  /** All tools that fit. */
+  /**
+   * Sends a request to the provider's API with the account's credential, for what no tool does. The answer comes back
+   * as it is, whatever its status.
+   *
+   * @throws AccountNotActiveError if the user must act; see `authorizationLink`.
+   * @throws ToolUnreachableError if the server could not reach the provider.
+   */
+  request(request: ProxyRequest, options: CallOptions = {}): Promise<ProxyResponse> {
+    return proxied(this.#http, request, options);
+  }
+
+  /** All tools that fit, by connector. */
   listTools(filter: ToolFilter = {}, options: CallOptions = {}): AsyncGenerator<Tool, void, undefined> {
     const query = {
       connector: filter.connector,
@@ -246,23 +260,25 @@ export class Actions {
   }
 
   /** The tools for a task in words, best first, and whether the user can use them. */
-  async searchTools(
-    search: { query: string; identifier?: string | undefined; limit?: number | undefined },
-    options: CallOptions = {},
-  ): Promise<FoundTool[]> {
+  async searchTools(search: ToolSearch, options: CallOptions = {}): Promise<FoundTool[]> {
     const call = { method: "POST", path: `${TOOLS}/search`, json: search, repeatable: true };
     return ((await this.#http.json(call, options)) as { items?: FoundTool[] }).items?.map(completeFound) ?? [];
   }
 
-  /** One tool. */
+  /**
+   * One tool.
+   *
+   * @throws NotFoundError if there is none (`tool_not_found`).
+   */
   async getTool({ name }: { name: string }, options: CallOptions = {}): Promise<Tool> {
-    return (await this.#http.json(
-      { method: "GET", path: `${TOOLS}/${segment("name", name)}`, repeatable: true },
-      options,
-    )) as Tool;
+    return (await this.#get(`${TOOLS}/${segment("name", name)}`, options)) as Tool;
   }
 
-  /** The record of a call. */
+  /**
+   * The record of a call.
+   *
+   * @throws NotFoundError if there is none (`execution_not_found`).
+   */
   getExecution({ executionId }: { executionId: string }, options: CallOptions = {}): Promise<Execution> {
     return getExecution(this.#http, executionId, options);
   }
@@ -279,36 +295,19 @@ export class Actions {
     return pages(this.#http, "/v1/connect/executions", query, options);
   }
 
-  /** Waits until an execution has ended; `timeoutMs` (default: 300 000) is for the wait in all. */
+  /**
+   * Waits until an execution has ended; `timeoutMs` (default: 300 000) is for the wait in all. A failed execution is no
+   * error: see its `status` and `error`.
+   *
+   * @throws TimeoutError with the `executionId` if it still runs then.
+   */
   waitForExecution({ executionId }: { executionId: string }, options: CallOptions = {}): Promise<Execution> {
     return waitForExecution(this.#http, executionId, options);
   }
 
-  /** What is wrong with an account or an execution. `probe` allows a request to the provider. */
-  async diagnose(
-    request: AccountRef & { executionId?: string | undefined; probe?: boolean | undefined },
-    options: CallOptions = {},
-  ): Promise<Diagnosis> {
-    const { executionId, probe, ...ref } = request;
-    const accountNamed = Object.values(ref).some((value) => value !== undefined);
-    if ((executionId === undefined) !== accountNamed) {
-      throw invalidArgument(
-        accountNamed ? "Both an account and an execution are named." : "Neither an account nor an execution is named.",
-        "Give executionId, or connectedAccountId, or identifier and connectionName together.",
-      );
-    }
-    const account = executionId === undefined ? named(ref) : undefined;
-    const call =
-      account && "id" in account
-        ? { method: "GET", path: `${accountPath(account.id)}/diagnosis`, query: { probe } }
-        : { method: "POST", path: "/v1/connect/diagnoses", json: { ...account, executionId, probe } };
-    const found = (await this.#http.json({ ...call, repeatable: true }, options)) as Diagnosis;
-    const findings = (found.findings ?? []).map((one) => ({
-      ...one,
-      evidence: one.evidence ?? [],
-      remedies: one.remedies ?? [],
-    }));
-    return { ...found, findings, steps: found.steps ?? [] };
+  /** Why an account, one call or a connection does not work: verdict, findings with evidence, and what to do. */
+  diagnose(request: DiagnosisRequest, options: CallOptions = {}): Promise<Diagnosis> {
+    return diagnose(this.#http, request, options);
   }
 
   async *#accounts(query: Query, options: CallOptions): AsyncGenerator<ConnectedAccount, void, undefined> {
@@ -317,48 +316,23 @@ export class Actions {
   }
 
   async #execute(call: ToolCall, mode: "async" | undefined, options: CallOptions): Promise<unknown> {
-    const { idempotencyKey, ...body } = call;
+    const { idempotencyKey: _, ...body } = call;
+    const key = keyOf(call);
     const request = {
       method: "POST",
       path: `${TOOLS}/execute`,
       json: { ...body, toolInput: call.toolInput ?? {}, mode },
-      headers: { "idempotency-key": idempotencyKey ?? freshKey() },
+      headers: key === undefined ? {} : { "idempotency-key": key },
       repeatable: true,
     };
     return this.#http.json(request, options);
   }
 
-  #post(path: string, json: unknown, options: CallOptions): Promise<unknown> {
+  #get(path: string, options: CallOptions): Promise<unknown> {
+    return this.#http.json({ method: "GET", path, repeatable: true }, options);
+  }
+
+  #post(path: string, json: unknown, options: SharedOptions): Promise<unknown> {
     return this.#http.json({ method: "POST", path, json, repeatable: false }, options);
   }
-
-  async #id(ref: AccountRef, options: CallOptions): Promise<string> {
-    const account = named(ref);
-    return "id" in account ? account.id : (await this.#find(account.identifier, account.connectionName, options)).id;
-  }
-
-  async #find(identifier: string, connectionName: string, options: CallOptions): Promise<ConnectedAccount> {
-    const query = { identifier, connection_name: connectionName };
-    const page = (await this.#http.json({ method: "GET", path: ACCOUNTS, query, repeatable: true }, options)) as {
-      items?: ConnectedAccount[];
-    };
-    const account = page.items?.[0];
-    if (account) return completeAccount(account);
-    throw new NotFoundError({
-      code: "account_not_found",
-      message: `${identifier} has no connected account of ${connectionName}.`,
-      cause: "The user has not been given an authorization link for this connection yet, or the account was deleted.",
-      remedies: [
-        {
-          action: "authorize",
-          text: "Make one with getOrCreateConnectedAccount, and send its user the link of getAuthorizationLink.",
-        },
-      ],
-      httpStatus: 404,
-    });
-  }
-}
-
-function accountPath(id: string): string {
-  return `${ACCOUNTS}/${segment("connectedAccountId", id)}`;
 }

@@ -8,12 +8,21 @@ export interface AccountRef {
   identifier?: string | undefined;
   /** The connection, by name. */
   connectionName?: string | undefined;
-  /** `ca_…`, instead of the two. */
+  /** Which of several accounts that the user has on the connection. Left out: the one without a name, else the only one. */
+  accountName?: string | undefined;
+  /** `ca_…`, instead of all of these. */
   connectedAccountId?: string | undefined;
 }
 
+/** An account by whose it is. */
+export interface NaturalKey {
+  identifier: string;
+  connectionName: string;
+  accountName?: string;
+}
+
 /** An account named in one way. */
-export type NamedAccount = { id: string } | { identifier: string; connectionName: string };
+export type NamedAccount = { id: string } | NaturalKey;
 
 export function invalidArgument(message: string, remedy: string): InvalidRequestError {
   return new InvalidRequestError({
@@ -28,17 +37,28 @@ const HOW = "Give connectedAccountId, or identifier and connectionName together.
 
 /** Which account is meant; throws if it is named in no way, by half, or in two ways. */
 export function named(ref: AccountRef): NamedAccount {
-  const { identifier, connectionName, connectedAccountId: id } = ref;
+  const { identifier, connectionName, accountName, connectedAccountId: id } = ref;
   if (id !== undefined) {
-    if (identifier !== undefined || connectionName !== undefined)
+    if (identifier !== undefined || connectionName !== undefined || accountName !== undefined)
       throw invalidArgument("The account is named in two ways.", HOW);
     return { id };
   }
-  if (identifier && connectionName) return { identifier, connectionName };
+  if (identifier && connectionName) {
+    return accountName ? { identifier, connectionName, accountName } : { identifier, connectionName };
+  }
   throw invalidArgument(
     identifier || connectionName ? "Only half of the account's name is given." : "No account is named.",
     HOW,
   );
+}
+
+/** A natural key; throws unless it is whole. */
+export function naturalKey({
+  identifier,
+  connectionName,
+  accountName,
+}: Omit<AccountRef, "connectedAccountId">): NaturalKey {
+  return named({ identifier, connectionName, accountName }) as NaturalKey;
 }
 
 function encoded(text: string): string {

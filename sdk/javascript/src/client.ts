@@ -32,4 +32,9 @@ export class ValetkeyClient {
   close(): Promise<void> {
     return this.#close();
   }
+
+  /** The same as {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close();
+  }
 }

@@ -1,20 +1,33 @@
 import { segment } from "./arguments.js";
 import type { Http } from "./http.js";
-import type { AccountEvent, Connection, ConnectionTest, Connector } from "./models.js";
+import type { AccountEvent, Connection, ConnectionTest, Connector, Overrides } from "./models.js";
 import type { CallOptions } from "./options.js";
-import { pages } from "./pages.js";
+import { eventQuery, pages } from "./pages.js";
+import type { EventFilter } from "./requests.js";
 
 const ROOT = "/v1/connect/connections";
 
 /** What a connection is made of; `null` removes a value on update. */
 export interface ConnectionFields {
+  /** Letters, digits, `_`, `:`, space and `-`. Default: made up from the connector's name. */
   name?: string | undefined;
+  /** The OAuth client at the provider. */
   clientId?: string | null | undefined;
+  /** Its secret. */
   clientSecret?: string | null | undefined;
+  /** The scopes to ask for. Default: the connector's. */
   scopes?: string[] | undefined;
+  /** Uses the operator-wide OAuth client instead of one of your own. */
   useSharedCredentials?: boolean | undefined;
-  overrides?: Record<string, unknown> | undefined;
+  /** Other base URLs than the connector's. */
+  overrides?: Overrides | undefined;
+  /** Values for the connector's URL templates, such as a tenant. */
   variables?: Record<string, unknown> | undefined;
+  /** When a user authorizes again with another account at the provider: `flag` or `refuse`. */
+  identityPolicy?: "flag" | "refuse" | (string & {}) | undefined;
+  /** The longest that a call may take, in milliseconds. */
+  callTimeoutMs?: number | null | undefined;
+  /** Default: true. */
   enabled?: boolean | undefined;
 }
 
@@ -26,7 +39,12 @@ export class Connections {
     this.#http = http;
   }
 
-  /** Makes a connection. */
+  /**
+   * Makes a connection.
+   *
+   * @throws ConflictError if the name is taken (`connection_already_exists`).
+   * @throws NotFoundError if there is no such connector (`connector_not_found`).
+   */
   async create(fields: ConnectionFields & { connector: string }, options: CallOptions = {}): Promise<Connection> {
     return (await this.#http.json(
       { method: "POST", path: ROOT, json: fields, repeatable: false },
@@ -34,7 +52,11 @@ export class Connections {
     )) as Connection;
   }
 
-  /** One connection; `NotFoundError` if there is none. */
+  /**
+   * One connection.
+   *
+   * @throws NotFoundError if there is none (`connection_not_found`).
+   */
   async get(connection: string, options: CallOptions = {}): Promise<Connection> {
     return (await this.#http.json(
       { method: "GET", path: this.#path(connection), repeatable: true },
@@ -71,19 +93,23 @@ export class Connections {
   /** The history of a connection. */
   async *listEvents(
     connection: string,
-    filter: { pageSize?: number | undefined } = {},
+    filter: EventFilter = {},
     options: CallOptions = {},
   ): AsyncGenerator<AccountEvent, void, undefined> {
-    yield* pages<AccountEvent>(this.#http, `${this.#path(connection)}/events`, { page_size: filter.pageSize }, options);
+    yield* pages<AccountEvent>(this.#http, `${this.#path(connection)}/events`, eventQuery(filter), options);
   }
 
-  /** The providers that connections can be made for. */
+  /** The connectors that connections can be made for. */
   async listConnectors(options: CallOptions = {}): Promise<Connector[]> {
     const call = { method: "GET", path: "/v1/connect/connectors", repeatable: true };
     return ((await this.#http.json(call, options)) as { items: Connector[] }).items;
   }
 
-  /** One of them. */
+  /**
+   * One connector, by its own or its official name.
+   *
+   * @throws NotFoundError if there is none (`connector_not_found`).
+   */
   async getConnector(name: string, options: CallOptions = {}): Promise<Connector> {
     const call = { method: "GET", path: `/v1/connect/connectors/${segment("name", name)}`, repeatable: true };
     return (await this.#http.json(call, options)) as Connector;

@@ -8,16 +8,16 @@ export class Deadline {
   readonly #caller: AbortSignal | undefined;
   readonly #onCallerAbort = () => this.#controller.abort(this.#caller?.reason);
 
-  /** `expired` makes the error of a call whose time ran out. */
+  /** `ends` is in milliseconds since 1970; `expired` makes the error of a call whose time ran out. */
   constructor(
     private readonly runtime: Runtime,
-    readonly timeoutMs: number,
+    ends: number,
     caller: AbortSignal | undefined,
     expired: () => Error,
   ) {
-    this.#ends = runtime.now() + timeoutMs;
+    this.#ends = ends;
     this.#caller = caller;
-    this.#cancelTimer = runtime.after(timeoutMs, () => this.#controller.abort(expired()));
+    this.#cancelTimer = runtime.after(this.leftMs, () => this.#controller.abort(expired()));
     if (caller?.aborted) this.#onCallerAbort();
     else caller?.addEventListener("abort", this.#onCallerAbort, { once: true });
   }

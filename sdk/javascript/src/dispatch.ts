@@ -11,11 +11,12 @@ export function fetchFor(
   settings: Settings,
   env: NodeJS.ProcessEnv,
 ): { fetch: Runtime["fetch"]; close(): Promise<void> } {
-  const proxy = settings.proxyUrl ?? proxyFromEnvironment(settings.baseUrl, env);
+  const proxy = checked(settings.proxyUrl ?? proxyFromEnvironment(settings.baseUrl, env));
   if (settings.ca === undefined && settings.caFile === undefined && proxy === undefined) {
     return { fetch: (url, init) => globalThis.fetch(url, init), close: async () => {} };
   }
   let own: Promise<{ fetch: Runtime["fetch"]; close(): Promise<void> }> | undefined;
+  let closed: Promise<void> | undefined;
   const load = async () => {
     const undici = await import("undici");
     const ca = certificatesOf(settings);
@@ -32,8 +33,28 @@ export function fetchFor(
       own ??= load();
       return (await own).fetch(url, init);
     },
-    close: async () => (await own)?.close(),
+    close: () => {
+      // What could not be made needs no closing; every call has said why.
+      closed ??= (async () => (await own?.catch(() => undefined))?.close())();
+      return closed;
+    },
   };
+}
+
+/** A proxy that can be one. Its text stays out of the message: it may hold a password. */
+function checked(proxy: string | undefined): string | undefined {
+  if (proxy === undefined || (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol))) return proxy;
+  throw new ConfigurationError({
+    code: "client_misconfigured",
+    message: "The proxy's URL is not usable.",
+    cause: "The client cannot send requests as it is set up.",
+    remedies: [
+      {
+        action: "fix_request",
+        text: "Set proxyUrl (HTTPS_PROXY, HTTP_PROXY) to an address such as http://proxy.example.com:3128, or spare the server with NO_PROXY.",
+      },
+    ],
+  });
 }
 
 function certificatesOf({ ca, caFile }: Settings): string | undefined {

@@ -1,6 +1,13 @@
 // From an answer of the server to the error it stands for: by code first, by status second.
 
-import type { ErrorDetails, FieldViolation, ProviderEvidence, Remedy, ValetkeyError } from "./errors.js";
+import type {
+  ErrorDetails,
+  FieldViolation,
+  ProviderEvidence,
+  Remedy,
+  ShortDiagnosis,
+  ValetkeyError,
+} from "./errors.js";
 import * as errors from "./errors.js";
 
 type ErrorClass = new (details: ErrorDetails) => ValetkeyError;
@@ -71,8 +78,44 @@ export interface Failure {
 export function failureOf(answer: FailedAnswer): Failure {
   const body = parseObject(answer.text)?.["error"];
   if (!isObject(body) || typeof body["code"] !== "string") return { error: unexplained(answer), never: false };
-  const code = body["code"];
-  const details: ErrorDetails = {
+  const details = { ...detailsOf(body, answer), httpStatus: answer.status };
+  return { error: new (classOf(details.code, answer.status))(details), never: body["retry"] === "never" };
+}
+
+/** What the error of one call of a batch means, which comes without a status of its own. */
+export function failureOfItem(body: Record<string, unknown>, answer: FailedAnswer): ValetkeyError {
+  if (typeof body["code"] !== "string") return unreadable(answer);
+  const details = { ...detailsOf(body, answer), retryAfterMs: number(body["retry_after_ms"]) };
+  return new (classOf(details.code, statusOf(details.code)))(details);
+}
+
+/** The statuses that calls would have failed with alone, as far as their classes depend on them. */
+const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  unauthenticated: 401,
+  permission_denied: 403,
+  invalid_request: 400,
+  invalid_argument: 400,
+  tool_input_invalid: 400,
+  idempotency_key_reused: 422,
+  rate_limited: 429,
+  refresh_too_early: 429,
+  deadline_exceeded: 504,
+  internal: 500,
+  seal_refused: 500,
+  overloaded: 503,
+  shutting_down: 503,
+  storage_unavailable: 503,
+  execution_interrupted: 503,
+};
+
+function statusOf(code: string): number {
+  if (code.endsWith("_not_found")) return 404;
+  return Object.hasOwn(STATUS_OF_CODE, code) ? (STATUS_OF_CODE[code] as number) : 409;
+}
+
+function detailsOf(body: Record<string, unknown>, answer: FailedAnswer): ErrorDetails {
+  const code = string(body["code"]) ?? "";
+  return {
     code,
     message: string(body["message"]) ?? `The request failed with ${code}.`,
     cause: string(body["cause"]),
@@ -83,11 +126,10 @@ export function failureOf(answer: FailedAnswer): Failure {
     connectionId: string(body["connection_id"]),
     executionId: string(body["execution_id"]),
     retryAfterMs: number(body["retry_after_ms"]) ?? retryAfterMs(answer.headers, answer.now),
-    httpStatus: answer.status,
     fields: objects(body["fields"]).map(fieldOf),
     provider: isObject(body["provider"]) ? providerOf(body["provider"]) : undefined,
+    diagnosis: isObject(body["diagnosis"]) ? diagnosisOf(body["diagnosis"]) : undefined,
   };
-  return { error: new (classOf(code, answer.status))(details), never: body["retry"] === "never" };
 }
 
 /** The error of an answer of the token endpoint, which speaks OAuth (RFC 6749 §5.2). */
@@ -192,6 +234,11 @@ function providerOf(value: Record<string, unknown>): ProviderEvidence {
     code: string(value["code"]) ?? null,
     message: string(value["message"]) ?? null,
   };
+}
+
+function diagnosisOf(value: Record<string, unknown>): ShortDiagnosis {
+  const part = (name: string) => string(value[name]) ?? "";
+  return { verdict: part("verdict"), code: part("code"), actor: part("actor"), summary: part("summary") };
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

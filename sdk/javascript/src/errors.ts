@@ -28,6 +28,18 @@ export interface ProviderEvidence {
   message?: string | null;
 }
 
+/** What a diagnosis says in short. */
+export interface ShortDiagnosis {
+  /** `healthy`, `degraded` or `broken`; broken: the same call fails again until somebody has acted. */
+  verdict: string;
+  /** The code of the first finding. */
+  code: string;
+  /** Whose move it is: `end_user`, `developer`, `operator`, `provider_admin` or `nobody`. */
+  actor: string;
+  /** The answer in prose. */
+  summary: string;
+}
+
 /** What an error is made of. */
 export interface ErrorDetails {
   code: string;
@@ -43,6 +55,7 @@ export interface ErrorDetails {
   httpStatus?: number | undefined;
   fields?: FieldViolation[] | undefined;
   provider?: ProviderEvidence | undefined;
+  diagnosis?: ShortDiagnosis | undefined;
   /** The exception underneath, if there is one. */
   original?: unknown;
 }
@@ -81,6 +94,8 @@ export class ValetkeyError extends Error {
   readonly fields: FieldViolation[];
   /** What the provider said, if it was the provider's doing. */
   readonly provider: ProviderEvidence | undefined;
+  /** Of a failed call: what a diagnosis says in short. */
+  readonly diagnosis: ShortDiagnosis | undefined;
   /** The exception underneath (of the network, of a parser), if there is one. */
   readonly original!: unknown;
 
@@ -97,6 +112,7 @@ export class ValetkeyError extends Error {
     this.httpStatus = details.httpStatus;
     this.fields = details.fields ?? [];
     this.provider = details.provider;
+    this.diagnosis = details.diagnosis;
     // Loggers write out what is enumerable; a remedy may hold an authorization link.
     hide(this, "remedies", details.remedies ?? []);
     hide(this, "original", details.original);
@@ -118,6 +134,7 @@ export class ValetkeyError extends Error {
       if (!this.message.includes(field)) lines.push(`  ${field}: ${message}`);
     }
     if (this.cause) lines.push(`Cause: ${this.cause}`);
+    if (this.diagnosis?.summary) lines.push(`Diagnosis: ${this.diagnosis.summary}`);
     if (this.remedies.length > 0) {
       lines.push("What to do:");
       for (const remedy of this.remedies) {

@@ -1,10 +1,17 @@
 import { Bearer, type IssuedToken } from "./auth.js";
 import { Deadline } from "./deadline.js";
 import type { DebugLog } from "./debug.js";
-import { type FailedAnswer, type Failure, failureOf, tokenFailureOf, unreadable } from "./error-answers.js";
+import {
+  type FailedAnswer,
+  type Failure,
+  failureOf,
+  failureOfItem,
+  tokenFailureOf,
+  unreadable,
+} from "./error-answers.js";
 import { networkFailureOf } from "./error-network.js";
 import { TimeoutError, ValetkeyError } from "./errors.js";
-import type { CallOptions, Settings } from "./options.js";
+import type { Settings, SharedOptions } from "./options.js";
 import { type Attempt, isPassing, mayRepeat, waitMs } from "./retry.js";
 import type { Runtime } from "./runtime.js";
 import { VERSION } from "./version.js";
@@ -63,8 +70,28 @@ export class Http {
     return this.#runtime;
   }
 
+  /** The options of a call that takes more than one request, under one time-out, which begins now. */
+  begin(options: SharedOptions): SharedOptions & { endsAt: number } {
+    return { ...options, endsAt: options.endsAt ?? this.#runtime.now() + this.#timeoutMs(options) };
+  }
+
+  /** The answers to many calls in one: a success or an error for each. */
+  async results(call: Call, count: number, options: SharedOptions = {}): Promise<(object | ValetkeyError)[]> {
+    const answer = await this.send(call, options);
+    const failed = this.#failed(call, answer);
+    const body = this.#parse(call, answer) as { results?: unknown } | null;
+    const results: unknown[] = Array.isArray(body?.results) ? body.results : [];
+    if (results.length !== count) throw unreadable(failed);
+    return results.map((one) => {
+      if (typeof one !== "object" || one === null) return unreadable(failed);
+      const { error } = one as { error?: unknown };
+      if (typeof error !== "object" || error === null) return fromWire(one) as object;
+      return failureOfItem(error as Record<string, unknown>, failed);
+    });
+  }
+
   /** The answer's JSON object under JavaScript's names; `undefined` for deletions, whose answer says nothing. */
-  async json(call: Call, options: CallOptions = {}): Promise<unknown> {
+  async json(call: Call, options: SharedOptions = {}): Promise<unknown> {
     const answer = await this.send(call, options);
     if (call.method === "DELETE") return undefined;
     const value = this.#parse(call, answer);
@@ -74,7 +101,7 @@ export class Http {
   }
 
   /** The answer, if it is a success or the provider's own. */
-  async send(call: Call, options: CallOptions = {}): Promise<Answer> {
+  async send(call: Call, options: SharedOptions = {}): Promise<Answer> {
     const deadline = this.#deadline(call, options);
     try {
       let renewed = false;
@@ -130,9 +157,13 @@ export class Http {
     return { token, lifeMs: (typeof seconds === "number" ? seconds : 300) * 1000 };
   }
 
-  #deadline(call: Call, options: CallOptions): Deadline {
-    const timeoutMs = options.timeoutMs ?? this.#settings.timeoutMs;
-    return new Deadline(this.#runtime, timeoutMs, options.signal, () => timedOut(call, timeoutMs));
+  #deadline(call: Call, options: SharedOptions): Deadline {
+    const timeoutMs = this.#timeoutMs(options);
+    return new Deadline(this.#runtime, this.begin(options).endsAt, options.signal, () => timedOut(call, timeoutMs));
+  }
+
+  #timeoutMs(options: SharedOptions): number {
+    return options.timeoutMs ?? this.#settings.timeoutMs;
   }
 
   async #attempt(
@@ -192,13 +223,21 @@ export class Http {
       headers,
       signal,
       redirect: "manual",
+      // A fetch of the caller's may keep cookies that providers send with proxied answers, of all users.
+      credentials: "omit",
       ...(body === undefined ? {} : { body }),
     });
     return { status: response.status, headers: response.headers, bytes: new Uint8Array(await response.arrayBuffer()) };
   }
 
   /** Waits before the next attempt, or throws the error if there shall be none. */
-  async #pause(call: Call, attempt: Attempt, repeats: number, deadline: Deadline, options: CallOptions): Promise<void> {
+  async #pause(
+    call: Call,
+    attempt: Attempt,
+    repeats: number,
+    deadline: Deadline,
+    options: SharedOptions,
+  ): Promise<void> {
     const { error } = attempt;
     const most = options.maxRetries ?? this.#settings.maxRetries;
     if (repeats >= most || !mayRepeat(attempt, call.repeatable)) throw error;
@@ -256,11 +295,17 @@ function timedOut(call: Call, timeoutMs: number): TimeoutError {
     message: `${call.method} ${call.path} had no answer within ${timeoutMs / 1000} s.`,
     cause: "The time that the caller allows for the call, its retries included, is over.",
     remedies: [
-      {
-        action: "retry",
-        text: "Try again, with a longer timeoutMs if the call takes long; run slow tools with executeToolAsync.",
-      },
+      { action: "retry", text: whatNext(call) },
       { action: "check_network", text: "If nothing answers at all, check that the server runs and can be reached." },
     ],
   });
+}
+
+function whatNext({ method, headers }: Call): string {
+  if (headers?.["idempotency-key"] !== undefined) {
+    return "The tool may have run: look for its execution with listExecutions before you call it again, or call it under the same idempotencyKey. Run slow tools with executeToolAsync, or give a longer timeoutMs.";
+  }
+  return method === "GET" || method === "HEAD"
+    ? "Try again, with a longer timeoutMs if the call takes long."
+    : "Look first whether it happened before you call again; give a longer timeoutMs if the call takes long.";
 }

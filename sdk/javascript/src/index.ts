@@ -7,5 +7,6 @@ export * from "./errors.js";
 export * from "./models.js";
 export type { CallOptions, ValetkeyClientOptions } from "./options.js";
 export { type ProxyRequest, ProxyResponse } from "./proxy.js";
+export * from "./requests.js";
 export type { Runtime } from "./runtime.js";
 export { VERSION } from "./version.js";

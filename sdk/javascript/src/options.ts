@@ -45,6 +45,12 @@ export interface CallOptions {
   maxRetries?: number | undefined;
 }
 
+/** The options of one call that takes more than one request: they share its time. */
+export interface SharedOptions extends CallOptions {
+  /** When the call must have ended, in milliseconds since 1970. */
+  endsAt?: number | undefined;
+}
+
 /** Who the client is for the server. */
 export type Credentials = { kind: "token"; token: string } | { kind: "client"; id: string; secret: string };
 

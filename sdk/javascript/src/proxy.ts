@@ -1,5 +1,6 @@
 import { type AccountRef, invalidArgument, named, proxiedPath } from "./arguments.js";
 import type { Answer, Http } from "./http.js";
+import { found } from "./lookup.js";
 import type { CallOptions } from "./options.js";
 
 /** A request to the provider's own API, made with the account's credential. */
@@ -13,8 +14,10 @@ export interface ProxyRequest extends AccountRef {
   headers?: Record<string, string> | undefined;
   /** Sent as JSON, as it is. */
   json?: unknown;
-  /** Sent as it is, instead of `json`. */
+  /** Sent as it is, instead of `json`; set `content-type` in `headers`. */
   body?: string | Uint8Array<ArrayBuffer> | undefined;
+  /** Your own id of the agent's run, kept with the execution. */
+  agentRunId?: string | undefined;
 }
 
 /** The provider's answer, whatever its status. */
@@ -52,13 +55,9 @@ export class ProxyResponse {
 
 const ASCII = /^[\x20-\x7e]+$/;
 
-export async function proxied(
-  http: Http,
-  request: ProxyRequest,
-  find: (identifier: string, connectionName: string) => Promise<string>,
-  options: CallOptions,
-): Promise<ProxyResponse> {
+export async function proxied(http: Http, request: ProxyRequest, options: CallOptions): Promise<ProxyResponse> {
   const account = named(request);
+  const shared = http.begin(options);
   const path = `/proxy/${proxiedPath(request.path)}`;
   const method = request.method.toUpperCase();
   const headers: Record<string, string> = {};
@@ -71,12 +70,14 @@ export async function proxied(
   }
   if ("id" in account) {
     headers["connected_account_id"] = account.id;
-  } else if (ASCII.test(account.identifier) && ASCII.test(account.connectionName)) {
+  } else if (Object.values(account).every((part) => ASCII.test(part))) {
     headers["connection_name"] = account.connectionName;
     headers["identifier"] = account.identifier;
+    if (account.accountName !== undefined) headers["account_name"] = account.accountName;
   } else {
-    headers["connected_account_id"] = await find(account.identifier, account.connectionName);
+    headers["connected_account_id"] = (await found(http, account, shared)).id;
   }
+  if (request.agentRunId !== undefined) headers["agent_run_id"] = request.agentRunId;
   let body: string | Uint8Array<ArrayBuffer> | undefined = request.body;
   if (request.json !== undefined) {
     headers["content-type"] ??= "application/json";
@@ -92,7 +93,7 @@ export async function proxied(
       repeatable: method === "GET" || method === "HEAD",
       handedOn: (answered) => answered.has("x-execution-id"),
     },
-    options,
+    shared,
   );
   return new ProxyResponse(answer);
 }

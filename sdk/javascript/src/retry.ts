@@ -12,11 +12,9 @@ export interface Attempt {
 /** Statuses that pass by themselves. */
 const PASSING_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Codes that stay whatever their status suggests. */
-const LASTING: ReadonlySet<string> = new Set([
-  "upstream_tls_failed",
-  "upstream_response_too_large",
-  "upstream_redirected",
-]);
+const LASTING = /^upstream_(tls_\w+|proxy_auth_required|response_too_large|redirected)$/;
+/** The first sending of the same call still runs: asked again, the server gives its answer. */
+const ONGOING = "idempotency_in_progress";
 /** Codes before which nothing was done, so that every call may be repeated. */
 const NOTHING_DONE: ReadonlySet<string> = new Set(["overloaded", "shutting_down"]);
 
@@ -33,8 +31,8 @@ export function mayRepeat({ error, sent, passes }: Attempt, repeatable: boolean)
   if (!passes) return false;
   if (!sent || NOTHING_DONE.has(error.code)) return true;
   if (!repeatable) return false;
-  if (error.httpStatus === undefined) return true;
-  return PASSING_STATUS.has(error.httpStatus) && !LASTING.has(error.code);
+  if (error.httpStatus === undefined || error.code === ONGOING) return true;
+  return PASSING_STATUS.has(error.httpStatus) && !LASTING.test(error.code);
 }
 
 /** How long to wait before repeat `n` (0, 1, 2 …): full jitter, on top of what the server asked for. */

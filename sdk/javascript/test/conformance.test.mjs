@@ -1,11 +1,14 @@
-// Plays every case of sdk/conformance against the package as it is installed.
+// Plays every case of sdk/conformance against the package as it is installed: its ES modules, then its CommonJS.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { test } from "node:test";
-import * as namespace from "valetkey";
+import * as modules from "valetkey";
 
-const sdk = { ...namespace };
+const PACKAGES = { esm: modules, cjs: createRequire(import.meta.url)("valetkey") };
+/** The one that is being played. */
+let sdk = modules;
 const folder = process.env.CONFORMANCE ?? new URL("../../conformance/cases/", import.meta.url).pathname;
 const VARIABLES = [
   "VALETKEY_URL",
@@ -165,6 +168,7 @@ function plain(value, opaque = false) {
     }
     return { status: value.status, execution_id: value.executionId, json };
   }
+  if (value instanceof sdk.ValetkeyError) return { class: value.name, ...plain({ ...value, message: value.message }) };
   if (typeof value !== "object" || value === null) return value;
   if (opaque) return value;
   return Object.fromEntries(
@@ -208,6 +212,7 @@ async function call(client, step) {
     const { timeoutMs, ...rest } = args;
     return client.actions.waitForExecution(rest, { timeoutMs });
   }
+  if (step.call === "execute_tools") return client.actions.executeTools(args.calls.map(argumentsOf));
   return client.actions[name](args);
 }
 
@@ -283,13 +288,18 @@ async function play(script) {
   for (const name of VARIABLES) delete process.env[name];
 }
 
-let count = 0;
-for (const file of readdirSync(folder)
-  .filter((name) => name.endsWith(".json"))
-  .sort()) {
-  for (const script of JSON.parse(readFileSync(`${folder}/${file}`, "utf8")).cases) {
-    count += 1;
-    test(`conformance: ${script.name}`, () => play(script));
+test("conformance: the two packages are two", () => {
+  assert.notEqual(PACKAGES.esm.ValetkeyClient, PACKAGES.cjs.ValetkeyClient);
+});
+
+for (const [format, installed] of Object.entries(PACKAGES)) {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  const scripts = files.sort().flatMap((file) => JSON.parse(readFileSync(`${folder}/${file}`, "utf8")).cases);
+  test(`conformance of ${format}: there are cases`, () => assert.ok(scripts.length >= 215, `${scripts.length}`));
+  for (const script of scripts) {
+    test(`conformance of ${format}: ${script.name}`, () => {
+      sdk = installed;
+      return play(script);
+    });
   }
 }
-test("conformance: there are cases", () => assert.ok(count >= 200, `${count}`));

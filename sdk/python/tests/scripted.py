@@ -146,6 +146,8 @@ def _part(value: Any, name: str) -> Any:
         return value.status_code if name == "status" else getattr(value, name, _NOTHING)
     if isinstance(value, Mapping):
         return value.get(name, _NOTHING)
+    if name == "class" and isinstance(value, Exception):
+        return type(value).__name__
     return getattr(value, name, _NOTHING)
 
 

@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Union
 
@@ -15,7 +16,7 @@ import pytest
 from scripted import AsyncFakeSystem, Clock, FakeSystem, Server, differences
 
 import valetkey
-from valetkey import AsyncPager, AsyncValetkeyClient, Pager, ValetkeyClient, ValetkeyError
+from valetkey import AsyncPager, AsyncValetkeyClient, Pager, ToolCall, ValetkeyClient, ValetkeyError
 
 FOLDER = Path(os.environ.get("VALETKEY_CONFORMANCE") or Path(__file__).resolve().parents[2] / "conformance")
 CASES = [
@@ -44,10 +45,22 @@ def make(case: dict[str, Any], clock: Clock, server: Server, kind: str) -> Union
     return AsyncValetkeyClient(**options, http_client=ahttp, _system=AsyncFakeSystem(clock))
 
 
+def _named(call: dict[str, Any]) -> dict[str, Any]:
+    named = dict(call)
+    if "timeout_ms" in named:
+        named["timeout"] = named.pop("timeout_ms") / 1000
+    return named
+
+
 async def perform(actions: Any, step: dict[str, Any]) -> Any:
     arguments = dict(step.get("args", {}))
     if "timeout_ms" in arguments:
         arguments["timeout"] = arguments.pop("timeout_ms") / 1000
+    for name in ("since", "until"):
+        if name in arguments:
+            arguments[name] = datetime.fromisoformat(arguments[name].replace("Z", "+00:00"))
+    if "calls" in arguments:
+        arguments["calls"] = [ToolCall(**_named(call)) for call in arguments["calls"]]
     result = getattr(actions, step["call"])(**arguments)
     if inspect.isawaitable(result):
         result = await result

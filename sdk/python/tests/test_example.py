@@ -32,6 +32,8 @@ def test_example_connects_breaks_and_recovers(server: LiveServer, capsys: pytest
     output = capsys.readouterr().out
     assert "hello, Grace" in output
     assert "account_revoked" in output
+    assert "broken: " in output
+    assert "it is up to: end_user" in output
     assert "hello again, Grace" in output
     assert len(shown) == 2
     assert not any(link in output for link in shown)

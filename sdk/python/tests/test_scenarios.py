@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 from live import LiveServer, wait_for
 
@@ -24,6 +28,7 @@ from valetkey import (
     InvalidRequestError,
     NotFoundError,
     TimeoutError,
+    ToolCall,
     ToolRateLimitedError,
     ToolTimeoutError,
     UnauthorizedError,
@@ -219,6 +224,144 @@ def test_timeouts_of_both_sides_are_told(server: LiveServer) -> None:
     with pytest.raises(TimeoutError) as ours:
         client.with_options(timeout=0.3).actions.execute_tool(identifier="user_7", **PROFILE)
     assert ours.value.code == "client_timeout"
+    assert "list_executions" in str(ours.value)
+
+
+class _LosesAnAnswer(httpx.HTTPTransport):
+    """Lets the first tool call arrive, and loses its answer."""
+
+    def __init__(self, ca_file: str) -> None:
+        super().__init__(verify=ssl.create_default_context(cafile=ca_file))
+        self.calls = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if request.url.path.endswith("/execute"):
+            self.calls += 1
+            if self.calls == 1:
+                response.read()
+                raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
+        return response
+
+
+def test_tool_call_whose_answer_is_lost_runs_once(server: LiveServer) -> None:
+    arguments = dict(server.arguments)
+    transport = _LosesAnAnswer(arguments.pop("ca_file"))
+    with httpx.Client(transport=transport) as http, ValetkeyClient(**arguments, http_client=http) as client:
+        actions = client.actions
+        server.connect(client, "user_8", "ada")
+        message = {"to": "grace@example.com", "subject": "Once", "body": "Only once."}
+        call: dict[str, Any] = {"tool_name": "sandbox_send_message", "identifier": "user_8", "idempotency_key": "py-once"}
+        sent = actions.execute_tool(tool_input=message, **call)
+        assert transport.calls == 2
+        assert actions.execute_tool(tool_input=message, **call).execution_id == sent.execution_id
+        records = actions.list_executions(connected_account_id=sent.connected_account_id, tool_name=sent.tool_name)
+        assert len(list(records)) == 1
+        with pytest.raises(InvalidRequestError) as reused:
+            actions.execute_tool(tool_input={**message, "subject": "Another"}, **call)
+        assert reused.value.code == "idempotency_key_reused"
+
+
+def test_tool_that_nobody_waits_for_is_waited_for_later(server: LiveServer) -> None:
+    actions = server.client().actions
+    server.connect(server.client(), "user_9", "grace")
+    started = actions.execute_tool_async(identifier="user_9", **PROFILE)
+    assert started.status == "RUNNING"
+    ended = actions.wait_for_execution(started.execution_id, timeout=20)
+    assert (ended.status, ended.data["email"]) == ("SUCCEEDED", "grace@example.com")
+    missing = actions.execute_tool_async("sandbox_get_message", {"message_id": "none"}, "user_9")
+    failed = actions.wait_for_execution(missing.execution_id, timeout=20)
+    assert failed.status == "FAILED"
+    assert failed.error is not None
+    assert failed.error.code == "upstream_not_found"
+
+
+def test_batch_gives_each_call_its_own_result(server: LiveServer) -> None:
+    client = server.client()
+    server.connect(client, "user_10", "ada", scopes=["profile"])
+    profile, unknown, scope, nobody, again = client.actions.execute_tools(
+        [
+            ToolCall("sandbox_get_profile", identifier="user_10"),
+            ToolCall("sandbox_no_such_tool", identifier="user_10"),
+            ToolCall("sandbox_list_messages", identifier="user_10"),
+            ToolCall("sandbox_get_profile", identifier="nobody"),
+            ToolCall("sandbox_get_profile", identifier="user_10", timeout=1.5),
+        ]
+    )
+    assert [one.unwrap().data["email"] for one in (profile, again)] == ["ada@example.com"] * 2
+    assert isinstance(unknown.error, NotFoundError)
+    assert unknown.error.code == "tool_not_found"
+    assert isinstance(scope.error, InsufficientScopeError)
+    assert scope.error.execution_id
+    with pytest.raises(NotFoundError) as missing:
+        nobody.unwrap()
+    assert missing.value.code == "account_not_found"
+    with pytest.raises(InvalidRequestError):
+        client.actions.execute_tools([])
+
+
+@pytest.fixture
+def lone_server(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server whose accounts are this test's alone: many that are revoked at once are not their users' doing."""
+    running = LiveServer(tmp_path / "server")
+    yield running
+    running.stop()
+
+
+def test_diagnosis_says_what_is_wrong_and_whose_move_it_is(lone_server: LiveServer) -> None:
+    server = lone_server
+    client = server.client()
+    actions = client.actions
+    server.connect(client, "user_11", "grace")
+    well = actions.diagnose("user_11", "sandbox", probe=True)
+    assert (well.verdict, well.findings[0].code) == ("healthy", "healthy"), well.summary
+    assert well.steps
+    assert all(step.outcome != "failed" for step in well.steps)
+
+    server.simulate("revoke-grants", user="grace")
+    with pytest.raises(AccountRevokedError) as revoked:
+        actions.execute_tool(identifier="user_11", **PROFILE)
+    short = revoked.value.diagnosis
+    assert short is not None
+    assert (short.verdict, short.actor) == ("broken", "end_user")
+    for found in (
+        actions.diagnose(connected_account_id=revoked.value.account_id, probe=False),
+        actions.diagnose(execution_id=revoked.value.execution_id),
+    ):
+        assert found.verdict == "broken", found.summary
+        worst = found.findings[0]
+        assert worst.actor == "end_user"
+        assert worst.message
+        assert worst.cause
+        assert worst.evidence
+        assert worst.remedies
+        assert found.summary
+    record = actions.get_execution(revoked.value.execution_id or "")
+    assert record.diagnosis is not None
+    assert record.diagnosis.verdict == "broken"
+    assert actions.diagnose(connection_name="sandbox").subject["kind"] == "connection"
+
+
+def test_accounts_with_names_are_told_apart_as_the_server_does(server: LiveServer) -> None:
+    actions = server.client().actions
+    key: dict[str, Any] = {"identifier": "user_12", "connection_name": "sandbox"}
+    home = actions.get_or_create_connected_account(**key, account_name="home")
+    assert actions.get_connected_account(**key).id == home.id
+    work = actions.get_or_create_connected_account(**key, account_name="work")
+    assert work.id != home.id
+    assert actions.get_connected_account(**key, account_name="home").id == home.id
+    with pytest.raises(ConflictError) as here:
+        actions.get_connected_account(**key)
+    with pytest.raises(ConflictError) as there:
+        actions.execute_tool(**key, **PROFILE)
+    assert [here.value.code, there.value.code] == ["ambiguous_account"] * 2
+    plain = actions.create_connected_account(**key)
+    assert actions.get_connected_account(**key).id == plain.id
+    server.authorize(actions.get_authorization_link(**key, account_name="work").link, "grace")
+    result = actions.execute_tool(**key, account_name="work", **PROFILE)
+    assert (result.data["email"], result.connected_account_id) == ("grace@example.com", work.id)
+    answer = actions.request("GET", "/me", **key, account_name="work")
+    assert answer.json()["email"] == "grace@example.com"
 
 
 def test_untrusted_certificate_is_refused_and_says_what_to_set(server: LiveServer) -> None:

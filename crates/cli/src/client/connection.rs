@@ -106,6 +106,9 @@ pub(crate) struct Create {
     /// What to do when a user authorizes again with another account at the provider
     #[arg(long)]
     identity_policy: Option<IdentityPolicy>,
+    /// The longest that a call may take, in milliseconds
+    #[arg(long, value_name = "MS")]
+    call_timeout_ms: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -140,6 +143,12 @@ pub(crate) struct Update {
     /// What to do when a user authorizes again with another account at the provider
     #[arg(long)]
     identity_policy: Option<IdentityPolicy>,
+    /// The longest that a call may take, in milliseconds
+    #[arg(long, value_name = "MS")]
+    call_timeout_ms: Option<u32>,
+    /// Leave it to connector and server again how long a call may take
+    #[arg(long, conflicts_with = "call_timeout_ms")]
+    default_call_timeout: bool,
     /// Let it be used, or not
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
@@ -188,7 +197,7 @@ const GAPS: [&str; 7] = [
     "tools",
     "account.id",
 ];
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "id",
     "name",
     "connector",
@@ -206,6 +215,7 @@ const FIELDS: [&str; 20] = [
     "overrides.api_base_url",
     "variables",
     "identity_policy",
+    "call_timeout_ms",
     "enabled",
     "fault.message",
     "created_at",
@@ -257,6 +267,7 @@ fn body(create: Create) -> Result<Value, Failure> {
         "overrides": overrides,
         "variables": pairs(create.variables),
         "identity_policy": create.identity_policy.map(IdentityPolicy::as_str),
+        "call_timeout_ms": create.call_timeout_ms,
     })))
 }
 
@@ -276,7 +287,7 @@ async fn change(update: Update, session: &Session) -> Result<Value, Failure> {
         variables = joined(&present["variables"], variables);
     }
     let scopes = (update.default_scopes || !update.scopes.is_empty()).then_some(update.scopes);
-    let body = filled(json!({
+    let mut body = filled(json!({
         "name": update.name,
         "client_id": update.client_id,
         "client_secret": update.client_secret.read()?,
@@ -285,8 +296,12 @@ async fn change(update: Update, session: &Session) -> Result<Value, Failure> {
         "overrides": touches_urls.then_some(overrides),
         "variables": touches_variables.then_some(variables),
         "identity_policy": update.identity_policy.map(IdentityPolicy::as_str),
+        "call_timeout_ms": update.call_timeout_ms,
         "enabled": update.enabled,
     }));
+    if update.default_call_timeout {
+        body["call_timeout_ms"] = Value::Null;
+    }
     if body == json!({}) {
         return Err(Failure::usage("Nothing to change: name at least one option."));
     }

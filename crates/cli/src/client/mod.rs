@@ -2,6 +2,7 @@
 
 mod account;
 mod api_client;
+mod audit;
 mod background;
 mod connection;
 mod connector;
@@ -17,6 +18,7 @@ mod support;
 mod target;
 mod token;
 mod tool;
+mod user;
 mod view;
 
 use clap::{Args, Subcommand};
@@ -72,6 +74,10 @@ pub(crate) enum Noun {
     Keys(On<keys::Command>),
     /// The database: whether it was restored or copied
     Store(On<store::Command>),
+    /// People who may use the dashboard
+    User(On<user::Command>),
+    /// The record of who did what
+    Audit(On<audit::Command>),
     /// Find out why something does not work, and whose move it is
     Doctor(On<doctor::Command>),
     /// Write what somebody who helps needs to know about an account, a connection or a call: JSON and Markdown, redacted
@@ -91,6 +97,8 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
+        Noun::User(on) => user::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Audit(on) => audit::run(on.command, &Session::open(&on.common)?).await,
         Noun::SupportBundle(command) => support::run(command).await,
         Noun::Doctor(on) => doctor::run(on.command, &on.common).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,

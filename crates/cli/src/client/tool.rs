@@ -64,6 +64,15 @@ pub(crate) struct Run {
     /// Your own id of an agent run, kept with the execution
     #[arg(long, value_name = "ID")]
     agent_run_id: Option<String>,
+    /// Your own key for this call: repeated with it, the call is not made again
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// How old an answer may be that was given before, for a cacheable tool
+    #[arg(long, value_name = "SECONDS", conflicts_with = "idempotency_key")]
+    max_age: Option<u64>,
+    /// The longest that the call may take
+    #[arg(long, value_name = "MS")]
+    timeout_ms: Option<u64>,
 }
 
 pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
@@ -117,6 +126,9 @@ async fn execute(call: Run, session: &Session) -> Result<(), Failure> {
         "account_name": call.account_name,
         "tool_input": input,
         "agent_run_id": call.agent_run_id,
+        "idempotency_key": call.idempotency_key,
+        "max_age": call.max_age,
+        "timeout_ms": call.timeout_ms,
     }));
     let answer = session.post(&["tools", "execute"], &body).await?;
     show(session, &answer, |answer| {

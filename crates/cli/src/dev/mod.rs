@@ -67,11 +67,13 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
     let simulator = sandbox.address;
     let provider = tokio::spawn(sandbox.serve(tls.simulator.clone(), limits, provider_stop.clone()));
 
+    let setup = assembly.engine.setup_link().await.ok().flatten();
     let facts = page::Facts {
         url: &public_url,
         access: &access,
         ca_file: &tls.ca_file,
         folder: folder.path(),
+        setup: setup.as_ref().map(|link| &link.url),
         simulator,
     };
     env_file.write(&facts)?;

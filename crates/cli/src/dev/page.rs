@@ -14,12 +14,22 @@ pub(super) struct Facts<'a> {
     pub(super) access: &'a Access,
     pub(super) ca_file: &'a Path,
     pub(super) folder: &'a Path,
+    /// The link that makes the first user of the dashboard, while there is none.
+    pub(super) setup: Option<&'a Url>,
     pub(super) simulator: std::net::SocketAddr,
 }
 
 impl Facts<'_> {
     pub(super) fn base_url(&self) -> String {
         self.url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Where people log in, or become the owner as long as there is none.
+    fn dashboard(&self) -> String {
+        match self.setup {
+            Some(link) => format!("{link} (once: makes its owner)"),
+            None => format!("{}/dashboard", self.base_url()),
+        }
     }
 }
 
@@ -36,6 +46,7 @@ Valetkey is ready (development server, everything is in {folder})
   client id       {client_id}
   client secret   {client_secret}
   API token       {token}
+  dashboard       {dashboard}
   Simulator       https://{simulator}
 
 1. Make an authorization link for your user user_123:
@@ -67,6 +78,7 @@ Ctrl-C stops the server; the next start goes on with the same data.
         folder = facts.folder.display(),
         simulator = facts.simulator,
         url = facts.base_url(),
+        dashboard = facts.dashboard(),
         client_id = facts.access.client_id,
         client_secret = facts.access.client_secret.expose_secret(),
         token = facts.access.api_token.expose_secret(),

@@ -68,6 +68,35 @@ fn serve_with_several_bad_settings_names_them_all() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// S44: a server without users prints a link for the first one, past the log; `user invite` makes further ones.
+#[test]
+fn serve_without_users_prints_a_setup_link_and_does_not_log_it() {
+    let folder = folder();
+    let bootstrap = [
+        ("MASTER_KEY", KEY),
+        ("BOOTSTRAP_CLIENT_ID", "ops"),
+        ("BOOTSTRAP_CLIENT_SECRET", "a secret of the operator"),
+    ];
+    let (server, url) = started(folder.path(), &bootstrap);
+    let (printed, log) = (server.output("stdout"), server.output("stderr"));
+    let link = printed.lines().find(|line| line.starts_with(&url)).unwrap();
+    let token = link.strip_prefix(&format!("{url}/dashboard/welcome/")).unwrap();
+    assert!(token.len() >= 43 && !log.contains(token), "{log}");
+    let ask = |arguments: &[&str]| {
+        let mut command = valetkey(folder.path());
+        command.env("VALETKEY_URL", &url).env("VALETKEY_CLIENT_ID", "ops");
+        command.env("VALETKEY_CLIENT_SECRET", "a secret of the operator").args(arguments);
+        run(&mut command, "")
+    };
+    let invited = ask(&["user", "invite", "--role", "viewer"]);
+    assert_eq!(invited.code, 0, "{}", invited.stderr);
+    assert!(invited.stdout.contains("/dashboard/welcome/"), "{}", invited.stdout);
+    let verified = ask(&["audit", "verify"]);
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+    assert!(verified.stdout.starts_with("The audit log is whole: 1 entries."), "{}", verified.stdout);
+    assert_eq!(ask(&["user", "invite", "--role", "king"]).code, 1);
+}
+
 /// S34: another key than the database was made with.
 #[test]
 fn serve_with_another_master_key_is_refused_and_changes_nothing() {

@@ -285,12 +285,16 @@ fn provider_with_a_bad_certificate_is_not_called_and_the_error_says_so() {
     let simulator = Simulator::start(other.path(), &["--tls", "tls", "--bad-tls"]);
     let ca = simulator.ready["ca_file"].as_str().unwrap();
     let dev = Dev::start_with(folder.path(), &["--upstream-ca-file", ca]);
-    for (fault, url) in simulator.ready["bad_tls"].as_object().unwrap() {
-        let api = format!("{}/api/v1", url.as_str().unwrap());
+    for (fault, code) in [
+        ("expired", "upstream_tls_expired"),
+        ("not_yet_valid", "upstream_tls_not_yet_valid"),
+        ("wrong_host", "upstream_tls_host_mismatch"),
+        ("unknown_ca", "upstream_tls_unknown_issuer"),
+    ] {
+        let api = format!("{}/api/v1", simulator.ready["bad_tls"][fault].as_str().unwrap());
         let connection = format!("sim-{}", fault.replace('_', "-"));
         let user = connected(&dev, &simulator, &connection, Some(&api));
-        dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", &user])
-            .refused(1, &["upstream_tls_failed"]);
+        dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", &user]).refused(1, &[code]);
     }
     let good = connected(&dev, &simulator, "sim-good", None);
     assert_eq!(

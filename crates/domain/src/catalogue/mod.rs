@@ -4,6 +4,7 @@
 //! SDK classes and status codes are derived from it. The code's text is part of the API and never changes.
 
 mod codes;
+mod findings;
 mod page;
 mod related;
 mod reproduce;

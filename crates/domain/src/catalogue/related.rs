@@ -19,6 +19,7 @@ pub const SECTIONS: &[Section] = &[
     Section { title: "Connected accounts", first: C::AccountNotFound },
     Section { title: "Authorization", first: C::LinkInvalid },
     Section { title: "Tools and calls", first: C::ToolNotFound },
+    Section { title: "People at the dashboard", first: C::LoginRefused },
     Section { title: "API clients", first: C::ApiClientNotFound },
     Section { title: "Findings of a diagnosis", first: C::Healthy },
     Section { title: "The server itself", first: C::KeyTermNotFound },
@@ -27,6 +28,9 @@ pub const SECTIONS: &[Section] = &[
 
 /// Codes that one looks at together. A code may be in several.
 const FAMILIES: &[&[ErrorCode]] = &[
+    &[C::LoginRefused, C::LoginTooOften, C::InvitationInvalid],
+    &[C::UserNotFound, C::UserAlreadyExists, C::LastOwner],
+    &[C::CrossSiteRequest, C::FormExpired],
     &[
         C::AccountPending,
         C::AccountPendingVerification,
@@ -95,6 +99,14 @@ const FAMILIES: &[&[ErrorCode]] = &[
     ],
     &[C::RequestTimeout, C::DeadlineExceeded, C::UpstreamTimeout],
     &[C::ToolNotFound, C::ToolInputInvalid, C::InsufficientScope],
+    &[
+        C::IdempotencyKeyReused,
+        C::IdempotencyInProgress,
+        C::OutcomeUnknown,
+        C::ExecutionInterrupted,
+        C::AnswerNotKept,
+        C::ExecutionOutcomeUnknown,
+    ],
     &[C::AmbiguousConnection, C::AmbiguousAccount, C::AccountNotFound, C::ConnectionNotFound],
     &[
         C::AuthRequestNotFound,

@@ -42,16 +42,17 @@ impl Engine {
             None => self.userless(&connection).await?,
         };
         let created = self.event(created_event(&account).by(caller.actor()));
+        let entry = self.audit_person(caller, "account.created", account.id.as_str());
         let account = match obtained {
             None => {
                 let insert = Change::InsertAccount(account.clone());
-                self.commit(Changes::new().and(insert).and(created)).await?;
+                self.commit(Changes::new().and(insert).and(created).and_maybe(entry)).await?;
                 account
             }
             Some(obtained) => {
                 let stored = self.store_grant(account, &connection, obtained, false, &caller.actor()).await?;
                 let insert = Change::InsertAccount(stored.account.clone());
-                let changes = Changes::new().and(insert).and(created);
+                let changes = Changes::new().and(insert).and(created).and_maybe(entry);
                 self.commit(stored.changes.into_iter().fold(changes, Changes::and)).await?;
                 stored.account
             }
@@ -89,7 +90,8 @@ impl Engine {
             }
             after.version += 1;
             after.updated_at = self.now();
-            let mut changes = Changes::new();
+            let entry = self.audit_person(caller, "account.updated", after.id.as_str());
+            let mut changes = Changes::new().and_maybe(entry);
             if !fields.is_empty() {
                 let event = NewEvent::of_account(&after, EventKind::AccountUpdated);
                 let event = event.by(caller.actor()).data(json!({ "changed": fields }));

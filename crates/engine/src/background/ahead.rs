@@ -24,7 +24,7 @@ enum Begun {
     /// Its renewal is under way.
     Renewal,
     /// Its provider has enough to do or is failing: later, once this is written.
-    Later(Change),
+    Later(Box<Change>),
     /// There is nothing to renew.
     Nothing,
 }
@@ -57,7 +57,7 @@ impl Job for RefreshAhead {
         for id in due {
             match self.begin(engine, id).await? {
                 Begun::Renewal => begun += 1,
-                Begun::Later(change) => put_off = put_off.and(change),
+                Begun::Later(change) => put_off = put_off.and(*change),
                 Begun::Nothing => {}
             }
         }
@@ -78,11 +78,11 @@ impl RefreshAhead {
         let provider = engine.provider_of(&connection);
         let generation = account.generation;
         if let Some(at) = engine.outage_put_off(&provider) {
-            return Ok(Begun::Later(Change::ScheduleRefresh { id, generation, at: Some(at) }));
+            return Ok(Begun::Later(Box::new(Change::ScheduleRefresh { id, generation, at: Some(at) })));
         }
         let Some(place) = self.lanes.enter(&provider) else {
             let at = Some(engine.now() + self.lanes.turn_comes_in(&provider));
-            return Ok(Begun::Later(Change::ScheduleRefresh { id, generation, at }));
+            return Ok(Begun::Later(Box::new(Change::ScheduleRefresh { id, generation, at })));
         };
         let task = engine.clone();
         engine.0.tasks.spawn(async move {

@@ -3,6 +3,7 @@
 use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
+use time::Duration;
 use valetkey_domain::{Error, store::Prunable};
 
 use super::{BackgroundSettings, Job, Progress};
@@ -10,6 +11,8 @@ use crate::Engine;
 
 /// How much is removed in one write: little enough that no call waits for it.
 const BATCH: u32 = 500;
+/// How long an invitation that has expired is told apart from one that never was.
+const KEEP_INVITATIONS: Duration = Duration::days(30);
 
 pub(super) struct Prune {
     pub(super) settings: BackgroundSettings,
@@ -33,6 +36,9 @@ impl Job for Prune {
             (Prunable::Executions, self.settings.keep_executions),
             (Prunable::Refreshes, self.settings.keep_refreshes),
             (Prunable::AuthRequests, self.settings.keep_auth_requests),
+            (Prunable::Answers, time::Duration::ZERO),
+            (Prunable::Sessions, Duration::ZERO),
+            (Prunable::Invitations, KEEP_INVITATIONS),
         ] {
             let Some(before) = now.checked_sub(kept) else { continue };
             let gone = engine.0.store.prune(what, before, BATCH).await?;

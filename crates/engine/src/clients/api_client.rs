@@ -1,8 +1,9 @@
 //! Environments and API clients.
 
+use serde_json::json;
 use valetkey_domain::{
-    ApiClient, ApiClientId, Caller, Change, EnvironmentId, Error, ErrorCode, ExposeSecret, Permission,
-    Permissions, SecretString, StoreError,
+    ApiClient, ApiClientId, Caller, Change, Changes, EnvironmentId, Error, ErrorCode, ExposeSecret,
+    Permission, Permissions, SecretString, StoreError,
 };
 
 use super::secret::{CLIENT_SECRET_PREFIX, mint, same_hash, sha256};
@@ -65,7 +66,8 @@ impl Engine {
     /// None at present.
     pub fn operator(&self, environment: EnvironmentId) -> Result<Caller, Error> {
         let client = OPERATOR.parse::<ApiClientId>().map_err(Error::internal)?;
-        Ok(Caller { environment, client, token: None, permissions: Permissions::all() })
+        let permissions = Permissions::all();
+        Ok(Caller { environment, client, token: None, user: None, request: None, permissions })
     }
 
     /// Makes sure that an API client with this id and secret exists in the default environment: created with the
@@ -150,7 +152,9 @@ impl Engine {
             created_at: self.now(),
             disabled_at: None,
         };
-        self.commit(Change::InsertApiClient(client.clone())).await?;
+        let entry = self.audit_entry(caller, "api_client.created", Some(client.id.as_str()));
+        let entry = entry.data(json!({ "name": client.name, "permissions": client.permissions }));
+        self.commit(Changes::from(Change::InsertApiClient(client.clone())).and(entry.into())).await?;
         tracing::info!(client_id = %client.id, actor = %caller.actor(), "API client created");
         Ok(CreatedApiClient { client, secret })
     }
@@ -175,7 +179,8 @@ impl Engine {
             return Ok(client);
         }
         let client = ApiClient { disabled_at: Some(self.now()), ..client };
-        self.commit(Change::UpdateApiClient(client.clone())).await?;
+        let entry = self.audit_entry(caller, "api_client.disabled", Some(client.id.as_str()));
+        self.commit(Changes::from(Change::UpdateApiClient(client.clone())).and(entry.into())).await?;
         tracing::info!(client_id = %client.id, actor = %caller.actor(), "API client disabled");
         Ok(client)
     }

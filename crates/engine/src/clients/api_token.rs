@@ -1,7 +1,8 @@
 //! Static API tokens.
 
+use serde_json::json;
 use valetkey_domain::{
-    ApiToken, ApiTokenId, Caller, Change, Error, ErrorCode, ExposeSecret, Permission, Permissions,
+    ApiToken, ApiTokenId, Caller, Change, Changes, Error, ErrorCode, ExposeSecret, Permission, Permissions,
     SecretString, Time,
 };
 
@@ -72,7 +73,13 @@ impl Engine {
             expires_at: new.expires_at,
             revoked_at: None,
         };
-        self.commit(Change::InsertApiToken(token.clone())).await?;
+        let entry = self.audit_entry(caller, "api_token.created", Some(token.id.as_str()));
+        let entry = entry.data(json!({
+            "name": token.name,
+            "client": token.client.as_str(),
+            "permissions": token.permissions,
+        }));
+        self.commit(Changes::from(Change::InsertApiToken(token.clone())).and(entry.into())).await?;
         tracing::info!(token_id = %token.id, client_id = %token.client, actor = %caller.actor(), "API token created");
         Ok(CreatedApiToken { token, secret })
     }
@@ -100,7 +107,8 @@ impl Engine {
             return Ok(token);
         }
         let token = ApiToken { revoked_at: Some(self.now()), ..token };
-        self.commit(Change::UpdateApiToken(token.clone())).await?;
+        let entry = self.audit_entry(caller, "api_token.revoked", Some(token.id.as_str()));
+        self.commit(Changes::from(Change::UpdateApiToken(token.clone())).and(entry.into())).await?;
         tracing::info!(token_id = %token.id, actor = %caller.actor(), "API token revoked");
         Ok(token)
     }

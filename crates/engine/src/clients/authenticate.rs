@@ -49,6 +49,8 @@ impl Engine {
             client: client.id,
             permissions: intersection(&token.permissions, &client.permissions),
             token: Some(token.id),
+            user: None,
+            request: None,
         })
     }
 
@@ -75,6 +77,8 @@ impl Engine {
             permissions: intersection(&verified.permissions, &client.permissions),
             client: client.id,
             token: None,
+            user: None,
+            request: None,
         })
     }
 

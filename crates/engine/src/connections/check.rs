@@ -20,6 +20,18 @@ const MAX_SCOPE: usize = 500;
 /// How many connectors an error suggests.
 const SUGGESTIONS: usize = 5;
 
+/// The longest time that a connection may give a call, in milliseconds: an hour.
+const MAX_CALL_TIMEOUT_MS: u32 = 3_600_000;
+
+pub(super) fn call_timeout(millis: Option<u32>) -> Result<(), Error> {
+    match millis {
+        Some(millis) if !(1..=MAX_CALL_TIMEOUT_MS).contains(&millis) => {
+            Err(Error::invalid("call_timeout_ms", "must be between 1 and 3600000"))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn name(name: &str) -> Result<(), Error> {
     if !is_valid_name(name) {
         let message =

@@ -52,6 +52,8 @@ pub struct NewConnection {
     pub variables: BTreeMap<String, String>,
     /// What to do when a user authorizes again with another account at the provider.
     pub identity_policy: IdentityPolicy,
+    /// The longest that a call may take, in milliseconds.
+    pub call_timeout_ms: Option<u32>,
     /// Whether it is enabled; `None` means yes.
     pub enabled: Option<bool>,
 }
@@ -75,6 +77,8 @@ pub struct ConnectionUpdate {
     pub variables: Option<BTreeMap<String, String>>,
     /// What to do when a user authorizes again with another account at the provider.
     pub identity_policy: Option<IdentityPolicy>,
+    /// Another longest time for a call, in milliseconds; `Some(None)` leaves it to connector and server again.
+    pub call_timeout_ms: Option<Option<u32>>,
     /// Whether it is enabled.
     pub enabled: Option<bool>,
 }
@@ -131,8 +135,10 @@ impl Engine {
         let event = NewEvent::of_connection(&connection, EventKind::ConnectionDeleted)
             .by(caller.actor())
             .data(json!({ "name": connection.name, "connector": connection.connector }));
-        let changes =
-            Changes::new().and(Change::DeleteConnection(connection.id.clone())).and(self.event(event));
+        let entry = self.audit_entry(caller, "connection.deleted", Some(connection.id.as_str()));
+        let entry = entry.data(json!({ "name": connection.name, "connector": connection.connector }));
+        let delete = Change::DeleteConnection(connection.id.clone());
+        let changes = Changes::from(delete).and(self.event(event)).and(entry.into());
         self.commit(changes).await.map_err(|error| error.connection(&connection.id))
     }
 

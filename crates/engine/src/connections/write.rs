@@ -41,6 +41,7 @@ impl Engine {
             overrides: new.overrides,
             variables: new.variables,
             identity_policy: new.identity_policy,
+            call_timeout_ms: None,
             enabled: new.enabled.unwrap_or(true),
             fault: None,
             version: 1,
@@ -53,6 +54,7 @@ impl Engine {
             client_secret: new.client_secret.map(Some),
             use_shared_credentials: new.use_shared_credentials.then_some(true),
             scopes: (!new.scopes.is_empty()).then_some(new.scopes),
+            call_timeout_ms: new.call_timeout_ms.map(Some),
             ..ConnectionUpdate::default()
         };
         let (connection, _) = self.changed(connector, &blank, settings).await?;
@@ -65,7 +67,10 @@ impl Engine {
                 "scopes": connection.scopes,
                 "identity_policy": connection.identity_policy.as_str(),
             }));
-        let changes = Changes::new().and(Change::InsertConnection(connection.clone())).and(self.event(event));
+        let entry = self.audit_entry(caller, "connection.created", Some(connection.id.as_str()));
+        let entry = entry.data(json!({ "name": connection.name, "connector": connection.connector }));
+        let insert = Change::InsertConnection(connection.clone());
+        let changes = Changes::from(insert).and(self.event(event)).and(entry.into());
         self.commit(changes).await.map_err(|error| taken(error, &connection.name))?;
         Ok(self.view_connection(connection))
     }
@@ -94,9 +99,11 @@ impl Engine {
             let cleared = before.fault.is_some() && connection.fault.is_none();
             let event = NewEvent::of_connection(&connection, EventKind::ConnectionUpdated)
                 .by(caller.actor())
-                .data(json!({ "changed": fields, "fault_cleared": cleared }));
-            let changes =
-                Changes::new().and(Change::UpdateConnection(connection.clone())).and(self.event(event));
+                .data(json!({ "changed": &fields, "fault_cleared": cleared }));
+            let entry = self.audit_entry(caller, "connection.updated", Some(connection.id.as_str()));
+            let entry = entry.data(json!({ "changed": fields }));
+            let update = Change::UpdateConnection(connection.clone());
+            let changes = Changes::from(update).and(self.event(event)).and(entry.into());
             match self.commit(changes).await {
                 Ok(()) => return Ok(self.view_connection(connection)),
                 // Somebody changed another field meanwhile: both changes shall hold.
@@ -153,12 +160,19 @@ impl Engine {
         if let Some(policy) = update.identity_policy {
             after.identity_policy = policy;
         }
+        if let Some(timeout) = update.call_timeout_ms {
+            check::call_timeout(timeout)?;
+            after.call_timeout_ms = timeout;
+        }
         if let Some(enabled) = update.enabled {
             after.enabled = enabled;
         }
         let secret_changed = self.set_client_secret(connector, &mut after, update.client_secret).await?;
         let fields = differences(before, &after, secret_changed);
-        if fields.iter().any(|field| !matches!(*field, "name" | "identity_policy" | "enabled")) {
+        if fields
+            .iter()
+            .any(|field| !matches!(*field, "name" | "identity_policy" | "call_timeout_ms" | "enabled"))
+        {
             after.fault = None;
         }
         Ok((after, fields))
@@ -214,6 +228,7 @@ fn differences(before: &Connection, after: &Connection, secret_changed: bool) ->
         ("overrides", before.overrides != after.overrides),
         ("variables", before.variables != after.variables),
         ("identity_policy", before.identity_policy != after.identity_policy),
+        ("call_timeout_ms", before.call_timeout_ms != after.call_timeout_ms),
         ("enabled", before.enabled != after.enabled),
     ]
     .into_iter()

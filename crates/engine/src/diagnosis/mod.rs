@@ -191,22 +191,12 @@ impl Engine {
     }
 }
 
-/// Findings from the history that a call which works now refutes.
+/// Findings from the history that a call which works now refutes: trouble of the provider or on the way to it. What one
+/// call was not allowed to do is not refuted by another one.
 fn is_overtaken(code: ErrorCode) -> bool {
     use ErrorCode as C;
-    matches!(
-        code,
-        C::RenewalsFailing
-            | C::ActiveButRefused
-            | C::UpstreamUnauthorized
-            | C::UpstreamError
-            | C::UpstreamTimeout
-            | C::UpstreamUnreachable
-            | C::UpstreamDnsFailed
-            | C::UpstreamTlsFailed
-            | C::UpstreamRateLimited
-            | C::SharedClientLimited
-    )
+    matches!(code, C::RenewalsFailing | C::ActiveButRefused | C::SharedClientLimited)
+        || (code.as_str().starts_with("upstream_") && code != C::UpstreamForbidden)
 }
 
 fn check_options(options: &DiagnosisOptions) -> Result<(), Error> {

@@ -17,11 +17,13 @@ impl Engine {
                 *finding = finding.clone().catalogue_remedies();
             }
         }
-        if findings.iter().any(calls_for_a_link) && case.connection.enabled && may_link(case.caller) {
-            if let Some(url) = self.link_for(case.caller, &case.account).await {
-                for finding in findings.iter_mut().filter(|finding| calls_for_a_link(finding)) {
-                    fill(finding, is_link, &url);
-                }
+        if findings.iter().any(calls_for_a_link)
+            && case.connection.enabled
+            && may_link(case.caller)
+            && let Some(url) = self.link_for(case.caller, &case.account).await
+        {
+            for finding in findings.iter_mut().filter(|finding| calls_for_a_link(finding)) {
+                fill(finding, is_link, &url);
             }
         }
         let Some(links) = case.connector.as_ref().map(|connector| &connector.links) else { return };

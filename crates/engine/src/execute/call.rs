@@ -10,7 +10,7 @@ use valetkey_domain::{
     event::{EventKind, NewEvent},
     refresh::RefreshReason,
 };
-use valetkey_upstream::http::CallLimits;
+use valetkey_upstream::{connector::Connector, http::CallLimits};
 
 use crate::{
     Engine,
@@ -20,14 +20,71 @@ use crate::{
 /// The longest wait for a new credential while the old one still works.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Until when a call must be answered: refresh, call and retry together.
+/// Who sets the deadline of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The server's settings.
+    Server,
+    /// The connector file.
+    Connector,
+    /// The connection.
+    Connection,
+    /// The caller.
+    Caller,
+}
+
+/// Until when a call must be answered: waiting, refresh, call and retries together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline(Instant);
+pub(crate) struct Deadline {
+    began: Instant,
+    at: Instant,
+    by: Bound,
+}
 
 impl Deadline {
     /// What is left.
     pub(crate) fn remaining(&self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// The same, but no later than `limit` after the beginning.
+    pub(crate) fn within(self, limit: Option<Duration>, by: Bound) -> Self {
+        match limit.map(|limit| self.began + limit) {
+            Some(at) if at < self.at => Self { at, by, ..self },
+            _ => self,
+        }
+    }
+
+    /// Which time-out it is that ends a call, in words.
+    fn words(&self) -> String {
+        let whole = self.at.saturating_duration_since(self.began).as_millis();
+        match self.by {
+            Bound::Server => format!("The server allows a call {whole} ms (call_deadline_s)."),
+            Bound::Connector => format!("The connector allows a call {whole} ms (timeout_ms of its file)."),
+            Bound::Connection => format!("The connection allows a call {whole} ms (call_timeout_ms)."),
+            Bound::Caller => {
+                format!("The caller allowed the call {whole} ms (timeout_ms or its own deadline).")
+            }
+        }
+    }
+
+    /// An error of the call itself: if the deadline ended it, with which time-out that was.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        if error.code() != ErrorCode::UpstreamTimeout || !self.remaining().is_zero() {
+            return error;
+        }
+        let cause = format!("{} {}", error.cause_text(), self.words());
+        error.cause(cause)
+    }
+
+    /// The error of a call whose deadline passed before it could leave. `why` says what took so long.
+    pub(crate) fn passed(&self, why: &str) -> Error {
+        Error::new(ErrorCode::UpstreamTimeout)
+            .cause(format!(
+                "The deadline of the call passed before the request could leave: {why} {}",
+                self.words()
+            ))
+            .remedy(RemedyAction::Retry, "Try again: the call was not made.")
     }
 
     /// The limits of a request that leaves now.
@@ -37,7 +94,7 @@ impl Deadline {
     pub(crate) fn limits(&self, limits: CallLimits) -> Result<CallLimits, Error> {
         let remaining = self.remaining();
         if remaining.is_zero() {
-            return Err(too_late());
+            return Err(self.passed(CREDENTIAL));
         }
         Ok(CallLimits { deadline: limits.deadline.min(remaining), ..limits })
     }
@@ -52,18 +109,14 @@ impl Deadline {
     /// # Errors
     /// `upstream_timeout`, and whatever `work` fails with.
     pub(crate) async fn hold<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match tokio::time::timeout_at(self.0, work).await {
+        match tokio::time::timeout_at(self.at, work).await {
             Ok(done) => done,
-            Err(_) => Err(too_late()),
+            Err(_) => Err(self.passed(CREDENTIAL)),
         }
     }
 }
 
-fn too_late() -> Error {
-    Error::new(ErrorCode::UpstreamTimeout)
-        .cause("The deadline of the call passed before the request could leave: getting a fresh credential took too long.")
-        .remedy(RemedyAction::Retry, "Try again: the call was not made.")
-}
+const CREDENTIAL: &str = "getting a fresh credential took too long.";
 
 /// What came of renewing a refused credential.
 pub(crate) enum Renewal {
@@ -86,8 +139,25 @@ pub(crate) fn not_repeated(refused: Error) -> Error {
 impl Engine {
     /// The deadline of a call that comes in now; the caller may shorten the server's own, not lengthen it.
     pub(crate) fn deadline(&self, wanted: Option<Duration>) -> Deadline {
-        let own = self.0.settings.call_deadline;
-        Deadline(Instant::now() + wanted.map_or(own, |wanted| wanted.min(own)))
+        let began = Instant::now();
+        let own = Deadline { began, at: began + self.0.settings.call_deadline, by: Bound::Server };
+        own.within(wanted, Bound::Caller)
+    }
+
+    /// The same deadline, with what connector and connection allow.
+    pub(crate) fn bounded(
+        &self,
+        deadline: Deadline,
+        connector: &Connector,
+        connection: &Connection,
+    ) -> Deadline {
+        let of_connection = connection.call_timeout_ms.map(|millis| Duration::from_millis(millis.into()));
+        deadline
+            .within(
+                connector.api.timeout_ms.map(|millis| Duration::from_millis(millis.into())),
+                Bound::Connector,
+            )
+            .within(of_connection, Bound::Connection)
     }
 
     /// The API refused a credential that should be good: forces one refresh.

@@ -1,7 +1,12 @@
 //! Executing tools: find tool and account, check what can be checked here, call with a fresh credential, shape the
 //! answer, record what happened.
 
+mod attempt;
+mod batch;
+mod cache;
 pub(crate) mod call;
+mod detached;
+mod keep;
 pub(crate) mod refusal;
 pub(crate) mod resolve;
 
@@ -12,18 +17,19 @@ use valetkey_domain::{
     Account, Caller, Connection, Error, ErrorCode, ExecutionId, Permission, catalogue::RemedyAction,
     execution::Source,
 };
-use valetkey_upstream::{
-    connector::Connector,
-    oauth,
-    tool::{self, Tool},
-};
+use valetkey_upstream::{connector::Connector, tool::Tool};
 
-use self::call::{Deadline, Renewal, not_repeated};
+pub use self::detached::{Accepted, ExecutionAnswer};
+pub use self::{batch::MAX_BATCH, cache::MAX_AGE};
+pub(crate) use self::{
+    cache::ReadCache,
+    detached::Detached,
+    keep::{ANSWER, Keeping},
+};
+use self::{call::Deadline, keep::Claim};
 use crate::{
     AccountRef, AccountView, Engine,
-    context::target,
     executions::{CallOrigin, Run},
-    refresh::Ready,
     status_page,
 };
 
@@ -45,6 +51,10 @@ pub struct ExecuteTool {
     pub request_id: String,
     /// How long the caller will wait; never more than the server's own deadline.
     pub deadline: Option<Duration>,
+    /// The caller's key for this call: repeated with the same key it is not made again. 1 to 255 visible characters.
+    pub idempotency_key: Option<String>,
+    /// For a tool that is `cacheable`: how old an answer may be that was given before.
+    pub max_age: Option<Duration>,
 }
 
 impl ExecuteTool {
@@ -59,6 +69,8 @@ impl ExecuteTool {
             source: Source::Rest,
             request_id: String::new(),
             deadline: None,
+            idempotency_key: None,
+            max_age: None,
         }
     }
 }
@@ -74,6 +86,10 @@ pub struct ToolOutcome {
     pub tool: String,
     /// The shaped answer.
     pub data: Value,
+    /// How old the answer is, if it was given before (`max_age`).
+    pub age: Option<Duration>,
+    /// Whether it is the answer of an earlier call with the same idempotency key.
+    pub replayed: bool,
 }
 
 /// A tool call whose tool and account are known.
@@ -89,14 +105,45 @@ struct Prepared {
 
 impl Engine {
     /// Executes a tool. Needs `agent_connectors:execute`. The execution is durable before this returns, whatever the
-    /// outcome; once an account was found, errors name it and the execution.
+    /// outcome; once an account was found, errors name it and the execution. Repeated with the same idempotency key it
+    /// gives the answer of the first call, and waits for that one if it is still running.
     ///
     /// # Errors
     /// `tool_not_found`, `tool_input_invalid`, `account_not_found`, `connection_not_found`, `ambiguous_connection`,
-    /// `connection_disabled`, the error of the account's status, `insufficient_scope`, `upstream_…`.
+    /// `connection_disabled`, the error of the account's status, `insufficient_scope`, `upstream_…`; with a key also
+    /// `idempotency_key_reused`, `idempotency_in_progress`, `outcome_unknown` and `answer_not_kept`.
     pub async fn execute_tool(&self, caller: &Caller, call: ExecuteTool) -> Result<ToolOutcome, Error> {
         caller.require(Permission::ToolsExecute)?;
         let deadline = self.deadline(call.deadline);
+        let Some(claim) = Claim::of(&call)? else {
+            let max_age = call.max_age;
+            let (prepared, run) = self.prepare(caller, call, deadline).await?;
+            if let Some(max_age) = max_age {
+                return self.see_through_cached(prepared, run, max_age).await;
+            }
+            return self.see_through(prepared, run).await;
+        };
+        loop {
+            if let Some(outcome) = self.earlier(caller, &claim, deadline).await? {
+                return Ok(outcome);
+            }
+            let (prepared, mut run) = self.prepare(caller, call.clone(), deadline).await?;
+            run.keep(Keeping::new(claim.clone(), &prepared.tool, false));
+            match self.see_through(prepared, run).await {
+                // Somebody else was first with the same key: that one's answer is ours.
+                Err(error) if error.code() == ErrorCode::IdempotencyInProgress => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Finds what a call is about. Nothing is sent or recorded yet.
+    async fn prepare(
+        &self,
+        caller: &Caller,
+        call: ExecuteTool,
+        deadline: Deadline,
+    ) -> Result<(Prepared, Run), Error> {
         let (connector, tool) = self.tool_named(&call.tool_name)?;
         let input = match call.tool_input {
             Value::Null => json!({}),
@@ -110,17 +157,66 @@ impl Engine {
         let origin =
             CallOrigin { agent_run_id: call.agent_run_id, source: call.source, request_id: call.request_id };
         let run = self.begin_run(caller, &account, &connection, Some(&tool.name), origin);
-        let may_have_an_effect = !tool.read_only;
-        let prepared =
-            Prepared { caller: caller.clone(), connector, tool, account, connection, input, deadline };
-        if may_have_an_effect {
-            // A caller that hangs up must not leave the outcome of a call that has an effect unrecorded.
-            let engine = self.clone();
-            let task = self.0.tasks.spawn(async move { engine.carry_out(prepared, run).await });
-            task.await.map_err(|failure| Error::internal(format!("a tool call: {failure}")))?
-        } else {
-            self.carry_out(prepared, run).await
+        let deadline = self.bounded(deadline, &connector, &connection);
+        let caller = caller.clone();
+        Ok((Prepared { caller, connector, tool, account, connection, input, deadline }, run))
+    }
+
+    /// Gives the answer that was given before, if it is not older than that; otherwise carries the call out and keeps what
+    /// it brings. Whatever refuses a call refuses it here too.
+    async fn see_through_cached(
+        &self,
+        prepared: Prepared,
+        run: Run,
+        max_age: Duration,
+    ) -> Result<ToolOutcome, Error> {
+        if !prepared.tool.cacheable {
+            let message = format!("the tool {} is not cacheable", prepared.tool.name);
+            return Err(Error::invalid("max_age", message));
         }
+        let cache = &self.0.calls.reads;
+        let key = cache.key(&prepared.account, &prepared.tool, &prepared.input);
+        if let Some((data, age)) = cache.get(&key, max_age, self.now()) {
+            return self.answer_again(prepared, run, data, age).await;
+        }
+        let outcome = self.see_through(prepared, run).await?;
+        cache.put(key, &outcome.data, self.now());
+        Ok(outcome)
+    }
+
+    /// Records a call that was answered from memory, and answers it.
+    async fn answer_again(
+        &self,
+        prepared: Prepared,
+        mut run: Run,
+        data: Value,
+        age: Duration,
+    ) -> Result<ToolOutcome, Error> {
+        let refused = self.check_call(&prepared).err();
+        self.finish_run(&mut run, refused.as_ref(), None).await?;
+        if let Some(error) = refused {
+            let error = self.with_link(&prepared.caller, &prepared.account, error).await;
+            return Err(error.account(&prepared.account.id).execution(run.id()));
+        }
+        Ok(ToolOutcome {
+            execution_id: run.id().clone(),
+            account: self.account_view(prepared.account, &prepared.connection),
+            tool: prepared.tool.name.clone(),
+            data,
+            age: Some(age),
+            replayed: false,
+        })
+    }
+
+    /// Carries a call out. One that may have an effect is seen through even if the caller hangs up: its outcome must not
+    /// stay unrecorded.
+    async fn see_through(&self, prepared: Prepared, run: Run) -> Result<ToolOutcome, Error> {
+        if prepared.tool.read_only && !run.is_kept() {
+            return self.carry_out(prepared, run).await;
+        }
+        let engine = self.clone();
+        let task = self.0.tasks.spawn(async move { engine.carry_out(prepared, run).await });
+        task.await.map_err(|failure| Error::internal(format!("a tool call: {failure}")))?
     }
 
     /// The tool of this name or alias.
@@ -147,7 +243,11 @@ impl Engine {
     /// Calls, records, answers.
     async fn carry_out(&self, prepared: Prepared, mut run: Run) -> Result<ToolOutcome, Error> {
         let outcome = self.attempt(&prepared, &mut run).await;
-        let recorded = self.finish_run(&mut run, outcome.as_ref().err()).await;
+        if !prepared.tool.read_only && run.has_left() {
+            self.0.calls.reads.forget(&prepared.account.id);
+        }
+        let brought = outcome.as_ref().ok().map(|(_, data)| data);
+        let recorded = self.finish_run(&mut run, outcome.as_ref().err(), brought).await;
         let outcome = match (outcome, recorded) {
             (Ok(_), Err(unrecorded)) => Err(unrecorded),
             (outcome, Ok(())) => outcome,
@@ -162,9 +262,14 @@ impl Engine {
                 account: self.account_view(account, &prepared.connection),
                 tool: prepared.tool.name.clone(),
                 data,
+                age: None,
+                replayed: false,
             }),
             Err(error) => {
                 let error = status_page::linked(&prepared.connector, error);
+                if run.is_outrun() {
+                    return Err(error);
+                }
                 self.note_rate_limit(&prepared.account, &prepared.connection, run.id(), &error).await;
                 let error = self.with_link(&prepared.caller, &prepared.account, error).await;
                 let Prepared { caller, account, connection, tool, .. } = &prepared;
@@ -173,97 +278,6 @@ impl Engine {
             }
         }
     }
-
-    async fn attempt(&self, prepared: &Prepared, run: &mut Run) -> Result<(Account, Value), Error> {
-        let Prepared { tool, account, connection, input, deadline, .. } = prepared;
-        self.require_enabled(connection)?;
-        if let Some(error) = refusal::refusal(account, connection) {
-            return Err(error);
-        }
-        if !input.is_object() {
-            return Err(Error::new(ErrorCode::ToolInputInvalid).field("tool_input", "must be a JSON object"));
-        }
-        tool.validate(input)?;
-        require_scopes(prepared, account)?;
-        let ready = self.ready(account, connection, *deadline).await?;
-        // A refresh may have brought fewer scopes than there were.
-        require_scopes(prepared, &ready.account)?;
-        let refused = match self.call_once(prepared, &ready, run).await {
-            Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => error,
-            done => return done.map(|data| (ready.account, data)),
-        };
-        match deadline.hold(self.renew_refused(&ready, connection, &refused)).await? {
-            Renewal::Futile(error) => Err(error),
-            Renewal::Renewed(_) if !may_repeat(tool) => Err(not_repeated(refused)),
-            Renewal::Renewed(renewed) => match self.call_once(prepared, &renewed, run).await {
-                Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => {
-                    Err(self.refused_again(&renewed, connection, error).await)
-                }
-                done => done.map(|data| (renewed.account, data)),
-            },
-        }
-    }
-
-    /// One request and its answer. Nothing of the credential is in what comes back.
-    async fn call_once(&self, prepared: &Prepared, ready: &Ready, run: &mut Run) -> Result<Value, Error> {
-        let Prepared { connector, tool, connection, input, deadline, .. } = prepared;
-        let target = target(connector, connection, &ready.account.metadata);
-        let mut request = tool::render(&target, tool, input)?;
-        let (method, path) = (request.method.clone(), request.url.path().to_owned());
-        tool::attach_credential(&target, Some(tool), &ready.credential, &mut request)?;
-        let limits = deadline.limits(self.call_limits())?;
-        if !tool.read_only {
-            self.announce_run(run).await?;
-        }
-        run.leaves_for(&method, &path);
-        let mask = tool::Mask::of(&ready.credential);
-        let response = self.0.egress.send(request, limits).await.map_err(Error::from)?;
-        run.answered(response.status);
-        match tool::shape(tool, &response) {
-            Ok(mut data) => {
-                run.proved(ready.generation);
-                mask.value(&mut data);
-                Ok(data)
-            }
-            Err(error) => Err(mask.error(error)),
-        }
-    }
-}
-
-/// Whether a call that was refused with 401 may be sent again with another credential. A 401 says that the call was
-/// not carried out, but not every provider checks the credential first.
-fn may_repeat(tool: &Tool) -> bool {
-    tool.read_only || tool.idempotent || tool.method().is_safe()
-}
-
-/// S09: what the user did not grant is not even tried.
-fn require_scopes(prepared: &Prepared, account: &Account) -> Result<(), Error> {
-    let Prepared { connector, tool, connection, .. } = prepared;
-    let missing = tool.missing_scopes(&account.scopes);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let asked = connector.auth.oauth().map(|profile| oauth::requested_scopes(profile, &connection.scopes));
-    let asked = asked.unwrap_or_default();
-    let list = missing.join("\", \"");
-    let mut error = Error::new(ErrorCode::InsufficientScope)
-        .message(format!(
-            "The tool {} needs the scope \"{list}\", which this account does not have.",
-            tool.name
-        ))
-        .connection(&connection.id);
-    if !tool.missing_scopes(&asked).is_empty() {
-        error = error.cause("The connection does not ask for the scope.").remedy(
-            RemedyAction::ConfigureConnection,
-            format!("Add the scope \"{list}\" to the connection \"{}\".", connection.name),
-        );
-    } else {
-        error = error.cause("The connection asks for the scope, but the user did not grant it.");
-    }
-    Err(error.remedy(
-        RemedyAction::Reauthorize,
-        format!("Send the user a new authorization link and ask for the scope \"{list}\"."),
-    ))
 }
 
 fn other_connector(connector: &Connector, tool: &Tool, connection: &Connection) -> Error {

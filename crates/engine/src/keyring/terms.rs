@@ -221,13 +221,13 @@ impl VaultKeeper {
     ///
     /// # Errors
     /// What storage says.
-    pub async fn prepare(&self, also: impl Fn(u32) -> Change) -> Result<u32, KeyringError> {
+    pub async fn prepare(&self, also: impl Fn(u32) -> Changes) -> Result<u32, KeyringError> {
         let _one_at_a_time = self.reserving.lock().await;
         for _ in 0..ATTEMPTS {
             let terms = self.load().await?;
             let term = terms.iter().map(|stored| stored.term).max().unwrap_or(0).saturating_add(1);
             let (stored, key) = self.new_term(term, 0)?;
-            match self.store.commit(Changes::from(Change::InsertKeyTerm(stored)).and(also(term))).await {
+            match self.store.commit(Changes::from(Change::InsertKeyTerm(stored)).with(also(term))).await {
                 Ok(()) => {
                     self.ring.add(term, &key);
                     return Ok(term);
@@ -244,7 +244,7 @@ impl VaultKeeper {
     ///
     /// # Errors
     /// What storage says.
-    pub async fn rotate(&self, also: impl Fn(u32) -> Change) -> Result<u32, KeyringError> {
+    pub async fn rotate(&self, also: impl Fn(u32) -> Changes) -> Result<u32, KeyringError> {
         let _one_at_a_time = self.reserving.lock().await;
         let block = self.limits.block;
         for _ in 0..ATTEMPTS {
@@ -262,7 +262,7 @@ impl VaultKeeper {
                 }
             };
             let left = terms.iter().filter(|stored| stored.term <= current && !closed(stored));
-            let changes = left.map(close).fold(Changes::from(first), Changes::and).and(also(term));
+            let changes = left.map(close).fold(Changes::from(first), Changes::and).with(also(term));
             match self.store.commit(changes).await {
                 Ok(()) => {
                     if let Some(key) = key {
@@ -285,14 +285,14 @@ impl VaultKeeper {
     ///
     /// # Errors
     /// What storage says.
-    pub(crate) async fn remove(&self, term: u32, also: Change) -> Result<bool, KeyringError> {
+    pub(crate) async fn remove(&self, term: u32, also: Changes) -> Result<bool, KeyringError> {
         let terms = self.load().await?;
         if active(&terms).is_some_and(|stored| stored.term == term) {
             return Ok(false);
         }
         let Some(stored) = terms.iter().find(|stored| stored.term == term) else { return Ok(false) };
         // The closing is what makes it a compare-and-swap: nobody can have begun to seal in it since.
-        let changes = Changes::from(close(stored)).and(Change::DeleteKeyTerm { term }).and(also);
+        let changes = Changes::from(close(stored)).and(Change::DeleteKeyTerm { term }).with(also);
         match self.store.commit(changes).await {
             Ok(()) => {
                 self.load().await?;

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 use valetkey_domain::{
-    Caller, Change, EnvironmentId, Error, ErrorCode, Permission,
+    Caller, Changes, EnvironmentId, Error, ErrorCode, Permission,
     event::{EventKind, NewEvent},
 };
 
@@ -162,8 +162,8 @@ impl Engine {
         Ok(reseal::census(&*self.0.store).await?.remove(&term).unwrap_or_default().values().sum())
     }
 
-    fn keys_event(&self, caller: &Caller, environment: &EnvironmentId, what: &str, term: u32) -> Change {
-        self.event(NewEvent {
+    fn keys_event(&self, caller: &Caller, environment: &EnvironmentId, what: &str, term: u32) -> Changes {
+        let event = self.event(NewEvent {
             environment: environment.clone(),
             account: None,
             connection: None,
@@ -171,7 +171,9 @@ impl Engine {
             actor: caller.actor(),
             code: None,
             data: json!({"change": what, "term": term}),
-        })
+        });
+        let entry = self.audit_entry(caller, &format!("key_term.{what}"), Some(&term.to_string()));
+        Changes::from(event).and(entry.into())
     }
 }
 

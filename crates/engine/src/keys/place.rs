@@ -9,6 +9,7 @@ use crate::{
     authorize::PKCE_VERIFIER,
     clients::PRIVATE_KEY,
     credentials::{CLIENT_SECRET, CREDENTIAL},
+    execute::ANSWER,
 };
 
 /// What kind of secret is sealed at a place.
@@ -24,12 +25,20 @@ pub enum SecretKind {
     SigningKey,
     /// Credentials of pending revocations.
     Revocation,
+    /// Answers of calls that are kept for who asks again.
+    Answer,
 }
 
 impl SecretKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Credential, Self::ClientSecret, Self::CodeVerifier, Self::SigningKey, Self::Revocation];
+    pub const ALL: [Self; 6] = [
+        Self::Credential,
+        Self::ClientSecret,
+        Self::CodeVerifier,
+        Self::SigningKey,
+        Self::Revocation,
+        Self::Answer,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -40,6 +49,7 @@ impl SecretKind {
             Self::CodeVerifier => "code_verifiers",
             Self::SigningKey => "signing_keys",
             Self::Revocation => "revocations",
+            Self::Answer => "answers",
         }
     }
 
@@ -52,6 +62,7 @@ impl SecretKind {
             SealedPlace::CodeVerifier(_) => Self::CodeVerifier,
             SealedPlace::SigningKey(_) => Self::SigningKey,
             SealedPlace::Revocation(_) => Self::Revocation,
+            SealedPlace::Answer(_) => Self::Answer,
         }
     }
 }
@@ -71,6 +82,7 @@ pub(super) fn context(record: &SealedRecord) -> Option<SealContext<'_>> {
             let (account, generation) = record.sealed_for.as_ref()?;
             (environment?, account.as_str(), CREDENTIAL, *generation)
         }
+        SealedPlace::Answer(execution) => (environment?, execution.as_str(), ANSWER, 0),
     };
     Some(SealContext { environment, record, field, generation })
 }

@@ -94,6 +94,9 @@ impl Engine {
         caller.require(Permission::AccountsWrite)?;
         let deadline = self.deadline(None);
         let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
+        if let Some(entry) = self.audit_person(caller, "account.refresh_asked", account.id.as_str()) {
+            self.commit(entry).await?;
+        }
         match self.refresh_now(caller, &account, &connection, deadline).await {
             Ok(renewed) => Ok(self.account_view(renewed, &connection)),
             Err(error) => Err(self.with_link(caller, &account, error).await),

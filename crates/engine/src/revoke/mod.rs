@@ -122,12 +122,12 @@ impl Engine {
     ) -> Result<Ended, Error> {
         caller.require(Permission::AccountsRevoke)?;
         let (account, connection) = self.resolve_account(&caller.environment, account, None).await?;
-        let (engine, actor) = (self.clone(), caller.actor());
+        let (engine, caller) = (self.clone(), caller.clone());
         // A caller that hangs up must not leave it half done.
         let task = self
             .0
             .tasks
-            .spawn(async move { engine.end_here(account, connection, actor, end, siblings).await });
+            .spawn(async move { engine.end_here(account, connection, caller, end, siblings).await });
         task.await.map_err(|failure| Error::internal(format!("ending an account: {failure}")))?
     }
 
@@ -135,11 +135,11 @@ impl Engine {
         &self,
         account: Account,
         connection: Connection,
-        actor: String,
+        caller: Caller,
         end: End,
         siblings: Siblings,
     ) -> Result<Ended, Error> {
-        let id = account.id.clone();
+        let (id, actor) = (account.id.clone(), caller.actor());
         // The tokens of a refresh under way are the ones to revoke. One that takes too long finds the account gone and
         // gives back what it brings.
         let idle = self.0.calls.refreshes.idle(&id);
@@ -163,7 +163,13 @@ impl Engine {
                 changes = changes.and(self.event(receipt.in_event(event)));
             }
             let (changes, ended) = self.local_end(changes, account, &actor, end)?;
-            match self.0.store.commit(changes).await {
+            let action = match end {
+                End::Disconnect => "account.disconnected",
+                End::Delete => "account.deleted",
+            };
+            let entry = self.audit_entry(&caller, action, Some(id.as_str()));
+            let entry = entry.data(json!({ "identifier": ended.identifier, "connection": connection.name }));
+            match self.0.store.commit(changes.and(entry.into())).await {
                 Ok(()) => {}
                 Err(StoreError::Conflict { .. }) => continue,
                 Err(failure) => return Err(failure.into()),

@@ -1,5 +1,6 @@
 //! Listing and finding tools and connectors.
 
+mod page;
 mod paging;
 mod readiness;
 mod search;
@@ -12,6 +13,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, tool::Tool};
 
+pub use self::page::{ConnectorPage, DescribedScope, ToolLine};
 pub(crate) use self::search::edit_distance;
 pub use self::view::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,

@@ -15,6 +15,8 @@ pub struct ToolView {
     pub connector: String,
     /// The connector's official upper-case name.
     pub provider: String,
+    /// Whether an earlier answer may be given again (`max_age`).
+    pub cacheable: bool,
     /// `{name, description, input_schema, annotations}`, for a model.
     pub definition: Value,
 }
@@ -66,6 +68,7 @@ impl ToolView {
             name: name.to_owned(),
             connector: connector.slug.clone(),
             provider: connector.provider.clone(),
+            cacheable: tool.cacheable,
             definition,
         }
     }

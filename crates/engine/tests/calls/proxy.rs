@@ -10,7 +10,7 @@ use crate::{
     world::{FIRST_ACCESS, World},
 };
 
-fn proxied(account: &Account, method: &str, path: &str, body: Body) -> ProxyCall<Body> {
+pub(crate) fn proxied(account: &Account, method: &str, path: &str, body: Body) -> ProxyCall<Body> {
     let (path, query) = match path.split_once('?') {
         Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
         None => (path.to_owned(), None),

@@ -127,6 +127,8 @@ impl World {
                 environment: EnvironmentId::new(&*clock, &*entropy),
                 client: "vkc_tests".parse().unwrap(),
                 token: None,
+                user: None,
+                request: None,
                 permissions: Permissions::all(),
             },
             engine,

@@ -11,6 +11,7 @@ mod forms;
 mod history;
 mod identity;
 mod named;
+mod operators;
 mod preflight;
 mod properties;
 mod remedies;

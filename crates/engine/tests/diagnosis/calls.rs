@@ -232,7 +232,7 @@ async fn provider_that_fails_or_cannot_be_reached_is_told_with_its_status_page()
     assert_eq!(pages.collect::<Vec<_>>(), ["https://limits.example/status"]);
     // The same account behind addresses where nobody is, and behind a name that is none.
     for (address, code) in [
-        ("http://127.0.0.1:1/api", ErrorCode::UpstreamUnreachable),
+        ("http://127.0.0.1:1/api", ErrorCode::UpstreamRefused),
         ("https://no-such-host.invalid/api", ErrorCode::UpstreamDnsFailed),
     ] {
         fixture.clock.advance(time::Duration::seconds(1));

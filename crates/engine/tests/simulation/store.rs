@@ -12,14 +12,18 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::sync::Notify;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page,
-    PageRequest, PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
+    audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
+    overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
+    user::SsoIdentity,
 };
 use valetkey_store::SqliteStore;
 
@@ -203,6 +207,8 @@ reads! {
     events(env: &EnvironmentId, filter: &EventFilter, page: &PageRequest) -> Page<Event>;
     execution(id: &ExecutionId) -> Option<Execution>;
     executions(env: &EnvironmentId, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution>;
+    answer(execution: &ExecutionId) -> Option<KeptAnswer>;
+    answer_by_key(env: &EnvironmentId, client: &ApiClientId, key_hash: &[u8; 32]) -> Option<KeptAnswer>;
     api_client(id: &ApiClientId) -> Option<ApiClient>;
     api_clients(env: &EnvironmentId) -> Vec<ApiClient>;
     api_token(id: &ApiTokenId) -> Option<ApiToken>;
@@ -210,6 +216,18 @@ reads! {
     api_tokens(env: &EnvironmentId) -> Vec<ApiToken>;
     key_terms() -> Vec<KeyTerm>;
     signing_keys() -> Vec<SigningKey>;
+    user(id: &UserId) -> Option<User>;
+    user_by_email(email: &str) -> Option<User>;
+    user_by_sso(identity: &SsoIdentity) -> Option<User>;
+    users() -> Vec<User>;
+    invitation_by_link(link_hash: &[u8; 32]) -> Option<Invitation>;
+    invitations() -> Vec<Invitation>;
+    session_by_token(token_hash: &[u8; 32]) -> Option<Session>;
+    sessions(user: &UserId) -> Vec<Session>;
+    audit(filter: &AuditFilter, below: Option<u64>, limit: u32) -> Vec<AuditEntry>;
+    audit_above(number: u64, limit: u32) -> Vec<AuditEntry>;
+    audit_head() -> Option<AuditHead>;
+    overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;
 }
 
 impl SeenBy {

@@ -74,6 +74,15 @@ pub(crate) async fn read_body(body: Body) -> Result<Bytes, Error> {
     }
 }
 
+/// A part of a body that was read already.
+///
+/// # Errors
+/// `invalid_argument`, naming the field within the part.
+pub(crate) fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| invalid_field(&error.path().to_string(), &error.inner().to_string()))
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let mut parser = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {

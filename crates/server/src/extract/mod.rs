@@ -6,6 +6,6 @@ mod path;
 mod query;
 
 pub(crate) use field_error::invalid_field;
-pub(crate) use json::{Json, MaybeJson, is_json, malformed, read_body};
+pub(crate) use json::{Json, MaybeJson, is_json, malformed, parse_value, read_body};
 pub(crate) use path::Path;
 pub(crate) use query::Query;

@@ -6,7 +6,7 @@ use http::header;
 
 use crate::state::App;
 
-const CSS: &str = include_str!("../../assets/page.css");
+const CSS: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/page.css"));
 const ICON: &str = include_str!("../../assets/icon.svg");
 
 /// FNV-1a: tells versions apart, which is all that is asked of it.
@@ -33,11 +33,12 @@ pub(crate) fn icon_path() -> String {
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route(&css_path(), get(|| async { file("text/css; charset=utf-8", CSS) }))
-        .route(&icon_path(), get(|| async { file("image/svg+xml", ICON) }))
+        .route(&css_path(), get(|| async { asset("text/css; charset=utf-8", CSS) }))
+        .route(&icon_path(), get(|| async { asset("image/svg+xml", ICON) }))
 }
 
-fn file(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+/// A file that may be cached for ever.
+pub(crate) fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
     let cache = "public, max-age=31536000, immutable";
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cache)], text)
 }

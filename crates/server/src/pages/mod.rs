@@ -13,8 +13,9 @@ mod scopes;
 mod site;
 mod words;
 
-pub(crate) use assets::{fingerprint, icon_path};
 pub use callback::fuzz_callback_query;
+
+pub(crate) use assets::{asset, fingerprint, icon_path};
 
 use axum::{
     Router,

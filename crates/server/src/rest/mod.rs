@@ -13,6 +13,7 @@ mod executions;
 mod keys;
 mod links;
 mod openapi;
+mod operators;
 mod revocations;
 mod store;
 mod support;
@@ -42,5 +43,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(keys::routes())
         .merge(store::routes())
+        .merge(operators::routes())
         .merge(background::routes())
 }

@@ -32,7 +32,7 @@ async fn diagnosis_of_a_pending_account_has_every_field() {
     // The same by identifier and connection; the page of the code is there.
     let body = json!({"identifier": "user_1", "connection_name": "notes"});
     let by_name = app.ok(Method::POST, "/v1/connect/diagnoses", &body).await;
-    assert_eq!(by_name, by_id);
+    assert_eq!(by_name["findings"], by_id["findings"]);
     assert_eq!(app.get("/docs/errors/link_never_opened").await.status, 200);
     assert_eq!(app.get("/docs/errors/healthy").await.status, 200);
 }

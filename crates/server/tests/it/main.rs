@@ -4,7 +4,9 @@
 
 mod app;
 mod browser;
+mod calls;
 mod connect_pages;
+mod dashboard;
 mod diagnoses;
 mod docs;
 mod every_error;

@@ -28,10 +28,16 @@ pub(crate) const TABLES: &[&str] = &[
     "revocations",
     "events",
     "executions",
+    "answers",
     "api_clients",
     "api_tokens",
     "key_terms",
     "signing_keys",
+    "users",
+    "invitations",
+    "sessions",
+    "audit",
+    "audit_head",
     INSTANCES,
 ];
 

@@ -3,8 +3,9 @@
 use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
-    accounts, api_clients, auth_requests, clock::Observer, connections, credentials, environments, events,
-    executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed, statement::Write,
+    accounts, answers, api_clients, audit, auth_requests, clock::Observer, connections, credentials,
+    environments, events, executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed,
+    statement::Write, users,
 };
 
 /// The statements of a commit, in order. `observer` is who asks for it.
@@ -49,7 +50,16 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::AppendEvent(event) => events::append(event)?,
         Change::InsertExecution(execution) => executions::insert(execution)?,
         Change::FinishExecution(execution) => executions::finish(execution)?,
-        Change::AbandonExecutions { instance } => executions::abandon(*instance)?,
+        Change::AbandonExecutions { instance } => {
+            writes.extend(executions::abandon(*instance));
+            return Ok(());
+        }
+        Change::InsertAnswer(answer) => answers::insert(answer),
+        Change::AnswerLeaves(execution) => answers::leaves(execution),
+        Change::FinishAnswer { execution, sealed, keep_key, keep_until } => {
+            answers::finish(execution, sealed, *keep_key, *keep_until)
+        }
+        Change::DeleteAnswer(execution) => answers::delete(execution),
         Change::BeginRefresh { attempt, lease } => {
             writes.extend(refreshes::begin(attempt, *lease)?);
             return Ok(());
@@ -77,6 +87,16 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::DeleteKeyTerm { term } => keys::delete_term(*term)?,
         Change::Reseal { place, from, to } => sealed::reseal(place, from, to)?,
         Change::InsertSigningKey(key) => keys::insert_signing_key(key)?,
+        Change::InsertUser(user) => users::insert(user)?,
+        Change::UpdateUser(user) => users::update(user)?,
+        Change::InsertInvitation(invitation) => users::insert_invitation(invitation),
+        Change::UseInvitation { id, at } => users::use_invitation(id, *at),
+        Change::DeleteInvitation(id) => users::delete_invitation(id),
+        Change::InsertSession(session) => users::insert_session(session),
+        Change::TouchSession { id, at } => users::touch_session(id, *at),
+        Change::DeleteSession(id) => users::delete_session(id),
+        Change::DeleteSessionsOf { user, except } => users::delete_sessions(user, except.as_ref()),
+        Change::AppendAudit(entry) => audit::append(entry)?,
     });
     Ok(())
 }

@@ -25,7 +25,7 @@ impl Record for Connection {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, name, connector, client_id, client_secret, \
         use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, fault, version, created_at, \
-        updated_at";
+        updated_at, call_timeout_ms";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -45,6 +45,7 @@ impl Record for Connection {
             version: columns.number("version")?,
             created_at: columns.time("created_at")?,
             updated_at: columns.time("updated_at")?,
+            call_timeout_ms: columns.optional_number("call_timeout_ms")?,
         })
     }
 }
@@ -74,6 +75,7 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
         micros(it.created_at),
         micros(it.updated_at),
         it.identity_policy.as_str(),
+        it.call_timeout_ms.map(i64::from),
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }
@@ -81,9 +83,9 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
 pub(super) fn insert(connection: &Connection) -> Result<Write, StoreError> {
     let sql = "INSERT INTO connections (id, environment, name, connector, client_id, client_secret,
             use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at,
-            identity_policy)
+            identity_policy, call_timeout_ms)
         VALUES ($1, $2, $3, $4, $5, $6, $7,
-            $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+            $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     write(sql, connection)
 }
 
@@ -91,7 +93,7 @@ pub(super) fn update(connection: &Connection) -> Result<Write, StoreError> {
     let sql = "UPDATE connections SET name = $3, connector = $4, client_id = $5,
             client_secret = $6, use_shared_credentials = $7, scopes = $8,
             overrides = $9, variables = $10, enabled = $11, fault = $12,
-            version = $13, created_at = $14, updated_at = $15, identity_policy = $16
+            version = $13, created_at = $14, updated_at = $15, identity_policy = $16, call_timeout_ms = $17
         WHERE id = $1 AND environment = $2 AND version = $13 - 1";
     write(sql, connection)
 }

@@ -108,10 +108,19 @@ pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
     Ok(Write::one(sql, CONFLICTS, values))
 }
 
-pub(super) fn abandon(instance: Option<InstanceId>) -> Result<Write, StoreError> {
-    let sql = "UPDATE executions SET status = 'UNKNOWN'
+pub(super) fn abandon(instance: Option<InstanceId>) -> [Write; 2] {
+    let instance = instance.map(|instance| i64::from(instance.0));
+    // What never left is not in doubt.
+    let code = ErrorCode::ExecutionInterrupted;
+    let interrupted = "UPDATE executions SET status = 'FAILED', error_code = $2, error_message = $3
+        WHERE status = 'RUNNING' AND instance IS NOT DISTINCT FROM $1
+            AND EXISTS (SELECT FROM answers WHERE execution = executions.id AND NOT has_left)";
+    let unknown = "UPDATE executions SET status = 'UNKNOWN'
         WHERE status = 'RUNNING' AND instance IS NOT DISTINCT FROM $1";
-    Ok(Write::any(sql, CONFLICTS, values![instance.map(|instance| i64::from(instance.0))]))
+    [
+        Write::any(interrupted, CONFLICTS, values![instance, code.as_str(), code.entry().meaning]),
+        Write::any(unknown, CONFLICTS, values![instance]),
+    ]
 }
 
 /// How often an account used each tool. The id bounds the walk along the account's executions.

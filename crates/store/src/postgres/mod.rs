@@ -2,7 +2,9 @@
 
 mod accounts;
 mod announcer;
+mod answers;
 mod api_clients;
+mod audit;
 mod auth_requests;
 mod changes;
 mod clock;
@@ -19,6 +21,7 @@ mod keys;
 mod list;
 mod listener;
 mod open;
+mod overview;
 mod pool;
 mod prune;
 mod refreshes;
@@ -28,6 +31,7 @@ mod sealed;
 mod settings;
 mod statement;
 mod trait_impl;
+mod users;
 mod writer;
 
 use std::sync::{Arc, OnceLock};

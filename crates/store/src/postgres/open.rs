@@ -20,6 +20,8 @@ use crate::values::from_micros;
 pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     ("0002_ledger", include_str!("../../migrations/postgres/0002_ledger.sql")),
+    ("0003_calls", include_str!("../../migrations/postgres/0003_calls.sql")),
+    ("0004_operators", include_str!("../../migrations/postgres/0004_operators.sql")),
 ];
 
 /// The advisory lock under which one replica migrates and the others wait ("vltk").

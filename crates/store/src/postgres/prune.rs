@@ -39,5 +39,23 @@ pub(super) fn removal(what: Prunable, before: Time, limit: u32) -> (&'static str
                 ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
             values![at, limit],
         ),
+        Prunable::Answers => (
+            "DELETE FROM answers WHERE execution = ANY (ARRAY(
+                SELECT execution FROM answers WHERE keep_until < $1
+                ORDER BY keep_until LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
+        Prunable::Sessions => (
+            "DELETE FROM sessions WHERE id = ANY (ARRAY(
+                SELECT id FROM sessions WHERE expires_at < $1
+                ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
+        Prunable::Invitations => (
+            "DELETE FROM invitations WHERE id = ANY (ARRAY(
+                SELECT id FROM invitations WHERE expires_at < $1
+                ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
     }
 }

@@ -5,19 +5,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page, PageRequest,
-    PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
+    audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
+    overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
+    user::SsoIdentity,
 };
 
 use super::{
-    PostgresStore, accounts, api_clients, auth_requests, connections, credentials, environments, events,
-    executions, home, instances, keys, prune, refreshes, revocations, sealed, writer,
+    PostgresStore, accounts, answers, api_clients, audit, auth_requests, connections, credentials,
+    environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
+    users, writer,
 };
 
 #[async_trait]
@@ -201,6 +206,19 @@ impl Store for PostgresStore {
         self.sessions.page(executions::scope(env, filter), page).await
     }
 
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.sessions.one(answers::of(execution)).await
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.sessions.one(answers::by_key(env, client, key_hash)).await
+    }
+
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {
         self.sessions.one(api_clients::client(id)).await
     }
@@ -227,5 +245,58 @@ impl Store for PostgresStore {
 
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         self.sessions.all(keys::signing_keys()).await
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        self.sessions.one(users::by_id(id)).await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        self.sessions.one(users::by_email(email)).await
+    }
+
+    async fn user_by_sso(&self, identity: &SsoIdentity) -> Result<Option<User>, StoreError> {
+        self.sessions.one(users::by_sso(identity)).await
+    }
+
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.sessions.all(users::users()).await
+    }
+
+    async fn invitation_by_link(&self, link_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError> {
+        self.sessions.one(users::invitation(link_hash)).await
+    }
+
+    async fn invitations(&self) -> Result<Vec<Invitation>, StoreError> {
+        self.sessions.all(users::invitations()).await
+    }
+
+    async fn session_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+        self.sessions.one(users::session(token_hash)).await
+    }
+
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        self.sessions.all(users::sessions(user)).await
+    }
+
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        below: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.sessions.all(audit::list(filter, below, limit)?).await
+    }
+
+    async fn audit_above(&self, number: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.sessions.all(audit::above(number, limit)?).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
+        self.sessions.one(audit::head()).await
+    }
+
+    async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {
+        overview::overview(&self.sessions, env, span).await
     }
 }

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use valetkey_domain::{Change, Changes, InstanceId, StoreError};
 
 use super::{
-    accounts, api_clients, auth_requests, connections, credentials, environments, events, executions, home,
-    instances, keys, refreshes, revocations, row::unavailable, sealed,
+    accounts, answers, api_clients, audit, auth_requests, connections, credentials, environments, events,
+    executions, home, instances, keys, refreshes, revocations, row::unavailable, sealed, users,
 };
 
 /// Applies all changes inside the transaction that is open. An empty list is a probe: it writes a row of no meaning.
@@ -47,6 +47,12 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::InsertExecution(execution) => executions::insert(c, execution),
         Change::FinishExecution(execution) => executions::finish(c, execution),
         Change::AbandonExecutions { instance } => executions::abandon(c, *instance),
+        Change::InsertAnswer(answer) => answers::insert(c, answer),
+        Change::AnswerLeaves(execution) => answers::leaves(c, execution),
+        Change::FinishAnswer { execution, sealed, keep_key, keep_until } => {
+            answers::finish(c, execution, sealed.as_ref(), *keep_key, *keep_until)
+        }
+        Change::DeleteAnswer(execution) => answers::delete(c, execution),
         Change::BeginRefresh { attempt, lease } => refreshes::begin(c, attempt, *lease),
         Change::EndRefresh { account, fence, outcome, code, at } => {
             refreshes::end(c, account, *fence, *outcome, *code, *at)
@@ -69,5 +75,15 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::DeleteKeyTerm { term } => keys::delete_term(c, *term),
         Change::Reseal { place, from, to } => sealed::reseal(c, place, from, to),
         Change::InsertSigningKey(key) => keys::insert_signing_key(c, key),
+        Change::InsertUser(user) => users::insert(c, user),
+        Change::UpdateUser(user) => users::update(c, user),
+        Change::InsertInvitation(invitation) => users::insert_invitation(c, invitation),
+        Change::UseInvitation { id, at } => users::use_invitation(c, id, *at),
+        Change::DeleteInvitation(id) => users::delete_invitation(c, id),
+        Change::InsertSession(session) => users::insert_session(c, session),
+        Change::TouchSession { id, at } => users::touch_session(c, id, *at),
+        Change::DeleteSession(id) => users::delete_session(c, id),
+        Change::DeleteSessionsOf { user, except } => users::delete_sessions(c, user, except.as_ref()),
+        Change::AppendAudit(entry) => audit::append(c, entry),
     }
 }

@@ -26,7 +26,7 @@ impl Record for Connection {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, name, connector, client_id, client_secret, \
         use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, \
-        fault, version, created_at, updated_at";
+        fault, version, created_at, updated_at, call_timeout_ms";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -46,6 +46,7 @@ impl Record for Connection {
             version: columns.count("version")?,
             created_at: columns.time("created_at")?,
             updated_at: columns.time("updated_at")?,
+            call_timeout_ms: columns.get("call_timeout_ms")?,
         })
     }
 }
@@ -75,6 +76,7 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
         ":version": count(it.version, TABLE, "version")?,
         ":created_at": micros(it.created_at),
         ":updated_at": micros(it.updated_at),
+        ":call_timeout_ms": it.call_timeout_ms,
     };
     execute_one(database, CONFLICTS, sql, values)
 }
@@ -82,9 +84,10 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
 pub(super) fn insert(database: &Database, connection: &Connection) -> Result<(), StoreError> {
     let sql = "INSERT INTO connections (id, environment, name, connector, client_id, client_secret,
             use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, fault, version,
-            created_at, updated_at)
+            created_at, updated_at, call_timeout_ms)
         VALUES (:id, :environment, :name, :connector, :client_id, :client_secret, :use_shared_credentials,
-            :scopes, :overrides, :variables, :identity_policy, :enabled, :fault, :version, :created_at, :updated_at)";
+            :scopes, :overrides, :variables, :identity_policy, :enabled, :fault, :version, :created_at, :updated_at,
+            :call_timeout_ms)";
     write(database, sql, connection)
 }
 
@@ -93,7 +96,8 @@ pub(super) fn update(database: &Database, connection: &Connection) -> Result<(),
             client_secret = :client_secret, use_shared_credentials = :use_shared_credentials, scopes = :scopes,
             overrides = :overrides, variables = :variables,
             identity_policy = :identity_policy, enabled = :enabled, fault = :fault,
-            version = :version, created_at = :created_at, updated_at = :updated_at
+            version = :version, created_at = :created_at, updated_at = :updated_at,
+            call_timeout_ms = :call_timeout_ms
         WHERE id = :id AND environment = :environment AND version = :version - 1";
     write(database, sql, connection)
 }

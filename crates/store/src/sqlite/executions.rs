@@ -111,8 +111,15 @@ pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), Stor
 }
 
 pub(super) fn abandon(connection: &Connection, instance: Option<InstanceId>) -> Result<(), StoreError> {
+    let instance = instance.map(|instance| instance.0);
+    // What never left is not in doubt.
+    let code = ErrorCode::ExecutionInterrupted;
+    let sql = "UPDATE executions SET status = 'FAILED', error_code = ?2, error_message = ?3
+        WHERE status = 'RUNNING' AND instance IS ?1
+            AND EXISTS (SELECT 1 FROM answers WHERE execution = executions.id AND has_left = 0)";
+    execute(connection, CONFLICTS, sql, params![instance, code.as_str(), code.entry().meaning])?;
     let sql = "UPDATE executions SET status = 'UNKNOWN' WHERE status = 'RUNNING' AND instance IS ?1";
-    execute(connection, CONFLICTS, sql, [instance.map(|instance| instance.0)])?;
+    execute(connection, CONFLICTS, sql, [instance])?;
     Ok(())
 }
 

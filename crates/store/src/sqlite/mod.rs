@@ -1,7 +1,9 @@
 //! SQLite behind the storage traits.
 
 mod accounts;
+mod answers;
 mod api_clients;
+mod audit;
 mod auth_requests;
 mod changes;
 mod connections;
@@ -16,6 +18,7 @@ mod instances;
 mod keys;
 mod list;
 mod open;
+mod overview;
 mod prune;
 mod readers;
 mod refreshes;
@@ -23,6 +26,7 @@ mod revocations;
 mod row;
 mod sealed;
 mod trait_impl;
+mod users;
 mod writer;
 
 #[cfg(test)]

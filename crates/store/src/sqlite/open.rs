@@ -23,6 +23,8 @@ const MMAP_BYTES: i64 = 256 << 20;
 pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     ("0002_ledger", include_str!("../../migrations/sqlite/0002_ledger.sql")),
+    ("0003_calls", include_str!("../../migrations/sqlite/0003_calls.sql")),
+    ("0004_operators", include_str!("../../migrations/sqlite/0004_operators.sql")),
 ];
 
 /// Why a database was not opened. Nothing in it was changed.

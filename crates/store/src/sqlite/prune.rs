@@ -4,7 +4,8 @@
 
 use rusqlite::{Connection, params};
 use valetkey_domain::{
-    AuthRequest, Event, EventId, Execution, ExecutionId, RefreshAttempt, StoreError, Time, store::Prunable,
+    AuthRequest, Event, EventId, Execution, ExecutionId, Invitation, KeptAnswer, RefreshAttempt, Session,
+    StoreError, Time, store::Prunable,
 };
 
 use crate::values::later;
@@ -13,6 +14,18 @@ use super::row::{Columns, Conflicts, Record, all, execute, micros};
 
 /// The key of a row of `T`.
 struct Key<T>(String, std::marker::PhantomData<T>);
+
+/// The key of a kept answer, which is that of its execution.
+struct AnswerKey(String);
+
+impl Record for AnswerKey {
+    const TABLE: &'static str = <KeptAnswer as Record>::TABLE;
+    const COLUMNS: &'static str = "execution";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(columns.get("execution")?))
+    }
+}
 
 impl<T: Record> Record for Key<T> {
     const TABLE: &'static str = T::TABLE;
@@ -61,6 +74,19 @@ pub(super) fn find(
                 ORDER BY ended_at LIMIT ?2";
             keys::<RefreshAttempt>(connection, rest, params![at, limit])
         }
+        Prunable::Answers => {
+            let rest = "keep_until < ?1 ORDER BY keep_until LIMIT ?2";
+            let found: Vec<AnswerKey> = all(connection, rest, params![at, limit])?;
+            Ok(found.into_iter().map(|key| key.0).collect())
+        }
+        Prunable::Sessions => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<Session>(connection, rest, params![at, limit])
+        }
+        Prunable::Invitations => {
+            let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
+            keys::<Invitation>(connection, rest, params![at, limit])
+        }
     }
 }
 
@@ -80,6 +106,9 @@ pub(super) fn remove(
             ("auth_requests", "DELETE FROM auth_requests WHERE id = ?1 AND expires_at < ?2")
         }
         Prunable::Refreshes => ("refreshes", "DELETE FROM refreshes WHERE id = ?1 AND ended_at < ?2"),
+        Prunable::Answers => ("answers", "DELETE FROM answers WHERE execution = ?1 AND keep_until < ?2"),
+        Prunable::Sessions => ("sessions", "DELETE FROM sessions WHERE id = ?1 AND expires_at < ?2"),
+        Prunable::Invitations => ("invitations", "DELETE FROM invitations WHERE id = ?1 AND expires_at < ?2"),
     };
     let conflicts = Conflicts { table, record: table, unique: table, reference: table };
     let mut removed = 0;

@@ -43,6 +43,9 @@ pub(super) fn reseal(
         SealedPlace::Revocation(id) => {
             ("revocations", "UPDATE revocations SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id.as_str())
         }
+        SealedPlace::Answer(id) => {
+            ("answers", "UPDATE answers SET sealed = ?3 WHERE execution = ?1 AND sealed = ?2", id.as_str())
+        }
     };
     execute(connection, conflicts(table), sql, params![id, from.0, to.0])?;
     Ok(())
@@ -129,6 +132,22 @@ impl Record for Revocation {
     }
 }
 
+struct Answer(SealedRecord);
+
+impl Record for Answer {
+    const TABLE: &'static str = "answers";
+    const COLUMNS: &'static str = "execution, environment, sealed";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(SealedRecord {
+            place: SealedPlace::Answer(columns.id("execution")?),
+            environment: Some(columns.id("environment")?),
+            sealed_for: None,
+            sealed: columns.sealed("sealed")?,
+        }))
+    }
+}
+
 /// The next ones after a place, in the order of places: kind by kind, each along its key.
 pub(super) fn after(
     connection: &Connection,
@@ -145,6 +164,7 @@ pub(super) fn after(
         Some(SealedPlace::CodeVerifier(id)) => (2, id.as_str(), 0),
         Some(SealedPlace::SigningKey(kid)) => (3, kid.as_str(), 0),
         Some(SealedPlace::Revocation(id)) => (4, id.as_str(), 0),
+        Some(SealedPlace::Answer(id)) => (5, id.as_str(), 0),
     };
     let key_of = |this: u8| if this == kind { key } else { "" };
     if kind == 0 {
@@ -169,10 +189,15 @@ pub(super) fn after(
         let keys: Vec<PrivateKey> = all(connection, rest, params![key_of(3), left(&found), kind < 3])?;
         found.extend(keys.into_iter().map(|it| it.0));
     }
-    if left(&found) > 0 {
+    if kind <= 4 && left(&found) > 0 {
         let rest = "id > ?1 ORDER BY id LIMIT ?2";
         let revocations: Vec<Revocation> = all(connection, rest, params![key_of(4), left(&found)])?;
         found.extend(revocations.into_iter().map(|it| it.0));
+    }
+    if left(&found) > 0 {
+        let rest = "execution > ?1 AND sealed IS NOT NULL ORDER BY execution LIMIT ?2";
+        let answers: Vec<Answer> = all(connection, rest, params![key_of(5), left(&found)])?;
+        found.extend(answers.into_iter().map(|it| it.0));
     }
     Ok(found)
 }

@@ -5,19 +5,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Page, PageRequest,
-    PendingRevocation, RefreshAttempt, Store, StoreError, Time,
+    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
+    UserId,
+    audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
+    overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
+    user::SsoIdentity,
 };
 
 use super::{
-    SqliteStore, accounts, api_clients, auth_requests, connections, credentials, environments, events,
-    executions, home, instances, keys, prune, refreshes, revocations, sealed,
+    SqliteStore, accounts, answers, api_clients, audit, auth_requests, connections, credentials,
+    environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
+    users,
 };
 
 #[async_trait]
@@ -217,6 +222,19 @@ impl Store for SqliteStore {
         self.readers.list(move |c| executions::list(c, &env, &filter, &page)).await
     }
 
+    async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
+        self.readers.get(|c| answers::of(c, execution))
+    }
+
+    async fn answer_by_key(
+        &self,
+        env: &EnvironmentId,
+        client: &ApiClientId,
+        key_hash: &[u8; 32],
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.readers.get(|c| answers::by_key(c, env, client, key_hash))
+    }
+
     async fn api_client(&self, id: &ApiClientId) -> Result<Option<ApiClient>, StoreError> {
         self.readers.get(|c| api_clients::client(c, id))
     }
@@ -245,5 +263,61 @@ impl Store for SqliteStore {
 
     async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         self.readers.get(keys::signing_keys)
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        self.readers.get(|c| users::by_id(c, id))
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        self.readers.get(|c| users::by_email(c, email))
+    }
+
+    async fn user_by_sso(&self, identity: &SsoIdentity) -> Result<Option<User>, StoreError> {
+        self.readers.get(|c| users::by_sso(c, identity))
+    }
+
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.readers.list(users::users).await
+    }
+
+    async fn invitation_by_link(&self, link_hash: &[u8; 32]) -> Result<Option<Invitation>, StoreError> {
+        self.readers.get(|c| users::invitation(c, link_hash))
+    }
+
+    async fn invitations(&self) -> Result<Vec<Invitation>, StoreError> {
+        self.readers.list(users::invitations).await
+    }
+
+    async fn session_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+        self.readers.get(|c| users::session(c, token_hash))
+    }
+
+    async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        let user = user.clone();
+        self.readers.list(move |c| users::sessions(c, &user)).await
+    }
+
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        below: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let filter = filter.clone();
+        self.readers.list(move |c| audit::list(c, &filter, below, limit)).await
+    }
+
+    async fn audit_above(&self, number: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.readers.list(move |c| audit::above(c, number, limit)).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
+        self.readers.get(audit::head)
+    }
+
+    async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {
+        let (env, span) = (env.clone(), span.clone());
+        self.readers.list(move |c| overview::overview(c, &env, &span)).await
     }
 }

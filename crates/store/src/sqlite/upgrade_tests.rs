@@ -88,7 +88,7 @@ async fn database_of_the_first_version_is_upgraded_without_loss() {
     let after = store.readers.get(|c| Ok(content(c))).unwrap();
     for (table, rows) in &before {
         let kept = &after[table];
-        let new = usize::from(table == "schema_migrations");
+        let new = if table == "schema_migrations" { open::MIGRATIONS.len() - 1 } else { 0 };
         assert_eq!(kept.len(), rows.len() + new, "{table}");
         for (old, new) in rows.iter().zip(kept) {
             for (column, value) in old {

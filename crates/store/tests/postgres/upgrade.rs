@@ -56,6 +56,11 @@ async fn fill(client: &Client) {
     client.batch_execute(&sql).await.unwrap();
 }
 
+/// How many migrations there are.
+fn migrations() -> usize {
+    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres")).unwrap().count()
+}
+
 /// Every row of every table, by the names of its columns.
 async fn content(client: &Client) -> BTreeMap<String, Vec<Value>> {
     let mut content = BTreeMap::new();
@@ -83,7 +88,7 @@ async fn database_of_the_first_version_is_upgraded_without_loss() {
     let after = content(&client).await;
     for (table, rows) in &before {
         let kept = &after[table];
-        let new = usize::from(table == "schema_migrations");
+        let new = if table == "schema_migrations" { migrations() - 1 } else { 0 };
         assert_eq!(kept.len(), rows.len() + new, "{table}");
         for (old, new) in rows.iter().zip(kept) {
             for (column, value) in old.as_object().unwrap() {

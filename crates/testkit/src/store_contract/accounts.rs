@@ -37,6 +37,7 @@ fn full(mut connection: Connection) -> Connection {
         Overrides { token_url: Some("https://example.com/token".parse().unwrap()), ..Overrides::default() };
     connection.variables = BTreeMap::from([("tenant".into(), "acme".into())]);
     connection.identity_policy = IdentityPolicy::Refuse;
+    connection.call_timeout_ms = Some(u32::MAX);
     connection.enabled = false;
     connection.fault = Some(ConnectionFault {
         code: ErrorCode::InvalidClient,

@@ -237,7 +237,13 @@ pub async fn records_pruned_by_age_are_gone(store: Arc<dyn Store>) {
     }
     f.commit(changes).await.unwrap();
     let ancient = made[0].0.at - Duration::days(400);
-    for what in [Prunable::Events, Prunable::Executions, Prunable::AuthRequests, Prunable::Refreshes] {
+    for what in [
+        Prunable::Events,
+        Prunable::Executions,
+        Prunable::AuthRequests,
+        Prunable::Refreshes,
+        Prunable::Answers,
+    ] {
         assert_eq!(f.store.prune(what, ancient, 100).await.unwrap(), 0, "{what:?}");
         assert_eq!(f.store.prune(what, f.now() + Duration::days(9), 0).await.unwrap(), 0, "{what:?}");
     }

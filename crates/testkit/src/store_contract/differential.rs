@@ -361,7 +361,13 @@ impl Both {
             self.same(|s| s.take_due_revocations(at, hide_until, limit)).await.unwrap();
         }
         let middle = known.events.get(known.events.len() / 2).map_or(at, |event| event.at);
-        for what in [Prunable::Events, Prunable::Executions, Prunable::AuthRequests, Prunable::Refreshes] {
+        for what in [
+            Prunable::Events,
+            Prunable::Executions,
+            Prunable::AuthRequests,
+            Prunable::Refreshes,
+            Prunable::Answers,
+        ] {
             for before in [middle, middle + time::Duration::HOUR] {
                 self.same(|s| s.prune(what, before, 1000)).await.unwrap();
             }

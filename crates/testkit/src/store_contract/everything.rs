@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use valetkey_domain::{
-    AuthRequest, Change, Changes, Connection, Execution, SealedBlob,
+    AuthRequest, Change, Changes, Connection, Execution, KeptAnswer, SealedBlob,
     keys::{KeyTerm, SigningKey},
 };
 
@@ -38,13 +38,15 @@ pub async fn everything(f: &Fixture) {
             state_hash: Some(f.hash()),
             ..f.auth_request(&account)
         };
+        let execution = Execution { instance: Some(holder), ..f.execution(&account) };
         let term = u32::try_from(n).unwrap() + 1;
         let changes = Changes::new()
             .and(f.credential(&account, 1))
             .and(Change::InsertAuthRequest(request))
             .and(Change::InsertRevocation(f.revocation(&account)))
             .and(Change::AppendEvent(f.event(&account)))
-            .and(Change::InsertExecution(Execution { instance: Some(holder), ..f.execution(&account) }))
+            .and(Change::InsertExecution(execution.clone()))
+            .and(Change::InsertAnswer(KeptAnswer { sealed: secret.clone(), ..f.answer(&execution) }))
             .and(Change::InsertApiClient(client.clone()))
             .and(Change::InsertApiToken(f.api_token(&client)))
             .and(Change::InsertKeyTerm(KeyTerm {
@@ -60,6 +62,13 @@ pub async fn everything(f: &Fixture) {
                 created_at: f.now(),
             }));
         f.commit(changes).await.unwrap();
+        let user = f.user(&format!("{name}@example.com"));
+        let people = Changes::new()
+            .and(Change::InsertUser(user.clone()))
+            .and(Change::InsertInvitation(f.invitation(Some(&user))))
+            .and(Change::InsertSession(f.session(&user)))
+            .and(Change::AppendAudit(f.audit_entry("user.created")));
+        f.commit(people).await.unwrap();
         let attempt = f.attempt(&account, 1, 1, holder);
         f.commit(Change::BeginRefresh { attempt, lease: Duration::from_secs(3600) }).await.unwrap();
     }

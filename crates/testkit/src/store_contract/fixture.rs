@@ -13,8 +13,10 @@ use time::Duration;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthPhase, AuthRequest, AuthRequestId,
     AuthType, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, ErrorCode, Event,
-    EventId, Execution, ExecutionId, InstanceId, ManualClock, PendingRevocation, Permissions, RefreshAttempt,
-    RefreshId, RefreshReason, RevocationId, SealedBlob, Store, StoreError, Time,
+    EventId, Execution, ExecutionId, InstanceId, Invitation, InvitationId, KeptAnswer, ManualClock,
+    PendingRevocation, Permissions, RefreshAttempt, RefreshId, RefreshReason, RevocationId, Role, SealedBlob,
+    Session, SessionId, Store, StoreError, Time, User, UserId,
+    audit::{AuditOutcome, NewAuditEntry},
     connection::{IdentityPolicy, Overrides},
     event::{EventKind, NewEvent},
     execution::{ExecutionStatus, Source},
@@ -106,6 +108,7 @@ impl Fixture {
             overrides: Overrides::default(),
             variables: BTreeMap::new(),
             identity_policy: IdentityPolicy::default(),
+            call_timeout_ms: None,
             enabled: true,
             fault: None,
             version: 1,
@@ -210,6 +213,24 @@ impl Fixture {
         }
     }
 
+    /// A new kept answer of an execution, with a key of its own, not stored.
+    pub fn answer(&self, execution: &Execution) -> KeptAnswer {
+        let now = self.now();
+        KeptAnswer {
+            execution: execution.id.clone(),
+            environment: execution.environment.clone(),
+            account: execution.account.clone(),
+            client: execution.client.clone(),
+            key_hash: Some(self.hash()),
+            input_hash: self.hash(),
+            detached: false,
+            left: false,
+            sealed: None,
+            keep_until: now + Duration::days(1),
+            created_at: now,
+        }
+    }
+
     /// A new open attempt to renew a credential, not stored. Its lease is what a lease of zero comes to.
     pub fn attempt(
         &self,
@@ -278,6 +299,65 @@ impl Fixture {
             permissions: Permissions::standard(),
             created_at: self.now(),
             disabled_at: None,
+        }
+    }
+
+    /// A new user, not stored.
+    pub fn user(&self, email: &str) -> User {
+        let now = self.now();
+        User {
+            id: UserId::new(&self.clock, &self.entropy),
+            email: email.into(),
+            name: "Zoë O'Neil".into(),
+            role: Role::Operator,
+            password_hash: Some("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA".into()),
+            sso: None,
+            version: 1,
+            created_at: now,
+            disabled_at: None,
+        }
+    }
+
+    /// A new invitation, not stored.
+    pub fn invitation(&self, user: Option<&User>) -> Invitation {
+        let now = self.now();
+        Invitation {
+            id: InvitationId::new(&self.clock, &self.entropy),
+            link_hash: self.hash(),
+            role: Role::Owner,
+            user: user.map(|user| user.id.clone()),
+            created_by: "operator".into(),
+            created_at: now,
+            expires_at: now + Duration::hours(1),
+            used_at: None,
+        }
+    }
+
+    /// A new session, not stored.
+    pub fn session(&self, user: &User) -> Session {
+        let now = self.now();
+        Session {
+            id: SessionId::new(&self.clock, &self.entropy),
+            user: user.id.clone(),
+            token_hash: self.hash(),
+            browser: "A browser".into(),
+            created_at: now,
+            seen_at: now,
+            expires_at: now + Duration::hours(12),
+        }
+    }
+
+    /// A new entry of the audit log, not stored.
+    pub fn audit_entry(&self, action: &str) -> NewAuditEntry {
+        NewAuditEntry {
+            at: self.now(),
+            environment: Some(self.env.clone()),
+            actor: "user:us_1".into(),
+            action: action.into(),
+            subject: Some("ca_1".into()),
+            outcome: AuditOutcome::Done,
+            request_id: Some("req_1".into()),
+            data: json!({"text": "é\u{0}\r\n\"", "n": [1, null]}),
         }
     }
 

@@ -12,6 +12,8 @@
 #![expect(clippy::unwrap_used, reason = "every function here is a test")]
 
 mod accounts;
+mod answers;
+mod audit;
 mod background;
 mod commits;
 mod differential;
@@ -23,8 +25,11 @@ mod model;
 mod pages;
 mod refreshes;
 mod sealed;
+mod users;
 
 pub use accounts::*;
+pub use answers::*;
+pub use audit::*;
 pub use background::*;
 pub use commits::*;
 pub use differential::random_operations_agree_in_both_stores;
@@ -36,6 +41,7 @@ pub use model::random_operations_agree_with_the_model;
 pub use pages::*;
 pub use refreshes::*;
 pub use sealed::*;
+pub use users::*;
 
 /// Makes one test of every part of the contract.
 #[macro_export]
@@ -93,10 +99,26 @@ macro_rules! store_contract_tests {
             executions_abandoned_are_of_unknown_outcome,
             executions_filtered_by_every_field,
             tools_used_counted_by_name,
+            answers_written_read_back_whole,
+            answers_of_one_key_are_one,
+            answers_finished_keep_or_free_their_key,
+            answers_of_a_deleted_account_are_gone,
+            answers_pruned_by_age_are_gone,
+            executions_abandoned_before_they_left_are_interrupted,
             api_clients_and_tokens_read_back_whole,
             key_terms_reserved_once,
             key_terms_rewrapped_and_deleted_once,
             signing_keys_listed_oldest_first,
+            users_written_read_back_whole,
+            users_stale_or_doubled_are_conflicts,
+            invitations_are_used_once,
+            sessions_end_one_by_one_or_all_but_one,
+            sessions_and_invitations_pruned_by_expiry,
+            audit_entries_are_linked_in_order,
+            audit_entries_at_the_same_time_are_one_chain,
+            audit_entries_filtered_by_every_field,
+            audit_entry_of_a_refused_commit_leaves_no_gap,
+            overview_counts_what_is_there,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
             commits_at_the_same_time_count_every_version_once,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use valetkey_domain::{
-    AuthRequest, Change, Connection, SealedBlob, Store,
+    AuthRequest, Change, Connection, KeptAnswer, SealedBlob, Store,
     keys::SigningKey,
     store::{SealedPlace, SealedRecord},
 };
@@ -43,6 +43,12 @@ async fn secrets(f: &Fixture) -> Vec<SealedRecord> {
         f.commit(Change::InsertRevocation(revocation.clone())).await.unwrap();
         let sealed_for = Some((account.id.clone(), revocation.generation));
         add(SealedPlace::Revocation(revocation.id), env.clone(), sealed_for, &revocation.sealed);
+        let execution = f.execution(&account);
+        let answer = KeptAnswer { sealed: (name != "bare").then(blob), ..f.answer(&execution) };
+        f.commit(Change::InsertAnswer(answer.clone())).await.unwrap();
+        if let Some(sealed) = &answer.sealed {
+            add(SealedPlace::Answer(execution.id), env.clone(), None, sealed);
+        }
         let key = SigningKey {
             kid: format!("key {name}"),
             sealed_private_key: blob(),
@@ -74,7 +80,7 @@ pub async fn sealed_records_walked_in_order_show_every_secret_once(store: Arc<dy
     let f = Fixture::new(store).await;
     assert_eq!(f.store.sealed_records(None, 10).await.unwrap(), []);
     let secrets = secrets(&f).await;
-    assert_eq!(secrets.len(), 9 + 2 + 2 + 3 + 3);
+    assert_eq!(secrets.len(), 9 + 2 + 2 + 3 + 3 + 2);
     for limit in [1, 2, 3, 7, 100] {
         assert_eq!(walk(&f, limit).await, secrets, "by {limit}");
     }

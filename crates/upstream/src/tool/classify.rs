@@ -1,10 +1,13 @@
 //! From a provider's answer to a code of the catalogue: whose fault it is, and when to try again.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use valetkey_domain::{Error, ErrorCode, catalogue::RemedyAction, error::ProviderEvidence};
 
+use super::quota;
 use crate::{
     connector::{ApiErrorCode, ApiErrors},
     http::Response,
@@ -27,6 +30,18 @@ impl ApiErrors {
                 .as_ref()
                 .is_some_and(|body| self.error_when.iter().any(|condition| condition.holds(body)));
         failed.then(|| self.failure(provider, response, body.as_ref()))
+    }
+
+    /// How long the provider takes no more calls, if the headers of an answer say that nothing is left of a quota.
+    #[must_use]
+    pub fn exhausted(&self, headers: &HeaderMap) -> Option<Duration> {
+        quota::exhausted(self, headers)
+    }
+
+    /// How long the provider wants to be left alone, as the headers of a refusal tell.
+    #[must_use]
+    pub fn wait_told(&self, headers: &HeaderMap) -> Option<Duration> {
+        self.retry_after_ms(headers).map(Duration::from_millis)
     }
 
     fn failure(&self, provider: &str, response: &Response, body: Option<&Value>) -> Error {
@@ -101,21 +116,22 @@ impl ApiErrors {
     /// wrong clock on either side does no harm.
     fn retry_after_ms(&self, headers: &HeaderMap) -> Option<u64> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let answered = text("date").and_then(http_date);
+        let answered = quota::answered(headers);
         let from_header = text("retry-after").and_then(|value| {
             let seconds = value.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0);
             seconds.map(millis).or_else(|| until(http_date(value)?, answered?))
         });
         let from_reset = || {
             self.reset_headers.iter().find_map(|name| {
-                let reset = OffsetDateTime::from_unix_timestamp(text(name)?.parse().ok()?).ok()?;
-                until(reset, answered?)
+                let wait = quota::reset(headers, text(name)?.parse().ok()?)?;
+                u64::try_from(wait.as_millis()).ok()
             })
         };
         from_header
             .or_else(|| {
                 if self.is_used_up(headers) || text("retry-after").is_some() { from_reset() } else { None }
             })
+            .or_else(|| u64::try_from(quota::exhausted(self, headers)?.as_millis()).ok())
             .map(|millis| millis.min(MAX_RETRY_AFTER_MS))
     }
 }

@@ -5,13 +5,14 @@ mod credential;
 mod filter;
 mod gmail;
 mod mime;
+mod quota;
 mod render;
 mod request;
 mod schema;
 mod shape;
 pub(crate) mod template;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jsonschema::Validator;
 use serde::Deserialize;
@@ -28,7 +29,7 @@ use self::{
     request::{Request, RequestFile},
     shape::{ResponseFile, Shape},
 };
-use crate::connector::ApiErrors;
+use crate::{connector::ApiErrors, http::Response};
 
 /// A named action of a connector.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub struct Tool {
     pub idempotent: bool,
     /// Whether it can destroy or overwrite something.
     pub destructive: bool,
+    /// Whether an earlier answer may be given again to a caller that says how old it may be.
+    pub cacheable: bool,
     /// Every group must be met by at least one of its scopes; the first one of a group is the narrowest.
     pub scopes: Vec<Vec<String>>,
     /// An input that fits, for tests and documentation.
@@ -59,6 +62,7 @@ pub struct Tool {
     request: Request,
     response: Shape,
     errors: Arc<ApiErrors>,
+    version: [u8; 32],
 }
 
 /// What a tool takes over from its connector.
@@ -83,6 +87,8 @@ pub(crate) struct ToolFile {
     #[serde(default)]
     destructive: bool,
     #[serde(default)]
+    cacheable: bool,
+    #[serde(default)]
     scopes: Vec<Vec<String>>,
     input: Value,
     example: Value,
@@ -93,6 +99,10 @@ pub(crate) struct ToolFile {
 
 impl Tool {
     pub(crate) fn new(file: ToolFile, around: &Surroundings<'_>) -> Result<Self, (String, String)> {
+        if file.cacheable && !file.read_only {
+            return Err(("cacheable".into(), "only a tool that is read_only may be cacheable".into()));
+        }
+        let version = version_of(&file);
         let mut schema = file.input;
         let Some(object) = schema.as_object_mut() else {
             return Err(("input".into(), "is not a JSON Schema of an object".into()));
@@ -117,6 +127,8 @@ impl Tool {
             input_schema: schema,
             read_only: file.read_only,
             destructive: file.destructive,
+            cacheable: file.cacheable,
+            version,
             scopes: file.scopes,
             example: file.example,
             provider_name: around.provider_name.to_owned(),
@@ -142,6 +154,12 @@ impl Tool {
         Err(schema::refusal(self.validator.iter_errors(input)))
     }
 
+    /// Tells this tool from an earlier or later one of the same name that sends something else or shapes it otherwise.
+    #[must_use]
+    pub fn version(&self) -> [u8; 32] {
+        self.version
+    }
+
     /// The HTTP method of the call.
     #[must_use]
     pub fn method(&self) -> &http::Method {
@@ -152,6 +170,12 @@ impl Tool {
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         self.request.token.as_deref()
+    }
+
+    /// How long the provider takes no more calls, if an answer says that nothing is left of a quota.
+    #[must_use]
+    pub fn exhausted(&self, response: &Response) -> Option<Duration> {
+        self.errors.exhausted(&response.headers)
     }
 
     /// The scopes that are missing for this tool: of each group that no granted scope meets, the narrowest one. Empty
@@ -187,6 +211,15 @@ impl Tool {
             },
         })
     }
+}
+
+/// A hash of what a tool sends and how it reads the answer. Files are read once, so their own words serve.
+fn version_of(file: &ToolFile) -> [u8; 32] {
+    let words = format!("{:?} {:?} {}", file.request, file.response, file.input);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, words.as_bytes());
+    let mut version = [0; 32];
+    version.copy_from_slice(digest.as_ref());
+    version
 }
 
 impl fmt::Debug for Tool {

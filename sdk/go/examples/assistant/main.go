@@ -77,16 +77,12 @@ func run(ctx context.Context, client *valetkey.ValetkeyClient) error {
 
 	fmt.Println("4. Diagnose")
 	diagnosis, err := client.Actions.Diagnose(ctx, valetkey.DiagnosisRequest{ConnectedAccountID: inactive.AccountID})
-	switch {
-	case err == nil:
-		fmt.Printf("   %s: %s\n", diagnosis.Verdict, diagnosis.Summary)
-		for _, finding := range diagnosis.Findings {
-			fmt.Printf("   - %s (%s): %s Whose move: %s.\n", finding.Code, finding.Confidence, finding.Message, finding.Actor)
-		}
-	case valetkey.IsNotFound(err):
-		fmt.Println("   this server is too old for diagnoses")
-	default:
+	if err != nil {
 		return err
+	}
+	fmt.Printf("   %s: %s\n", diagnosis.Verdict, diagnosis.Summary)
+	for _, finding := range diagnosis.Findings {
+		fmt.Printf("   - %s (%s): %s Whose move: %s.\n", finding.Code, finding.Confidence, finding.Message, finding.Actor)
 	}
 
 	fmt.Println("5. Recover with the link that came with the error")

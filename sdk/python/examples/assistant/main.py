@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from valetkey import AccountNotActiveError, Actions, NotFoundError, ValetkeyClient, ValetkeyError
+from valetkey import AccountNotActiveError, Actions, ValetkeyClient, ValetkeyError
 
 CONNECTION = "sandbox"
 
@@ -42,13 +42,7 @@ def break_it(actions: Actions, ca_file: str, user: str) -> None:
 
 def explain(actions: Actions, identifier: str) -> None:
     """Prints why the account does not work."""
-    try:
-        diagnosis = actions.diagnose(identifier, CONNECTION, probe=False)
-    except NotFoundError as error:
-        if error.code != "route_not_found":
-            raise
-        print("   (This server does not diagnose yet.)")
-        return
+    diagnosis = actions.diagnose(identifier, CONNECTION, probe=False)
     print(f"   {diagnosis.verdict}: {diagnosis.summary}")
     for finding in diagnosis.findings:
         print(f"   - {finding.message} ({finding.confidence}; it is up to: {finding.actor})")

@@ -19,6 +19,7 @@ from . import errors, models
 from ._answer import ProxyResponse
 from ._async.client import AsyncActions, AsyncValetkeyClient
 from ._async.pages import AsyncPage, AsyncPager
+from ._batch import BatchResult, ToolCall
 from ._request import UNSET, Unset
 from ._sync.client import Actions, ValetkeyClient
 from ._sync.pages import Page, Pager
@@ -35,9 +36,11 @@ __all__ = [
     "AsyncPage",
     "AsyncPager",
     "AsyncValetkeyClient",
+    "BatchResult",
     "Page",
     "Pager",
     "ProxyResponse",
+    "ToolCall",
     "Unset",
     "ValetkeyClient",
     "__version__",

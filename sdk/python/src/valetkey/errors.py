@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
-from .models import FieldViolation, ProviderEvidence, Remedy
+from .models import FieldViolation, ProviderEvidence, Remedy, ShortDiagnosis
 
 __all__ = [
     "AccountDisconnectedError",
@@ -80,6 +80,8 @@ class ValetkeyError(Exception):
     """The fields of the request at fault."""
     provider: Optional[ProviderEvidence]
     """What the provider said."""
+    diagnosis: Optional[ShortDiagnosis]
+    """Of a failed call: what a diagnosis says in short. `broken` means that repeating does not help before somebody acts."""
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class ValetkeyError(Exception):
         http_status: Optional[int] = None,
         fields: Optional[list[FieldViolation]] = None,
         provider: Optional[ProviderEvidence] = None,
+        diagnosis: Optional[ShortDiagnosis] = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -112,6 +115,7 @@ class ValetkeyError(Exception):
         self.http_status = http_status
         self.fields = fields or []
         self.provider = provider
+        self.diagnosis = diagnosis
 
     @property
     def retry_after(self) -> Optional[float]:
@@ -132,6 +136,8 @@ class ValetkeyError(Exception):
             said = [str(part) for part in (self.provider.status, self.provider.code, self.provider.message) if part is not None]
             if said:
                 lines.append(f"The provider said: {' '.join(said)}")
+        if self.diagnosis is not None and self.diagnosis.summary:
+            lines.append(f"Diagnosis: {self.diagnosis.summary}")
         if self.remedies:
             lines.append("What to do:")
             lines += [f"  - {_with_link(remedy)}" for remedy in self.remedies]
@@ -337,14 +343,24 @@ def remedy(action: str, text: str) -> Remedy:
     return Remedy.from_wire({"action": action, "text": text})
 
 
-def from_body(body: Mapping[str, Any], status: int, *, request_id: Optional[str], retry_after_ms: Optional[int]) -> Optional[ValetkeyError]:
-    """The error in an answer of the server; `None` if the answer does not have the error shape."""
+def from_body(
+    body: Mapping[str, Any],
+    status: Optional[int],
+    *,
+    request_id: Optional[str],
+    retry_after_ms: Optional[int],
+    status_of: Callable[[str], int] = lambda _: 500,
+) -> Optional[ValetkeyError]:
+    """The error in an answer of the server; `None` if the answer does not have the error shape.
+
+    Where it comes without a status of its own, `status_of` says by its code which one counts for its class.
+    """
     error = body.get("error")
     if not isinstance(error, Mapping) or not isinstance(error.get("code"), str) or not error["code"]:
         return None
     code: str = error["code"]
-    provider = error.get("provider")
-    return class_of(code, status)(
+    provider, diagnosis = error.get("provider"), error.get("diagnosis")
+    return class_of(code, status_of(code) if status is None else status)(
         _text(error, "message") or f"The server refused the request with {code}.",
         code=code,
         cause=_text(error, "cause"),
@@ -358,6 +374,7 @@ def from_body(body: Mapping[str, Any], status: int, *, request_id: Optional[str]
         http_status=status,
         fields=[FieldViolation.from_wire(item) for item in _objects(error, "fields")],
         provider=ProviderEvidence.from_wire(provider) if isinstance(provider, Mapping) else None,
+        diagnosis=ShortDiagnosis.from_wire(diagnosis) if isinstance(diagnosis, Mapping) else None,
     )
 
 
@@ -413,13 +430,20 @@ def misconfigured(message: str, action: str) -> ConfigurationError:
     return ConfigurationError(message, code="client_misconfigured", remedies=[remedy("check_credentials", action)])
 
 
-def timed_out(what: str, seconds: float, execution_id: Optional[str] = None, *, repeatable: bool = True) -> TimeoutError:
+def timed_out(
+    what: str, seconds: float, execution_id: Optional[str] = None, *, repeatable: bool = True, tool: bool = False
+) -> TimeoutError:
     """The error for a call whose own time-out has passed."""
-    first = (
-        remedy("retry", "Give a longer timeout, or run slow tools in the background with execute_tool_async.")
-        if repeatable
-        else remedy("retry", "Look first whether it happened before you send it again; give a longer timeout.")
-    )
+    if tool:
+        text = (
+            "The tool may have run: look for its execution with list_executions before you call it again, or call it under "
+            "the same idempotency_key. Run slow tools with execute_tool_async, or give a longer timeout."
+        )
+    elif repeatable:
+        text = "Try again, with a longer timeout if it takes long."
+    else:
+        text = "Look first whether it happened before you send it again; give a longer timeout."
+    first = remedy("retry", text)
     return TimeoutError(
         f"{what} was not done within {seconds:g} s.",
         code="client_timeout",

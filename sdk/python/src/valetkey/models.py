@@ -35,6 +35,7 @@ __all__ = [
     "ProviderEvidence",
     "Remedy",
     "Revocation",
+    "ShortDiagnosis",
     "StartedExecution",
     "Tool",
     "ToolResult",
@@ -165,6 +166,10 @@ class ToolResult(Model):
     """The tool's own name."""
     data: Any
     """The tool's answer."""
+    cached: bool
+    """Whether the answer was given before and the provider was not asked (`max_age`)."""
+    age: Optional[int]
+    """How old such an answer is, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,20 @@ class ExecutionFailure(Model):
     """What happened."""
     cause: str
     """Why."""
+
+
+@dataclass(frozen=True)
+class ShortDiagnosis(Model):
+    """What a diagnosis says in short."""
+
+    verdict: str
+    """`healthy`, `degraded` or `broken`; broken: the same call fails again until somebody has acted."""
+    code: str
+    """The code of the first finding."""
+    actor: str
+    """Whose move it is: `end_user`, `developer`, `operator`, `provider_admin` or `nobody`."""
+    summary: str
+    """The answer in prose."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +245,8 @@ class Execution(Model):
     """The tool's answer, for executions in the background that succeeded."""
     error: Optional[ExecutionFailure]
     """Why it failed, for executions in the background."""
+    diagnosis: Optional[ShortDiagnosis]
+    """Of a failed call that was asked for alone: what a diagnosis says in short."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +278,8 @@ class Tool(Model):
     """The connector's official upper-case name."""
     definition: dict[str, Any]
     """`name`, `description`, `input_schema` (JSON Schema) and `annotations`, to hand to a model as they are."""
+    cacheable: bool
+    """Whether it accepts `max_age`."""
 
 
 @dataclass(frozen=True)
@@ -325,6 +348,8 @@ class Connection(Model):
     """Register exactly this at the provider."""
     created_at: Optional[datetime]
     updated_at: Optional[datetime]
+    call_timeout_ms: Optional[int]
+    """The longest that a call may take, in milliseconds; `None` leaves it to connector and server."""
     identity_policy: str
     """What happens when a user authorizes again with another account at the provider: `flag` or `refuse`."""
     fault: Optional[ConnectionFault]
@@ -454,6 +479,8 @@ class Finding(Model):
 
     code: str
     """The code of the catalogue."""
+    severity: Optional[str]
+    """What it means for the subject: `healthy`, `degraded` or `broken`."""
     confidence: str
     """`certain`, `likely` or `possible`."""
     actor: str
@@ -463,6 +490,8 @@ class Finding(Model):
     evidence: list[Evidence]
     remedies: list[Remedy]
     """What to do, in order."""
+    docs: Optional[str]
+    """The page that explains the code."""
 
 
 @dataclass(frozen=True)

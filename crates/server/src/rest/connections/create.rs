@@ -47,6 +47,10 @@ pub(crate) struct CreateConnection {
     /// the new grant and tells of it in the history, `refuse` keeps the old one. Default: `flag`.
     #[serde(default)]
     identity_policy: PolicyBody,
+    /// The longest that a call through the connection may take, in milliseconds. Default: what its connector says, at
+    /// most what the server allows.
+    #[schema(minimum = 1, maximum = 3_600_000)]
+    call_timeout_ms: Option<u32>,
     /// Whether it is enabled. Default: yes.
     enabled: Option<bool>,
 }
@@ -74,6 +78,7 @@ pub(crate) async fn create(
         overrides: body.overrides.read()?,
         variables: body.variables,
         identity_policy: body.identity_policy.into(),
+        call_timeout_ms: body.call_timeout_ms,
         enabled: body.enabled,
     };
     let view = app.engine.create_connection(&caller, new).await?;

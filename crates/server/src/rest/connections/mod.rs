@@ -70,6 +70,8 @@ pub(crate) struct ConnectionBody {
     variables: BTreeMap<String, String>,
     /// What happens when a user authorizes again with another account at the provider.
     identity_policy: PolicyBody,
+    /// The longest that a call may take, in milliseconds; `null` leaves it to connector and server.
+    call_timeout_ms: Option<u32>,
     /// Whether it is enabled.
     enabled: bool,
     /// Register exactly this at the provider.
@@ -210,6 +212,7 @@ impl From<ConnectionView> for ConnectionBody {
             overrides: connection.overrides.into(),
             variables: connection.variables,
             identity_policy: connection.identity_policy.into(),
+            call_timeout_ms: connection.call_timeout_ms,
             enabled: connection.enabled,
             redirect_uri: view.redirect_uri,
             fault: connection.fault.map(|fault| FaultBody {

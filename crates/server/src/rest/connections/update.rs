@@ -42,6 +42,10 @@ pub(crate) struct UpdateConnection {
     variables: Option<BTreeMap<String, String>>,
     /// What to do when a user authorizes again but signs in to another account at the provider than before.
     identity_policy: Option<PolicyBody>,
+    /// The longest that a call may take, in milliseconds; `null` leaves it to connector and server.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 3_600_000)]
+    call_timeout_ms: Option<Option<u32>>,
     /// Whether it is enabled.
     enabled: Option<bool>,
 }
@@ -70,6 +74,7 @@ pub(crate) async fn update(
         overrides: body.overrides.map(OverridesBody::read).transpose()?,
         variables: body.variables,
         identity_policy: body.identity_policy.map(Into::into),
+        call_timeout_ms: body.call_timeout_ms,
         enabled: body.enabled,
     };
     Ok(axum::Json(app.engine.update_connection(&caller, &connection, update).await?.into()))

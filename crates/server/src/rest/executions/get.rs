@@ -1,9 +1,10 @@
 //! `GET /v1/connect/executions/{execution_id}`
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 
-use super::ExecutionBody;
+use super::{ExecutionAnswerBody, ExecutionBody};
 use crate::{
+    RequestContext,
     auth::Authenticated,
     extract::Path,
     rest::{common::Reply, openapi::Errors},
@@ -12,20 +13,28 @@ use crate::{
 
 /// Get an execution
 ///
-/// A failed one comes with a short diagnosis. Needs `agent_logs:read`.
+/// A failed one comes with a short diagnosis. Of a call with `mode: async`, whoever made it gets what it brought, `data` or
+/// `error`, for a day. Needs `agent_logs:read`; for an own call with `mode: async` also `agent_connectors:execute` is
+/// enough.
 #[utoipa::path(
     get, path = "/v1/connect/executions/{execution_id}", operation_id = "getExecution", tag = "executions",
     params(("execution_id" = String, Path, description = "`ex_…`")),
-    responses((status = OK, description = "The execution", body = ExecutionBody), Errors)
+    responses((status = OK, description = "The execution", body = ExecutionAnswerBody), Errors)
 )]
 pub(crate) async fn get(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    Extension(context): Extension<RequestContext>,
     Path(execution_id): Path<String>,
-) -> Reply<ExecutionBody> {
-    let execution = app.engine.get_execution(&caller, &execution_id).await?;
-    let short = app.engine.short_diagnosis_of(&caller, &execution).await?;
-    let mut body = ExecutionBody::from(execution);
-    body.diagnosis = short.as_ref().map(Into::into);
-    Ok(Json(body))
+) -> Reply<ExecutionAnswerBody> {
+    let answer = app.engine.execution_answer(&caller, &execution_id).await?;
+    let short = app.engine.short_diagnosis_of(&caller, &answer.execution).await?;
+    let (data, error) = match answer.brought {
+        None => (None, None),
+        Some(Ok(data)) => (Some(data), None),
+        Some(Err(error)) => (None, Some(app.error_body(&error, &context))),
+    };
+    let mut execution = ExecutionBody::from(answer.execution);
+    execution.diagnosis = short.as_ref().map(Into::into);
+    Ok(Json(ExecutionAnswerBody { execution, data, error }))
 }

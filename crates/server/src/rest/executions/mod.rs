@@ -4,12 +4,17 @@ mod get;
 mod list;
 
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::Execution;
 
-use crate::{error::ShortBody, rest::common::page_body, state::App};
+use crate::{
+    error::{ErrorBody, ShortBody},
+    rest::common::page_body,
+    state::App,
+};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
@@ -54,6 +59,21 @@ pub(crate) struct ExecutionBody {
     /// Of a failed call that is asked for alone: what a diagnosis says in short.
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnosis: Option<ShortBody>,
+}
+
+/// The record of one call, with what it brought where that is kept: for calls with `mode: async`, for whoever made them.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExecutionAnswer)]
+pub(crate) struct ExecutionAnswerBody {
+    #[serde(flatten)]
+    execution: ExecutionBody,
+    /// The tool's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    data: Option<Value>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
 }
 
 page_body! {

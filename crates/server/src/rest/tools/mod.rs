@@ -1,5 +1,6 @@
 //! Tools: named actions of a connector.
 
+mod batch;
 mod execute;
 mod get;
 mod list;
@@ -17,6 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(execute::execute))
+        .routes(routes!(batch::batch))
         .routes(routes!(search::search))
         .routes(routes!(get::get))
 }
@@ -34,6 +36,8 @@ pub(crate) struct ToolBody {
     /// The connector's official upper-case name.
     #[schema(example = "GMAIL")]
     provider: String,
+    /// Whether `max_age` may be given: how old an answer may be that was given before.
+    cacheable: bool,
     /// `name`, `description`, `input_schema` and `annotations`, to hand to a model as they are.
     #[schema(value_type = Object)]
     definition: Value,
@@ -50,6 +54,7 @@ impl From<ToolView> for ToolBody {
             name: view.name,
             connector: view.connector,
             provider: view.provider,
+            cacheable: view.cacheable,
             definition: view.definition,
         }
     }

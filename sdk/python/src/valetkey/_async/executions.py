@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Optional
 
 from .._request import Request, Who, get, given, segment, send
-from ..errors import invalid_argument, timed_out
+from ..errors import TimeoutError, invalid_argument, timed_out
 from ..models import Diagnosis, Execution
 from .base import AsyncResource
 from .pages import AsyncPager
@@ -64,10 +65,19 @@ class AsyncExecutions(AsyncResource):
             TimeoutError: it still goes on; wait again with the same id.
         """
         system = self._transport.system
+        request = get("/executions/" + segment("execution_id", execution_id))
         deadline = system.now() + timeout
         wait = _FIRST_WAIT
         while True:
-            execution = await self.get_execution(execution_id)
+            left = deadline - system.now()
+            # The last question may still be asked when the wait is over; the others end with it.
+            call = self._transport.begin(left if left > 0 else None)
+            try:
+                execution = await self._one(Execution, request, call)
+            except TimeoutError as error:
+                if error.code == "client_timeout" and left < self._transport.options.timeout:
+                    raise timed_out(f"The execution {execution_id}", timeout, execution_id) from error
+                raise
             if execution.status != "RUNNING":
                 return execution
             left = deadline - system.now()
@@ -85,20 +95,29 @@ class AsyncExecutions(AsyncResource):
         connected_account_id: Optional[str] = None,
         execution_id: Optional[str] = None,
         probe: Optional[bool] = None,
+        registered_redirect_uris: Optional[Sequence[str]] = None,
     ) -> Diagnosis:
-        """Why an account, or one call, does not work: verdict, findings with evidence, and what to do.
+        """Why an account, one call or a connection does not work: verdict, findings with evidence, and what to do.
 
         Args:
+            connection_name: without an identifier, diagnoses the connection itself.
             execution_id: diagnoses this call; instead of naming an account.
-            probe: whether to try the account at the provider. Left out: the server decides.
+            probe: whether to try it at the provider. Left out: the server decides.
+            registered_redirect_uris: those that the provider's console shows; a difference is found then.
         """
+        more = given(probe=probe, registered_redirect_uris=None if registered_redirect_uris is None else list(registered_redirect_uris))
         if execution_id:
             if connected_account_id or identifier or connection_name or account_name:
                 raise invalid_argument("Two things are named: an execution and an account.", "Give execution_id alone.")
-            fields = given(execution_id=execution_id, probe=probe)
+            return await self._one(Diagnosis, send("POST", "/diagnoses", {"execution_id": execution_id, **more}, repeatable=True))
+        if connection_name and not (identifier or account_name or connected_account_id):
+            fields = {"connection_name": connection_name, **more}
             return await self._one(Diagnosis, send("POST", "/diagnoses", fields, repeatable=True))
         who = Who(connected_account_id, identifier, connection_name, account_name).checked(", or execution_id")
         if who.connected_account_id is None:
-            return await self._one(Diagnosis, send("POST", "/diagnoses", {**who.key, **given(probe=probe)}, repeatable=True))
+            return await self._one(Diagnosis, send("POST", "/diagnoses", {**who.key, **more}, repeatable=True))
+        if registered_redirect_uris is not None:
+            fields = {"account_id": who.connected_account_id, **more}
+            return await self._one(Diagnosis, send("POST", "/diagnoses", fields, repeatable=True))
         call = self._transport.begin()
         return await self._one(Diagnosis, get(await self._path(call, who) + "/diagnosis", given(probe=probe)), call)

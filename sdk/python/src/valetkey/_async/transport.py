@@ -31,9 +31,10 @@ class AsyncTransport:
     system: AsyncSystem
     options: Options
 
-    def begin(self) -> AsyncCall:
-        """A call: one or more requests under one time-out, which begins now."""
-        return AsyncCall(self, self.system.now() + self.options.timeout)
+    def begin(self, at_most: Optional[float] = None) -> AsyncCall:
+        """A call: one or more requests under one time-out, which begins now; it is not longer than `at_most` seconds."""
+        timeout = self.options.timeout if at_most is None else min(self.options.timeout, at_most)
+        return AsyncCall(self, self.system.now() + timeout)
 
 
 class AsyncCall:
@@ -152,4 +153,5 @@ class AsyncCall:
         return Answer(response.status_code, names, bytes(content))
 
     def _timed_out(self, request: Request) -> ValetkeyError:
-        return timed_out(request.name, self._transport.options.timeout, repeatable=request.method in ("GET", "HEAD"))
+        tool = "idempotency-key" in request.headers
+        return timed_out(request.name, self._transport.options.timeout, repeatable=request.method in ("GET", "HEAD"), tool=tool)

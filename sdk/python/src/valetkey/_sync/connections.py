@@ -32,6 +32,7 @@ class Connections(Resource):
         overrides: Optional[Mapping[str, str]] = None,
         variables: Optional[Mapping[str, str]] = None,
         identity_policy: Optional[str] = None,
+        call_timeout_ms: Optional[int] = None,
         enabled: Optional[bool] = None,
     ) -> Connection:
         """Makes a connection. Register its `redirect_uri` at the provider.
@@ -47,6 +48,7 @@ class Connections(Resource):
             variables: values for the connector's URL templates.
             identity_policy: what to do when a user authorizes again with another account at the provider: `flag` or
                 `refuse`.
+            call_timeout_ms: the longest that a call may take, in milliseconds.
 
         Raises:
             ConflictError: the name is taken (`connection_already_exists`).
@@ -61,6 +63,7 @@ class Connections(Resource):
             overrides=overrides,
             variables=variables,
             identity_policy=identity_policy,
+            call_timeout_ms=call_timeout_ms,
             enabled=enabled,
         )
         return self._one(Connection, send("POST", "/connections", fields))
@@ -85,6 +88,7 @@ class Connections(Resource):
         overrides: Union[Mapping[str, str], Unset, None] = UNSET,
         variables: Union[Mapping[str, str], Unset, None] = UNSET,
         identity_policy: Optional[str] = None,
+        call_timeout_ms: Union[int, Unset, None] = UNSET,
         enabled: Optional[bool] = None,
     ) -> Connection:
         """Changes a connection. What is not given stays as it is; `None` removes it.
@@ -99,6 +103,7 @@ class Connections(Resource):
                 scopes=scopes if scopes is None or isinstance(scopes, Unset) else list(scopes),
                 overrides=overrides,
                 variables=variables,
+                call_timeout_ms=call_timeout_ms,
             ),
         }
         return self._one(Connection, send("PATCH", _path(connection), fields))

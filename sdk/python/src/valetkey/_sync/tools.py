@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .._answer import ProxyResponse
+from .._batch import BatchResult, ToolCall, results_of
 from .._request import Query, Request, Who, encode, get, given, proxied, segment, send
 from ..errors import invalid_argument
 from ..models import FoundTool, StartedExecution, Tool, ToolResult
@@ -29,6 +30,8 @@ class Tools(Resource):
         organization_id: Optional[str] = None,
         user_id: Optional[str] = None,
         agent_run_id: Optional[str] = None,
+        timeout: Optional[float] = None,
+        max_age: Optional[int] = None,
         idempotency_key: Optional[str] = None,
     ) -> ToolResult:
         """Calls a tool with a user's account and waits for its answer.
@@ -43,6 +46,10 @@ class Tools(Resource):
             account_name: which of several accounts that the user has on the connection.
             connected_account_id: names the account instead of `identifier`.
             agent_run_id: your own id of the agent's run, for the records.
+            timeout: the longest that the call may take at the server, in seconds; how long to wait for the server is the
+                client's `timeout`.
+            max_age: for a tool that is `cacheable`: how old an answer may be that was given before, in seconds. Left out:
+                the provider is asked.
             idempotency_key: your own name of this very act. Left out: a fresh one for each call.
 
         Raises:
@@ -52,16 +59,21 @@ class Tools(Resource):
             InsufficientScopeError: the account lacks a scope that the tool needs.
             ToolError: the provider did not do it.
         """
-        fields = given(
-            connected_account_id=connected_account_id,
-            identifier=identifier,
-            connection_name=connection_name,
-            account_name=account_name,
-            organization_id=organization_id,
-            user_id=user_id,
-            agent_run_id=agent_run_id,
+        call = ToolCall(
+            tool_name,
+            tool_input,
+            identifier,
+            connection_name,
+            account_name,
+            connected_account_id,
+            organization_id,
+            user_id,
+            agent_run_id,
+            timeout,
+            max_age,
+            idempotency_key,
         )
-        return self._one(ToolResult, self._execution(tool_name, tool_input, idempotency_key, fields))
+        return self._one(ToolResult, self._execution(call))
 
     def execute_tool_async(
         self,
@@ -75,36 +87,47 @@ class Tools(Resource):
         organization_id: Optional[str] = None,
         user_id: Optional[str] = None,
         agent_run_id: Optional[str] = None,
+        timeout: Optional[float] = None,
         idempotency_key: Optional[str] = None,
     ) -> StartedExecution:
         """Begins a tool call that goes on in the background of the server; arguments as for `execute_tool`.
 
         Get its outcome with `wait_for_execution`.
         """
-        fields = given(
-            connected_account_id=connected_account_id,
-            identifier=identifier,
-            connection_name=connection_name,
-            account_name=account_name,
-            organization_id=organization_id,
-            user_id=user_id,
-            agent_run_id=agent_run_id,
-            mode="async",
+        call = ToolCall(
+            tool_name,
+            tool_input,
+            identifier,
+            connection_name,
+            account_name,
+            connected_account_id,
+            organization_id,
+            user_id,
+            agent_run_id,
+            timeout,
+            None,
+            idempotency_key,
         )
-        return self._one(StartedExecution, self._execution(tool_name, tool_input, idempotency_key, fields))
+        return self._one(StartedExecution, self._execution(call, mode="async"))
 
-    def _execution(
-        self, tool_name: str, tool_input: Optional[Mapping[str, Any]], idempotency_key: Optional[str], fields: Mapping[str, Any]
-    ) -> Request:
-        if not tool_name:
-            raise invalid_argument("tool_name is empty.")
-        return send(
-            "POST",
-            "/tools/execute",
-            {"tool_name": tool_name, "tool_input": {} if tool_input is None else tool_input, **fields},
-            repeatable=True,
-            headers={"idempotency-key": idempotency_key or self._transport.system.key()},
-        )
+    def execute_tools(self, calls: Sequence[ToolCall]) -> list[BatchResult]:
+        """Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along.
+
+        Each call carries an idempotency key of its own, so that the whole is safe to repeat.
+
+        Returns:
+            One result for each call, in their order.
+
+        Raises:
+            InvalidRequestError: there are too many calls, or none.
+        """
+        items = [{**call.fields(), **given(idempotency_key=call.key(self._transport.system.key))} for call in calls]
+        request = send("POST", "/tools/execute/batch", {"calls": items}, repeatable=True)
+        return results_of(self._transport.begin().send(request), request.name, len(items))
+
+    def _execution(self, call: ToolCall, **mode: str) -> Request:
+        headers = {"idempotency-key": key} if (key := call.key(self._transport.system.key)) else {}
+        return send("POST", "/tools/execute", {**call.fields(), **mode}, repeatable=True, headers=headers)
 
     def request(
         self,
@@ -120,6 +143,7 @@ class Tools(Resource):
         json: Any = None,
         content: Optional[bytes] = None,
         content_type: Optional[str] = None,
+        agent_run_id: Optional[str] = None,
     ) -> ProxyResponse:
         """Sends a request to the provider's API with a user's credential, for what no tool does.
 
@@ -131,6 +155,7 @@ class Tools(Resource):
             query: `None` is left out, a sequence repeats the name.
             json: a body to send as JSON; or instead
             content: a body to send as it is, with its `content_type`.
+            agent_run_id: your own id of the agent's run, for the records.
 
         Raises:
             AccountNotActiveError: the user must act; see `authorization_link`.
@@ -150,6 +175,7 @@ class Tools(Resource):
             account = who.key
         else:
             account = {"connected_account_id": (self._found(call, who)).id}
+        account = {**account, **given(agent_run_id=agent_run_id)}
         answer = call.send(proxied(method, path, query, {**(headers or {}), **account}, body, body_type))
         return ProxyResponse(answer.status, answer.headers, answer.content, answer.execution_id)
 

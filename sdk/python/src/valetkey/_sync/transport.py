@@ -31,9 +31,10 @@ class Transport:
     system: System
     options: Options
 
-    def begin(self) -> Call:
-        """A call: one or more requests under one time-out, which begins now."""
-        return Call(self, self.system.now() + self.options.timeout)
+    def begin(self, at_most: Optional[float] = None) -> Call:
+        """A call: one or more requests under one time-out, which begins now; it is not longer than `at_most` seconds."""
+        timeout = self.options.timeout if at_most is None else min(self.options.timeout, at_most)
+        return Call(self, self.system.now() + timeout)
 
 
 class Call:
@@ -152,4 +153,5 @@ class Call:
         return Answer(response.status_code, names, bytes(content))
 
     def _timed_out(self, request: Request) -> ValetkeyError:
-        return timed_out(request.name, self._transport.options.timeout, repeatable=request.method in ("GET", "HEAD"))
+        tool = "idempotency-key" in request.headers
+        return timed_out(request.name, self._transport.options.timeout, repeatable=request.method in ("GET", "HEAD"), tool=tool)

@@ -7,11 +7,13 @@ import io.github.valetkey.AccountChanges;
 import io.github.valetkey.AccountFilter;
 import io.github.valetkey.AccountRef;
 import io.github.valetkey.Actions;
+import io.github.valetkey.BatchResult;
 import io.github.valetkey.ConnectionChanges;
 import io.github.valetkey.ConnectionFilter;
 import io.github.valetkey.Connections;
 import io.github.valetkey.Credential;
 import io.github.valetkey.DiagnosisRequest;
+import io.github.valetkey.EventFilter;
 import io.github.valetkey.ExecutionFilter;
 import io.github.valetkey.LinkOptions;
 import io.github.valetkey.NewAccount;
@@ -24,8 +26,10 @@ import io.github.valetkey.ToolCall;
 import io.github.valetkey.ToolFilter;
 import io.github.valetkey.ToolSearch;
 import io.github.valetkey.ValetkeyClient;
+import io.github.valetkey.ValetkeyException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,12 +40,14 @@ import java.util.function.Consumer;
 final class Calls {
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  private final ValetkeyClient client;
   private final Actions actions;
   private final Connections connections;
   private final JsonNode args;
   private final long take;
 
   Calls(ValetkeyClient client, JsonNode args, long take) {
+    this.client = client;
     actions = client.actions();
     connections = client.connections();
     this.args = args;
@@ -108,11 +114,26 @@ final class Calls {
   }
 
   private AccountRef account() {
-    return new AccountRef(text("connected_account_id"), text("identifier"), text("connection_name"));
+    return new AccountRef(
+        text("connected_account_id"), text("identifier"), text("connection_name"), text("account_name"));
+  }
+
+  private Instant instant(String name) {
+    return args.hasNonNull(name) ? Instant.parse(args.get(name).asText()) : null;
+  }
+
+  private EventFilter events() {
+    return new EventFilter()
+        .kind(text("kind"))
+        .code(text("code"))
+        .since(instant("since"))
+        .until(instant("until"))
+        .pageSize(number("page_size"));
   }
 
   private NewAccount newAccount() {
     return new NewAccount(text("identifier"), text("connection_name"))
+        .accountName(text("account_name"))
         .organizationId(text("organization_id"))
         .userId(text("user_id"))
         .apiConfig(map("api_config"))
@@ -146,6 +167,8 @@ final class Calls {
     change("use_shared_credentials", name -> changes.useSharedCredentials(flag(name)));
     change("overrides", name -> changes.overrides(overrides(name)));
     change("variables", name -> changes.variables(map(name)));
+    change("identity_policy", name -> changes.identityPolicy(text(name)));
+    change("call_timeout_ms", name -> changes.callTimeoutMs(number(name)));
     change("enabled", name -> changes.enabled(flag(name)));
     return changes;
   }
@@ -156,15 +179,41 @@ final class Calls {
         .connectedAccountId(text("connected_account_id"))
         .identifier(text("identifier"))
         .connectionName(text("connection_name"))
+        .accountName(text("account_name"))
         .organizationId(text("organization_id"))
         .userId(text("user_id"))
         .agentRunId(text("agent_run_id"))
+        .maxAge(number("max_age") == null ? null : Duration.ofSeconds(number("max_age")))
+        .timeout(number("timeout_ms") == null ? null : Duration.ofMillis(number("timeout_ms")))
         .idempotencyKey(text("idempotency_key"));
+  }
+
+  /** What a batch brings as the cases say it. */
+  private List<Map<String, Object>> batch() {
+    List<ToolCall> calls = new ArrayList<>();
+    args.get("calls").forEach(call -> calls.add(new Calls(client, call, 0).tool()));
+    List<Map<String, Object>> all = new ArrayList<>();
+    for (BatchResult one : actions.executeTools(calls)) {
+      ValetkeyException error = one.getError();
+      if (error == null) {
+        all.add(Map.of("result", one.orThrow()));
+        continue;
+      }
+      Map<String, Object> attributes = new HashMap<>();
+      attributes.put("class", error.getClass().getSimpleName().replaceFirst("Exception$", "Error"));
+      attributes.put("code", error.getCode());
+      attributes.put("message", error.getSummary());
+      attributes.put("execution_id", error.getExecutionId());
+      attributes.put("fields", error.getFields());
+      all.add(Map.of("error", attributes));
+    }
+    return all;
   }
 
   private LinkOptions link() {
     return new LinkOptions()
         .scopes(list("scopes"))
+        .addScopes(list("add_scopes"))
         .state(text("state"))
         .userVerifyUrl(text("user_verify_url"))
         .organizationId(text("organization_id"))
@@ -172,7 +221,7 @@ final class Calls {
   }
 
   private Object request() {
-    ProxyRequest request = new ProxyRequest(text("method"), text("path")).account(account());
+    ProxyRequest request = new ProxyRequest(text("method"), text("path")).account(account()).agentRunId(text("agent_run_id"));
     args.path("query")
         .properties()
         .forEach(
@@ -204,8 +253,10 @@ final class Calls {
         .connectedAccountId(text("connected_account_id"))
         .identifier(text("identifier"))
         .connectionName(text("connection_name"))
+        .accountName(text("account_name"))
         .executionId(text("execution_id"))
-        .probe(flag("probe"));
+        .probe(flag("probe"))
+        .registeredRedirectUris(list("registered_redirect_uris"));
   }
 
   private <T> List<T> taken(io.github.valetkey.Listing<T> listing) {
@@ -216,9 +267,9 @@ final class Calls {
     return switch (call) {
       case "get_connected_account" -> actions.getConnectedAccount(account());
       case "refresh_connected_account" -> actions.refreshConnectedAccount(account());
-      case "disconnect_connected_account" -> actions.disconnectConnectedAccount(account());
+      case "disconnect_connected_account" -> actions.disconnectConnectedAccount(account(), text("siblings"));
       case "delete_connected_account" -> {
-        actions.deleteConnectedAccount(account());
+        actions.deleteConnectedAccount(account(), text("siblings"));
         yield null;
       }
       case "get_or_create_connected_account" -> actions.getOrCreateConnectedAccount(newAccount());
@@ -229,6 +280,7 @@ final class Calls {
               new AccountFilter()
                   .identifier(text("identifier"))
                   .connectionName(text("connection_name"))
+                  .accountName(text("account_name"))
                   .connector(text("connector"))
                   .status(text("status"))
                   .organizationId(text("organization_id"))
@@ -237,12 +289,13 @@ final class Calls {
                   .pageSize(number("page_size"))));
       case "list_account_events" -> taken(
           args.has("page_size")
-              ? actions.listAccountEvents(account(), number("page_size"))
+              ? actions.listAccountEvents(account(), events())
               : actions.listAccountEvents(account()));
       case "get_authorization_link" -> actions.getAuthorizationLink(account(), link());
       case "verify_connected_account_user" -> actions.verifyConnectedAccountUser(
           text("auth_request_id"), text("identifier"));
       case "execute_tool" -> actions.executeTool(tool());
+      case "execute_tools" -> batch();
       case "execute_tool_async" -> actions.startTool(tool());
       case "request" -> request();
       case "list_tools" -> taken(
@@ -284,6 +337,8 @@ final class Calls {
               .useSharedCredentials(flag("use_shared_credentials"))
               .overrides(overrides("overrides"))
               .variables(map("variables"))
+              .identityPolicy(text("identity_policy"))
+              .callTimeoutMs(number("call_timeout_ms"))
               .enabled(flag("enabled")));
       case "get_connection" -> connections.get(text("connection"));
       case "test_connection" -> connections.test(text("connection"));
@@ -300,7 +355,7 @@ final class Calls {
                   .pageSize(number("page_size"))));
       case "list_connection_events" -> taken(
           args.has("page_size")
-              ? connections.listEvents(text("connection"), number("page_size"))
+              ? connections.listEvents(text("connection"), events())
               : connections.listEvents(text("connection")));
       case "list_connectors" -> connections.listConnectors();
       case "get_connector" -> connections.getConnector(text("name"));

@@ -207,6 +207,7 @@ final class ConformanceTest {
     got.put("execution_id", e.getExecutionId());
     got.put("retry_after_ms", e.getRetryAfter() == null ? null : e.getRetryAfter().toMillis());
     got.put("http_status", e.getHttpStatus());
+    got.put("diagnosis", WIRE.valueToTree(e.getDiagnosis()));
     got.put("fields", WIRE.valueToTree(e.getFields()));
     got.put("provider", WIRE.valueToTree(e.getProvider()));
     got.put("authorization_link", e.getAuthorizationLink());

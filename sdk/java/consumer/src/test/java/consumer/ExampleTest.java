@@ -29,7 +29,7 @@ final class ExampleTest {
       }
       String errors = new String(example.getErrorStream().readAllBytes());
       assertEquals(0, example.waitFor(), () -> said + errors);
-      List.of("connected as ada@example.com", "account_revoked", "the tool works again")
+      List.of("connected as ada@example.com", "account_revoked", "broken: ", "Whose move: end_user.", "the tool works again")
           .forEach(piece -> assertTrue(said.indexOf(piece) >= 0, () -> said + "lacks " + piece));
     }
   }

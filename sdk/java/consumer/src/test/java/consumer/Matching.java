@@ -40,6 +40,33 @@ final class Matching {
     }
   }
 
+  /** Compares JSON, no field more and none less; where a string is expected a matcher may stand. */
+  static boolean exactly(JsonNode expected, JsonNode got, Map<String, String> bound) {
+    if (expected.isObject() && expected.size() == 1 && expected.fieldNames().next().startsWith("$")) {
+      return matches(expected, got != null && got.isTextual() ? got.asText() : null, bound);
+    }
+    if (got == null || !expected.isContainerNode()) {
+      return expected.equals(got);
+    }
+    if (expected.getNodeType() != got.getNodeType() || expected.size() != got.size()) {
+      return false;
+    }
+    if (expected.isArray()) {
+      for (int i = 0; i < expected.size(); i++) {
+        if (!exactly(expected.get(i), got.get(i), bound)) {
+          return false;
+        }
+      }
+      return true;
+    }
+    for (Map.Entry<String, JsonNode> field : expected.properties()) {
+      if (!got.has(field.getKey()) || !exactly(field.getValue(), got.get(field.getKey()), bound)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Compares values: objects match if every key named matches, times as instants. */
   static boolean same(JsonNode expected, JsonNode got) {
     boolean missing = got == null || got.isNull() || got.isMissingNode();

@@ -21,6 +21,7 @@ import io.github.valetkey.ConnectionFilter;
 import io.github.valetkey.ConnectionTest;
 import io.github.valetkey.Connections;
 import io.github.valetkey.ErrorCodes;
+import io.github.valetkey.EventFilter;
 import io.github.valetkey.Execution;
 import io.github.valetkey.ExecutionFilter;
 import io.github.valetkey.ForbiddenException;
@@ -80,7 +81,7 @@ final class ScenariosTest {
       ExecutionFilter ours = new ExecutionFilter().connectedAccountId(account.getId()).pageSize(1);
       assertEquals(3, client.actions().listExecutions(ours).toList().size());
       assertTrue(
-          client.actions().listAccountEvents(AccountRef.id(account.getId()), 2).stream()
+          client.actions().listAccountEvents(AccountRef.id(account.getId()), new EventFilter().pageSize(2)).stream()
               .anyMatch(event -> event.getKind().equals("account.activated")));
       ToolSearch search = new ToolSearch("who am I profile").identifier("user_1").limit(3);
       assertFalse(client.actions().searchTools(search).isEmpty());
@@ -169,16 +170,18 @@ final class ScenariosTest {
       ValetkeyClient client = server.client().build();
       server.connect(client, "user_5", "ada", PLAIN);
       Map<String, Object> limit =
-          Map.of("endpoint", "api", "kind", "status", "status", 429, "retry_after_s", 1, "times", 1);
+          new HashMap<>(Map.of("endpoint", "api", "kind", "status", "status", 429, "retry_after_s", 1, "times", 1));
       server.simulate("faults", limit);
       long began = System.nanoTime();
       profile(client, "user_5");
       assertTrue(System.nanoTime() - began > TimeUnit.MILLISECONDS.toNanos(900), "did not wait");
+      // Longer than the server itself would wait.
+      limit.put("retry_after_s", 90);
       server.simulate("faults", limit);
       ValetkeyClient impatient = server.client().maxRetries(0).build();
       ToolRateLimitedException limited =
           assertThrows(ToolRateLimitedException.class, () -> profile(impatient, "user_5"));
-      assertTrue(limited.getRetryAfter().toMillis() > 0);
+      assertTrue(limited.getRetryAfter().toSeconds() > 60);
       assertNotNull(limited.getExecutionId());
       assertEquals(429, limited.getProvider().getStatus());
     }

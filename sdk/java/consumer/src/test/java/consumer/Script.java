@@ -250,7 +250,7 @@ final class Script implements AutoCloseable {
               }
             });
     if (expected.has("json")) {
-      if (!expected.get("json").equals(body.length == 0 ? null : JSON.readTree(body))) {
+      if (!Matching.exactly(expected.get("json"), body.length == 0 ? null : JSON.readTree(body), bound)) {
         wrong.add(at + "body is " + new String(body, StandardCharsets.UTF_8) + ", expected " + expected.get("json"));
       }
     } else if (expected.has("form")) {

@@ -4,7 +4,6 @@ import io.github.valetkey.ConnectedAccount;
 import io.github.valetkey.Diagnosis;
 import io.github.valetkey.DiagnosisRequest;
 import io.github.valetkey.Finding;
-import io.github.valetkey.NotFoundException;
 import io.github.valetkey.ToolCall;
 import io.github.valetkey.ValetkeyClient;
 import java.io.InputStream;
@@ -76,16 +75,12 @@ public final class Assistant {
   }
 
   private void diagnose(String accountId) {
-    try {
-      Diagnosis diagnosis = client.actions().diagnose(new DiagnosisRequest().connectedAccountId(accountId));
-      System.out.println("   " + diagnosis.getVerdict() + ": " + diagnosis.getSummary());
-      for (Finding finding : diagnosis.getFindings()) {
-        System.out.printf(
-            "   - %s (%s): %s Whose move: %s.%n",
-            finding.getCode(), finding.getConfidence(), finding.getMessage(), finding.getActor());
-      }
-    } catch (NotFoundException e) {
-      System.out.println("   this server is too old for diagnoses");
+    Diagnosis diagnosis = client.actions().diagnose(new DiagnosisRequest().connectedAccountId(accountId));
+    System.out.println("   " + diagnosis.getVerdict() + ": " + diagnosis.getSummary());
+    for (Finding finding : diagnosis.getFindings()) {
+      System.out.printf(
+          "   - %s (%s): %s Whose move: %s.%n",
+          finding.getCode(), finding.getConfidence(), finding.getMessage(), finding.getActor());
     }
   }
 

@@ -31,6 +31,17 @@ public final class AccountFilter extends Request {
   }
 
   /**
+   * Sets the account's name.
+   *
+   * @param accountName the account's name
+   * @return this
+   */
+  public AccountFilter accountName(String accountName) {
+    give("account_name", accountName);
+    return this;
+  }
+
+  /**
    * Sets the connector of the connection.
    *
    * @param connector the connector of the connection

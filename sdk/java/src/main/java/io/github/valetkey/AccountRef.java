@@ -6,8 +6,10 @@ package io.github.valetkey;
  * @param connectedAccountId the account's id, {@code ca_…}, or {@code null}
  * @param identifier the caller's own id of the user, or {@code null}
  * @param connectionName the name (or id) of the connection, or {@code null}
+ * @param accountName which of several accounts that the user has on the connection; {@code null}: the one without a
+ *     name, else the only one, else the call fails with a {@link ConflictException} ({@code ambiguous_account})
  */
-public record AccountRef(String connectedAccountId, String identifier, String connectionName) {
+public record AccountRef(String connectedAccountId, String identifier, String connectionName, String accountName) {
   /**
    * Refers to an account by its id.
    *
@@ -15,7 +17,7 @@ public record AccountRef(String connectedAccountId, String identifier, String co
    * @return the reference
    */
   public static AccountRef id(String connectedAccountId) {
-    return new AccountRef(connectedAccountId, null, null);
+    return new AccountRef(connectedAccountId, null, null, null);
   }
 
   /**
@@ -26,7 +28,19 @@ public record AccountRef(String connectedAccountId, String identifier, String co
    * @return the reference
    */
   public static AccountRef of(String identifier, String connectionName) {
-    return new AccountRef(null, identifier, connectionName);
+    return new AccountRef(null, identifier, connectionName, null);
+  }
+
+  /**
+   * Refers to one of several accounts that a user has on a connection.
+   *
+   * @param identifier the caller's own id of the user
+   * @param connectionName the name (or id) of the connection
+   * @param accountName the name of the account
+   * @return the reference
+   */
+  public static AccountRef of(String identifier, String connectionName, String accountName) {
+    return new AccountRef(null, identifier, connectionName, accountName);
   }
 
   boolean byId() {
@@ -34,7 +48,7 @@ public record AccountRef(String connectedAccountId, String identifier, String co
   }
 
   boolean names() {
-    return given(connectedAccountId) || given(identifier) || given(connectionName);
+    return given(connectedAccountId) || given(identifier) || given(connectionName) || given(accountName);
   }
 
   static boolean given(String text) {
@@ -45,7 +59,7 @@ public record AccountRef(String connectedAccountId, String identifier, String co
   void check() {
     boolean user = given(identifier);
     boolean connection = given(connectionName);
-    if (byId() && (user || connection)) {
+    if (byId() && (user || connection || given(accountName))) {
       throw Failures.invalidArgument(
           "The account is named in two ways: give connected_account_id, or identifier and connection_name.",
           "connected_account_id");

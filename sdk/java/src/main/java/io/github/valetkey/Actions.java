@@ -1,23 +1,25 @@
 package io.github.valetkey;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.function.Supplier;
 
 /** What an agent's backend does for its users. See {@link ValetkeyClient#actions()}. */
 public final class Actions {
-  private static final String ACCOUNTS = "/v1/connect/accounts";
+  private static final String ACCOUNTS = Lookup.ACCOUNTS;
   private static final String EXECUTIONS = "/v1/connect/executions";
-  private static final String TOOLS = "/v1/connect/tools";
+  private static final String TOOLS = ToolRequests.TOOLS;
 
   private final Core core;
+  private final Lookup lookup;
 
   Actions(Core core) {
     this.core = core;
+    lookup = new Lookup(core);
   }
 
   /**
@@ -40,11 +42,7 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public ConnectedAccount getConnectedAccount(AccountRef account) {
-    account.check();
-    if (!account.byId()) {
-      return find(account);
-    }
-    return core.send(Core.Call.of("GET", path(account, "")), ConnectedAccount.class);
+    return lookup.account(account, core.deadline());
   }
 
   /**
@@ -55,21 +53,22 @@ public final class Actions {
    */
   public ConnectedAccount getOrCreateConnectedAccount(NewAccount account) {
     AccountRef ref = account.account();
+    Instant end = core.deadline();
     try {
-      return getConnectedAccount(ref);
+      return lookup.account(ref, end);
     } catch (NotFoundException e) {
       if (!e.getCode().equals("account_not_found")) {
         throw e;
       }
     }
     try {
-      return createConnectedAccount(account);
+      return create(account, end);
     } catch (ConflictException e) {
       if (!e.getCode().equals("account_already_exists")) {
         throw e;
       }
       // Somebody else was faster.
-      return getConnectedAccount(ref);
+      return lookup.account(ref, end);
     }
   }
 
@@ -92,8 +91,12 @@ public final class Actions {
    * @throws ConflictException ({@code account_already_exists}) if there is one
    */
   public ConnectedAccount createConnectedAccount(NewAccount account) {
+    return create(account, core.deadline());
+  }
+
+  private ConnectedAccount create(NewAccount account, Instant end) {
     account.account().check();
-    return core.send(Core.Call.of("POST", ACCOUNTS).json(wire(account)), ConnectedAccount.class);
+    return core.send(Core.Call.of("POST", ACCOUNTS).json(wire(account)), ConnectedAccount.class, end);
   }
 
   /**
@@ -118,7 +121,8 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public ConnectedAccount updateConnectedAccount(AccountRef account, AccountChanges changes) {
-    return core.send(Core.Call.of("PATCH", path(account, "")).json(wire(changes)), ConnectedAccount.class);
+    Instant end = core.deadline();
+    return core.send(Core.Call.of("PATCH", lookup.path(account, "", end)).json(wire(changes)), ConnectedAccount.class, end);
   }
 
   /**
@@ -138,18 +142,18 @@ public final class Actions {
    * @return the events, fetched as one goes on
    */
   public Listing<Event> listAccountEvents(AccountRef account) {
-    return list(() -> path(account, "/events"), Map.of(), Event.class);
+    return listAccountEvents(account, new EventFilter());
   }
 
   /**
    * Lists an account's history, newest first.
    *
    * @param account which account
-   * @param pageSize how many are fetched at once, 1 to 100
+   * @param filter which events
    * @return the events, fetched as one goes on
    */
-  public Listing<Event> listAccountEvents(AccountRef account, int pageSize) {
-    return list(() -> path(account, "/events"), Map.of("page_size", pageSize), Event.class);
+  public Listing<Event> listAccountEvents(AccountRef account, EventFilter filter) {
+    return list(() -> lookup.path(account, "/events", core.deadline()), filter.fields(), Event.class);
   }
 
   /**
@@ -174,7 +178,8 @@ public final class Actions {
    *     ValetkeyException#getAuthorizationLink()} is ready to send to the user
    */
   public ConnectedAccount refreshConnectedAccount(AccountRef account) {
-    return post(account, "/refresh");
+    Instant end = core.deadline();
+    return core.send(Core.Call.of("POST", lookup.path(account, "/refresh", end)), ConnectedAccount.class, end);
   }
 
   /**
@@ -186,7 +191,7 @@ public final class Actions {
    * @return the account as it is now
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
-  public ConnectedAccount disconnectConnectedAccount(String identifier, String connectionName) {
+  public DisconnectedAccount disconnectConnectedAccount(String identifier, String connectionName) {
     return disconnectConnectedAccount(AccountRef.of(identifier, connectionName));
   }
 
@@ -198,8 +203,27 @@ public final class Actions {
    * @return the account as it is now
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
-  public ConnectedAccount disconnectConnectedAccount(AccountRef account) {
-    return post(account, "/disconnect");
+  public DisconnectedAccount disconnectConnectedAccount(AccountRef account) {
+    return disconnectConnectedAccount(account, null);
+  }
+
+  /**
+   * Erases the credential of a user's account, here and where possible at the provider. The account stays and can be
+   * authorized again.
+   *
+   * @param account which account
+   * @param siblings what shall become of other accounts that the revocation would end too: {@code revoke} or {@code
+   *     keep}; {@code null}: the call fails if there are any
+   * @return the account as it is now
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   * @throws ConflictException ({@code revocation_reaches_siblings}) if there are such accounts and siblings is {@code
+   *     null}
+   */
+  public DisconnectedAccount disconnectConnectedAccount(AccountRef account, String siblings) {
+    Instant end = core.deadline();
+    Core.Call call = Core.Call.of("POST", lookup.path(account, "/disconnect", end));
+    return core.send(
+        siblings == null ? call : call.json(Map.of("siblings", siblings)), DisconnectedAccount.class, end);
   }
 
   /**
@@ -220,7 +244,20 @@ public final class Actions {
    * @throws NotFoundException ({@code account_not_found}) if there is none
    */
   public void deleteConnectedAccount(AccountRef account) {
-    core.send(Core.Call.of("DELETE", path(account, "")));
+    deleteConnectedAccount(account, null);
+  }
+
+  /**
+   * Deletes a user's account with its credential.
+   *
+   * @param account which account
+   * @param siblings as for {@link #disconnectConnectedAccount(AccountRef, String)}
+   * @throws NotFoundException ({@code account_not_found}) if there is none
+   */
+  public void deleteConnectedAccount(AccountRef account, String siblings) {
+    Instant end = core.deadline();
+    Map<String, String> query = siblings == null ? Map.of() : Map.of("siblings", siblings);
+    core.repeat(Core.Call.of("DELETE", lookup.path(account, "", end)).query(query), end);
   }
 
   /**
@@ -263,10 +300,13 @@ public final class Actions {
     Map<String, Object> body = options.fields();
     String path = "/v1/connect/authorization-links";
     if (account.byId()) {
-      path = path(account, "/authorization-link");
+      path = lookup.path(account, "/authorization-link", core.deadline());
     } else {
       body.put("identifier", account.identifier());
       body.put("connection_name", account.connectionName());
+      if (AccountRef.given(account.accountName())) {
+        body.put("account_name", account.accountName());
+      }
     }
     return core.send(Core.Call.of("POST", path).json(body), AuthorizationLink.class);
   }
@@ -318,7 +358,25 @@ public final class Actions {
    * @throws TimeoutException if it takes too long
    */
   public ToolResult executeTool(ToolCall call) {
-    return core.send(execute(call, null), ToolResult.class);
+    return core.send(ToolRequests.execute(call, null), ToolResult.class);
+  }
+
+  /**
+   * Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along. Each call
+   * carries an idempotency key of its own, so that the whole is repeated where that helps.
+   *
+   * @param calls the calls
+   * @return one result for each call, in their order
+   * @throws InvalidRequestException if there are too many calls, or none
+   */
+  public List<BatchResult> executeTools(List<ToolCall> calls) {
+    JsonNode results = core.send(ToolRequests.batch(calls), JsonNode.class).path("results");
+    if (!results.isArray() || results.size() != calls.size()) {
+      throw Failures.unreadable(200, null, "The answer does not have a result for each call.");
+    }
+    List<BatchResult> all = new ArrayList<>();
+    results.forEach(item -> all.add(Failures.batchResult(item)));
+    return all;
   }
 
   /**
@@ -328,7 +386,7 @@ public final class Actions {
    * @return the execution that goes on
    */
   public StartedExecution startTool(ToolCall call) {
-    return core.send(execute(call, "async"), StartedExecution.class);
+    return core.send(ToolRequests.execute(call, "async"), StartedExecution.class);
   }
 
   /**
@@ -340,7 +398,8 @@ public final class Actions {
    * @throws AccountNotActiveException if the account cannot be used as it is
    */
   public ProxyResponse request(ProxyRequest request) {
-    return new ProxyResponse(core.send(proxied(request)));
+    Instant end = core.deadline();
+    return new ProxyResponse(core.repeat(ToolRequests.proxied(request, lookup, end), end));
   }
 
   /**
@@ -417,9 +476,10 @@ public final class Actions {
    * @throws TimeoutException with the execution id if it still runs then
    */
   public Execution waitForExecution(String executionId, Duration timeout) {
+    Core.Call question = Core.Call.of("GET", EXECUTIONS + "/" + Encoding.segment("execution_id", executionId));
     Instant end = core.deadlineOf(timeout);
     for (long wait = 500; ; wait = Math.min(2 * wait, 5000)) {
-      Execution execution = getExecution(executionId);
+      Execution execution = ask(question, end, executionId, timeout);
       if (!ExecutionStatus.RUNNING.equals(execution.getStatus())) {
         return execution;
       }
@@ -432,8 +492,22 @@ public final class Actions {
     }
   }
 
+  /** Asks once; the question ends with the wait. The last one may still be asked when that is over. */
+  private Execution ask(Core.Call question, Instant end, String executionId, Duration timeout) {
+    Instant own = core.deadline();
+    boolean bounded = core.clock.instant().isBefore(end) && end.isBefore(own);
+    try {
+      return core.send(question, Execution.class, bounded ? end : own);
+    } catch (TimeoutException e) {
+      if (bounded && ErrorCodes.TIMEOUT.equals(e.getCode())) {
+        throw Broken.stillRunning(executionId, timeout);
+      }
+      throw e;
+    }
+  }
+
   /**
-   * Says why an account or a call does not work, and what to do.
+   * Says why an account, a call or a connection does not work, and what to do.
    *
    * @param request what is to be diagnosed
    * @return the diagnosis
@@ -450,13 +524,16 @@ public final class Actions {
                   + " connection_name.",
           "execution_id");
     }
-    if (!call) {
+    boolean connectionAlone = account.equals(new AccountRef(null, null, account.connectionName(), null));
+    if (!call && !connectionAlone) {
       account.check();
     }
     Map<String, Object> fields = request.fields();
-    if (account.byId()) {
-      fields.remove("connected_account_id");
-      return core.send(Core.Call.of("GET", path(account, "/diagnosis")).query(fields), Diagnosis.class);
+    Object id = fields.remove("connected_account_id");
+    if (account.byId() && fields.containsKey("registered_redirect_uris")) {
+      fields.put("account_id", id);
+    } else if (account.byId()) {
+      return core.send(Core.Call.of("GET", lookup.path(account, "/diagnosis", core.deadline())).query(fields), Diagnosis.class);
     }
     return core.send(
         Core.Call.of("POST", "/v1/connect/diagnoses").json(fields).repeatable(Map.of()), Diagnosis.class);
@@ -470,81 +547,9 @@ public final class Actions {
     return Pages.all(core, call, type);
   }
 
-  /** Looks an account up by its natural key, which names one at most. */
-  private ConnectedAccount find(AccountRef account) {
-    Map<String, String> query = new LinkedHashMap<>();
-    query.put("identifier", account.identifier());
-    query.put("connection_name", account.connectionName());
-    List<ConnectedAccount> found = all(Core.Call.of("GET", ACCOUNTS).query(query), ConnectedAccount.class);
-    if (found.isEmpty()) {
-      throw Failures.accountNotFound(account);
-    }
-    return found.get(0);
-  }
-
-  /** A path below an account's; the account is found first where its id is not given. */
-  private String path(AccountRef account, String below) {
-    account.check();
-    String id = account.byId() ? account.connectedAccountId() : find(account).getId();
-    return ACCOUNTS + "/" + Encoding.segment("connected_account_id", id) + below;
-  }
-
-  private ConnectedAccount post(AccountRef account, String below) {
-    return core.send(Core.Call.of("POST", path(account, below)), ConnectedAccount.class);
-  }
-
   private static Map<String, Object> wire(Request request) {
     Map<String, Object> body = request.fields();
     body.computeIfPresent("credential", (name, value) -> ((Credential) value).wire());
     return body;
-  }
-
-  private static Core.Call execute(ToolCall call, String mode) {
-    if (!AccountRef.given(call.text("tool_name"))) {
-      throw Failures.invalidArgument("tool_name is required.", "tool_name");
-    }
-    if (call.account().byId()) {
-      call.account().check();
-    }
-    Map<String, Object> body = call.fields();
-    body.putIfAbsent("tool_input", Map.of());
-    if (mode != null) {
-      body.put("mode", mode);
-    }
-    String key = AccountRef.given(call.idempotencyKey) ? call.idempotencyKey : UUID.randomUUID().toString();
-    return Core.Call.of("POST", TOOLS + "/execute").json(body).repeatable(Map.of("Idempotency-Key", List.of(key)));
-  }
-
-  private Core.Call proxied(ProxyRequest request) {
-    AccountRef account = request.account;
-    account.check();
-    String path = Encoding.proxied(request.path);
-    if (request.headers.containsKey("authorization")) {
-      throw Failures.invalidArgument(
-          "The header Authorization is not the caller's to set: the account's credential goes there.", "headers");
-    }
-    if (!account.byId()
-        && !(Encoding.printable(account.identifier()) && Encoding.printable(account.connectionName()))) {
-      account = AccountRef.id(find(account).getId());
-    }
-    Map<String, List<String>> headers = new LinkedHashMap<>(request.headers);
-    header(headers, "connected_account_id", account.connectedAccountId());
-    header(headers, "identifier", account.identifier());
-    header(headers, "connection_name", account.connectionName());
-    header(headers, "agent_run_id", request.agentRunId);
-    headers.putIfAbsent("accept", List.of("application/json, */*;q=0.9"));
-    boolean reads = request.method.equals("GET") || request.method.equals("HEAD");
-    return new Core.Call(
-        request.method, path, Encoding.form(request.query), headers, request.body, reads, false, true);
-  }
-
-  private static void header(Map<String, List<String>> headers, String name, String value) {
-    if (!AccountRef.given(value)) {
-      return;
-    }
-    if (!Encoding.printable(value)) {
-      throw Failures.invalidArgument(name + " holds what a header cannot carry.", name);
-    }
-    headers.put(name, List.of(value));
   }
 }

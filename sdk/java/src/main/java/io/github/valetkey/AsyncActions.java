@@ -118,11 +118,11 @@ public final class AsyncActions {
    * Lists an account's history, newest first.
    *
    * @param account which account
-   * @param pageSize how many are fetched at once, 1 to 100
+   * @param filter which events
    * @return the events, all of them
    */
-  public CompletableFuture<List<Event>> listAccountEvents(AccountRef account, int pageSize) {
-    return background.call(() -> actions.listAccountEvents(account, pageSize).toList());
+  public CompletableFuture<List<Event>> listAccountEvents(AccountRef account, EventFilter filter) {
+    return background.call(() -> actions.listAccountEvents(account, filter).toList());
   }
 
   /**
@@ -154,7 +154,7 @@ public final class AsyncActions {
    * @param connectionName the name (or id) of the connection
    * @return the account as it is now
    */
-  public CompletableFuture<ConnectedAccount> disconnectConnectedAccount(String identifier, String connectionName) {
+  public CompletableFuture<DisconnectedAccount> disconnectConnectedAccount(String identifier, String connectionName) {
     return background.call(() -> actions.disconnectConnectedAccount(identifier, connectionName));
   }
 
@@ -165,8 +165,21 @@ public final class AsyncActions {
    * @param account which account
    * @return the account as it is now
    */
-  public CompletableFuture<ConnectedAccount> disconnectConnectedAccount(AccountRef account) {
+  public CompletableFuture<DisconnectedAccount> disconnectConnectedAccount(AccountRef account) {
     return background.call(() -> actions.disconnectConnectedAccount(account));
+  }
+
+  /**
+   * Erases the credential of a user's account, here and where possible at the provider. The account stays and can be
+   * authorized again.
+   *
+   * @param account which account
+   * @param siblings what shall become of other accounts that the revocation would end too: {@code revoke} or {@code
+   *     keep}
+   * @return the account as it is now
+   */
+  public CompletableFuture<DisconnectedAccount> disconnectConnectedAccount(AccountRef account, String siblings) {
+    return background.call(() -> actions.disconnectConnectedAccount(account, siblings));
   }
 
   /**
@@ -258,6 +271,16 @@ public final class AsyncActions {
    */
   public CompletableFuture<ToolResult> executeTool(ToolCall call) {
     return background.call(() -> actions.executeTool(call));
+  }
+
+  /**
+   * Calls up to 50 tools in one request; the server makes a few at a time. One that fails takes no other along.
+   *
+   * @param calls the calls
+   * @return one result for each call, in their order
+   */
+  public CompletableFuture<List<BatchResult>> executeTools(List<ToolCall> calls) {
+    return background.call(() -> actions.executeTools(calls));
   }
 
   /**

@@ -91,11 +91,11 @@ public final class AsyncConnections {
    * Lists a connection's history, newest first.
    *
    * @param connection its name or id
-   * @param pageSize how many are fetched at once, 1 to 100
+   * @param filter which events
    * @return the events, all of them
    */
-  public CompletableFuture<List<Event>> listEvents(String connection, int pageSize) {
-    return background.call(() -> connections.listEvents(connection, pageSize).toList());
+  public CompletableFuture<List<Event>> listEvents(String connection, EventFilter filter) {
+    return background.call(() -> connections.listEvents(connection, filter).toList());
   }
 
   /**

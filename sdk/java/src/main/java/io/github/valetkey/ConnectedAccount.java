@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 
 /** One user's account at a provider. Its credential is never shown. */
-public final class ConnectedAccount extends Answer {
+public sealed class ConnectedAccount extends Answer permits DisconnectedAccount {
   private String id;
   private String status;
   private String connectionName;
@@ -24,6 +24,9 @@ public final class ConnectedAccount extends Answer {
   private Instant lastUsedAt;
   private Instant createdAt;
   private Instant updatedAt;
+  private String accountName;
+  private Instant refreshAt;
+  private Degraded degraded;
 
   ConnectedAccount() {}
 
@@ -118,5 +121,20 @@ public final class ConnectedAccount extends Answer {
   /** {@return when it last changed} */
   public Instant getUpdatedAt() {
     return updatedAt;
+  }
+
+  /** {@return what tells it apart from other accounts of the user on the connection; {@code null} for the unnamed one} */
+  public String getAccountName() {
+    return accountName;
+  }
+
+  /** {@return when its credential is renewed next without anybody asking; {@code null} if never} */
+  public Instant getRefreshAt() {
+    return refreshAt;
+  }
+
+  /** {@return set while renewals fail in passing; the account works as long as its access token lives} */
+  public Degraded getDegraded() {
+    return degraded;
   }
 }

@@ -19,6 +19,8 @@ public final class Connection extends Answer {
   private Overrides overrides = new Overrides();
   private Map<String, String> variables = Map.of();
   private boolean enabled;
+  private String identityPolicy;
+  private Integer callTimeoutMs;
   private String redirectUri;
   private ConnectionFault fault;
   private Instant createdAt;
@@ -84,6 +86,19 @@ public final class Connection extends Answer {
   /** {@return values for the connector's URL templates} */
   public Map<String, String> getVariables() {
     return variables;
+  }
+
+  /**
+   * {@return what to do when a user authorizes again with another account at the provider: {@code flag} or {@code
+   * refuse}}
+   */
+  public String getIdentityPolicy() {
+    return identityPolicy;
+  }
+
+  /** {@return the longest that a call may take, in milliseconds; {@code null} leaves it to connector and server} */
+  public Integer getCallTimeoutMs() {
+    return callTimeoutMs;
   }
 
   /** {@return whether it is enabled} */

@@ -89,6 +89,29 @@ public final class ConnectionChanges extends Request {
   }
 
   /**
+   * Sets what to do when a user authorizes again with another account at the provider: {@code flag} or {@code
+   * refuse}.
+   *
+   * @param identityPolicy {@code flag} or {@code refuse}
+   * @return this
+   */
+  public ConnectionChanges identityPolicy(String identityPolicy) {
+    put("identity_policy", identityPolicy);
+    return this;
+  }
+
+  /**
+   * Sets the longest that a call may take, in milliseconds.
+   *
+   * @param callTimeoutMs the longest that a call may take, in milliseconds
+   * @return this
+   */
+  public ConnectionChanges callTimeoutMs(Integer callTimeoutMs) {
+    put("call_timeout_ms", callTimeoutMs);
+    return this;
+  }
+
+  /**
    * Sets whether it is enabled.
    *
    * @param enabled whether it is enabled

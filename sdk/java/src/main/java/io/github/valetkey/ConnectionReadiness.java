@@ -5,6 +5,7 @@ public final class ConnectionReadiness extends Answer {
   private String connectionName;
   private String state;
   private String connectedAccountId;
+  private String accountName;
 
   ConnectionReadiness() {}
 
@@ -21,5 +22,10 @@ public final class ConnectionReadiness extends Answer {
   /** {@return the user's account on it, or {@code null}} */
   public String getConnectedAccountId() {
     return connectedAccountId;
+  }
+
+  /** {@return what tells that account apart from others of the user on the connection, or {@code null}} */
+  public String getAccountName() {
+    return accountName;
   }
 }

@@ -65,7 +65,7 @@ public final class Connections {
    * @throws ConflictException ({@code connection_in_use}) if it has accounts
    */
   public void delete(String connection) {
-    core.send(Core.Call.of("DELETE", path(connection, "")));
+    core.repeat(Core.Call.of("DELETE", path(connection, "")), core.deadline());
   }
 
   /**
@@ -93,11 +93,11 @@ public final class Connections {
    * Lists a connection's history, newest first.
    *
    * @param connection its name or id
-   * @param pageSize how many are fetched at once, 1 to 100
+   * @param filter which events
    * @return the events, fetched as one goes on
    */
-  public Listing<Event> listEvents(String connection, int pageSize) {
-    return Pages.list(core, () -> path(connection, "/events"), Map.of("page_size", pageSize), Event.class);
+  public Listing<Event> listEvents(String connection, EventFilter filter) {
+    return Pages.list(core, () -> path(connection, "/events"), filter.fields(), Event.class);
   }
 
   /**

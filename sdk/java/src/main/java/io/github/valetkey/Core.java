@@ -102,21 +102,22 @@ final class Core {
   }
 
   /** When a call that begins now must have ended. */
-  private Instant deadline() {
+  Instant deadline() {
     return timeout.isZero() ? Instant.MAX : clock.instant().plus(timeout);
-  }
-
-  Reply send(Call call) {
-    return repeat(call, deadline());
   }
 
   /** Sends a call and reads its answer. */
   <T> T send(Call call, Class<T> type) {
-    return send(call, Json.MAPPER.constructType(type));
+    return send(call, type, deadline());
   }
 
-  <T> T send(Call call, JavaType type) {
-    Reply reply = send(call);
+  /** The same, where the call belongs to others with which it shares its end. */
+  <T> T send(Call call, Class<T> type, Instant deadline) {
+    return send(call, Json.MAPPER.constructType(type), deadline);
+  }
+
+  <T> T send(Call call, JavaType type, Instant deadline) {
+    Reply reply = repeat(call, deadline);
     try {
       T value = Json.MAPPER.readValue(reply.body(), type);
       if (value != null) {
@@ -241,7 +242,8 @@ final class Core {
   }
 
   private Reply exchange(Call call, HttpRequest request, Instant deadline) {
-    long left = timeout.isZero() ? Long.MAX_VALUE : Duration.between(clock.instant(), deadline).toNanos();
+    long left =
+        deadline.equals(Instant.MAX) ? Long.MAX_VALUE : Duration.between(clock.instant(), deadline).toNanos();
     CompletableFuture<HttpResponse<byte[]>> future = http.sendAsync(request, Bounded::handler);
     try {
       HttpResponse<byte[]> response = future.get(Math.max(left, 1), TimeUnit.NANOSECONDS);

@@ -1,6 +1,11 @@
 package io.github.valetkey;
 
-/** What is to be diagnosed: an account by its id or by identifier and connection name, or a call by its execution. */
+import java.util.List;
+
+/**
+ * What is to be diagnosed: an account by its id or by identifier and connection name, a call by its execution, or a
+ * connection by its name alone.
+ */
 public final class DiagnosisRequest extends Request {
   /**
    * Makes a request that names nothing yet.
@@ -42,6 +47,19 @@ public final class DiagnosisRequest extends Request {
   }
 
   /**
+   * Sets which of several accounts that the user has on the connection; unless set, the one without a name, else the
+   * only one.
+   *
+   * @param accountName which of several accounts that the user has on the connection; unless set, the one without a
+   * name, else the only one
+   * @return this
+   */
+  public DiagnosisRequest accountName(String accountName) {
+    give("account_name", accountName);
+    return this;
+  }
+
+  /**
    * Sets the call: {@code ex_…}.
    *
    * @param executionId the call: {@code ex_…}
@@ -60,6 +78,17 @@ public final class DiagnosisRequest extends Request {
    */
   public DiagnosisRequest probe(Boolean probe) {
     give("probe", probe);
+    return this;
+  }
+
+  /**
+   * Sets the redirect URIs that the provider's console shows; a difference is found then.
+   *
+   * @param registeredRedirectUris the redirect URIs that the provider's console shows
+   * @return this
+   */
+  public DiagnosisRequest registeredRedirectUris(List<String> registeredRedirectUris) {
+    give("registered_redirect_uris", registeredRedirectUris);
     return this;
   }
 }

@@ -24,6 +24,7 @@ public final class Execution extends Answer {
   private String errorMessage;
   private Object data;
   private Map<String, Object> error;
+  private ShortDiagnosis diagnosis;
 
   Execution() {}
 
@@ -120,5 +121,10 @@ public final class Execution extends Answer {
   /** {@return the error of a tool that ran in the background; else {@code null}} */
   public Map<String, Object> getError() {
     return error;
+  }
+
+  /** {@return what a diagnosis says in short, of a failed call that was asked for alone; else {@code null}} */
+  public ShortDiagnosis getDiagnosis() {
+    return diagnosis;
   }
 }

@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.net.http.HttpHeaders;
 import java.time.Duration;
@@ -46,12 +47,24 @@ final class Failures {
                 "account_not_found",
                 "There is no connected account of \"" + account.identifier() + "\" on the connection \""
                     + account.connectionName() + "\".",
-                "No account of this environment has this identifier on this connection.")
+                "No account of this environment has this identifier (and name, if one was given) on this connection.")
             .remedy(
                 "authorize",
                 "Create the account and send its user an authorization link (getAuthorizationLink does both).");
     fault.httpStatus = 404;
     return new NotFoundException(fault);
+  }
+
+  static ValetkeyException ambiguousAccount(AccountRef account) {
+    Fault fault =
+        new Fault(
+                "ambiguous_account",
+                "More than one account fits.",
+                "\"" + account.identifier() + "\" has several named accounts on the connection \""
+                    + account.connectionName() + "\" and none without a name.")
+            .remedy("fix_request", "Name the account with account_name (AccountRef.of), or give connected_account_id.");
+    fault.httpStatus = 409;
+    return new ConflictException(fault);
   }
 
   /** The error that an answer from 300 on stands for. */
@@ -73,6 +86,39 @@ final class Failures {
     }
     fault.repeat = repeat(fault.code, retry, reply.status());
     return classified(fault);
+  }
+
+  /** What one call of a batch brought; its error comes without a status of its own. */
+  static BatchResult batchResult(JsonNode item) {
+    JsonNode error = item.get("error");
+    if (error != null && error.isObject() && text(error, "code") != null) {
+      Fault fault = new Fault(null, null, null);
+      shaped(fault, error);
+      fault.requestId = text(error, "request_id");
+      fault.httpStatus = statusOf(fault.code);
+      ValetkeyException failure = classified(fault);
+      fault.httpStatus = null;
+      return new BatchResult(null, failure);
+    }
+    try {
+      return new BatchResult(Json.MAPPER.treeToValue(item, ToolResult.class), null);
+    } catch (JsonProcessingException e) {
+      return new BatchResult(null, unreadable(200, null, "The result of a call is not the JSON that was expected."));
+    }
+  }
+
+  /** The status that a call would have failed with alone, as far as its class depends on it. */
+  private static int statusOf(String code) {
+    return switch (code) {
+      case "unauthenticated" -> 401;
+      case "permission_denied" -> 403;
+      case "invalid_request", "invalid_argument", "tool_input_invalid", "idempotency_key_reused" -> 400;
+      case "rate_limited", "refresh_too_early" -> 429;
+      case "deadline_exceeded" -> 504;
+      case "internal", "seal_refused", "overloaded", "shutting_down", "storage_unavailable", "execution_interrupted" ->
+          503;
+      default -> code.endsWith("_not_found") ? 404 : 409;
+    };
   }
 
   private static String text(JsonNode object, String name) {
@@ -99,7 +145,7 @@ final class Failures {
     fault.code = text(error, "code");
     fault.message = text(error, "message");
     if (fault.message == null) {
-      fault.message = "The server answered " + fault.httpStatus + ": " + fault.code + ".";
+      fault.message = "The server refused: " + fault.code + ".";
     }
     fault.cause = text(error, "cause");
     fault.docs = text(error, "docs");
@@ -119,13 +165,19 @@ final class Failures {
     if (wait >= 0 && wait < 1e12) {
       fault.retryAfter = Duration.ofMillis((long) wait);
     }
-    JsonNode provider = error.get("provider");
-    if (provider != null && provider.isObject()) {
-      try {
-        fault.provider = Json.MAPPER.convertValue(provider, ProviderEvidence.class);
-      } catch (IllegalArgumentException e) {
-        fault.provider = null;
-      }
+    fault.provider = object(error, "provider", ProviderEvidence.class);
+    fault.diagnosis = object(error, "diagnosis", ShortDiagnosis.class);
+  }
+
+  private static <T> T object(JsonNode error, String name, Class<T> type) {
+    JsonNode value = error.get(name);
+    if (value == null || !value.isObject()) {
+      return null;
+    }
+    try {
+      return Json.MAPPER.convertValue(value, type);
+    } catch (IllegalArgumentException e) {
+      return null;
     }
   }
 
@@ -162,11 +214,15 @@ final class Failures {
     switch (code) {
       case "overloaded", "shutting_down":
         return Fault.Repeat.FREELY;
-      case "upstream_tls_failed", "upstream_response_too_large", "upstream_redirected":
+      case "upstream_proxy_auth_required", "upstream_response_too_large", "upstream_redirected":
         return Fault.Repeat.NEVER;
+      case "idempotency_in_progress":
+        // The first sending of the same call still runs: asked again, the server gives its answer.
+        return Fault.Repeat.CAREFULLY;
       default:
         boolean passes = status == 429 || status == 502 || status == 503 || status == 504;
-        return passes && !"never".equals(retry) ? Fault.Repeat.CAREFULLY : Fault.Repeat.NEVER;
+        boolean lasts = "never".equals(retry) || code.startsWith("upstream_tls_");
+        return passes && !lasts ? Fault.Repeat.CAREFULLY : Fault.Repeat.NEVER;
     }
   }
 

@@ -29,6 +29,7 @@ final class Fault {
   Integer httpStatus;
   final List<FieldViolation> fields = new ArrayList<>();
   ProviderEvidence provider;
+  ShortDiagnosis diagnosis;
   Repeat repeat = Repeat.NEVER;
   Throwable origin;
 
@@ -55,6 +56,9 @@ final class Fault {
     }
     if (cause != null && !cause.equals(message)) {
       sentence(out, "Cause: ", cause);
+    }
+    if (diagnosis != null) {
+      sentence(out, "Diagnosis: ", diagnosis.getSummary());
     }
     String prefix = "What to do: ";
     for (Remedy remedy : remedies) {

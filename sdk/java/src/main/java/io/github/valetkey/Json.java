@@ -1,6 +1,7 @@
 package io.github.valetkey;
 
 import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
@@ -45,6 +46,13 @@ final class Json {
           .setDefaultPropertyInclusion(
               JsonInclude.Value.construct(JsonInclude.Include.NON_NULL, JsonInclude.Include.ALWAYS));
 
+  /** For people and their logs: the address of a remedy may be an authorization link, which is a secret. */
+  private static final ObjectMapper TEXT = WRITER.copy().addMixIn(Remedy.class, WithoutAddress.class);
+
+  private abstract static class WithoutAddress {
+    @JsonIgnore String url;
+  }
+
   /** A program's own values are written as that program's annotations say, not as this SDK's classes are. */
   private static final ObjectMapper PLAIN = JsonMapper.builder().findAndAddModules().build();
 
@@ -52,7 +60,7 @@ final class Json {
 
   static String text(Object value) {
     try {
-      return WRITER.writeValueAsString(value);
+      return TEXT.writeValueAsString(value);
     } catch (JsonProcessingException e) {
       return "{}";
     }

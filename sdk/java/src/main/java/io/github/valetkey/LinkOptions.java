@@ -22,6 +22,17 @@ public final class LinkOptions extends Request {
   }
 
   /**
+   * Sets the scopes to ask for besides the connection's and those that the account has.
+   *
+   * @param addScopes the scopes to ask for besides the connection's and those that the account has
+   * @return this
+   */
+  public LinkOptions addScopes(List<String> addScopes) {
+    give("add_scopes", addScopes);
+    return this;
+  }
+
+  /**
    * Sets where the user goes afterwards, so that the app can confirm who it is: see {@link
    * Actions#verifyConnectedAccountUser(String, String)}.
    *

@@ -16,6 +16,18 @@ public final class NewAccount extends Request {
   }
 
   /**
+   * Sets what tells it apart from other accounts of the user on the connection; most users have one, without a name.
+   *
+   * @param accountName what tells it apart from other accounts of the user on the connection; most users have one,
+   * without a name
+   * @return this
+   */
+  public NewAccount accountName(String accountName) {
+    give("account_name", accountName);
+    return this;
+  }
+
+  /**
    * Sets the caller's own id of the user's organization.
    *
    * @param organizationId the caller's own id of the user's organization

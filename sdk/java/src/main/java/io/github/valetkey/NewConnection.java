@@ -93,6 +93,29 @@ public final class NewConnection extends Request {
   }
 
   /**
+   * Sets what to do when a user authorizes again with another account at the provider: {@code flag} or {@code
+   * refuse}.
+   *
+   * @param identityPolicy {@code flag} or {@code refuse}
+   * @return this
+   */
+  public NewConnection identityPolicy(String identityPolicy) {
+    give("identity_policy", identityPolicy);
+    return this;
+  }
+
+  /**
+   * Sets the longest that a call may take, in milliseconds.
+   *
+   * @param callTimeoutMs the longest that a call may take, in milliseconds
+   * @return this
+   */
+  public NewConnection callTimeoutMs(Integer callTimeoutMs) {
+    give("call_timeout_ms", callTimeoutMs);
+    return this;
+  }
+
+  /**
    * Sets whether it is enabled; it is unless set.
    *
    * @param enabled whether it is enabled; it is unless set

@@ -1,6 +1,7 @@
 package io.github.valetkey;
 
 import com.fasterxml.jackson.databind.JavaType;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,14 +35,30 @@ final class Pages<T> {
           if (token != null) {
             fields.put("page_token", token);
           }
-          Pages<T> page = core.send(Core.Call.of("GET", known[0]).query(fields), of(type));
-          return new Listing.Page<>(page.present(), page.nextPageToken);
+          return page(core, Core.Call.of("GET", known[0]).query(fields), type, core.deadline());
         });
+  }
+
+  /** Everything behind a path, all of whose pages share one end. */
+  static <T> Listing<T> together(Core core, String path, Map<String, ?> query, Class<T> type, Instant deadline) {
+    return new Listing<>(
+        token -> {
+          Map<String, Object> fields = new LinkedHashMap<>(query);
+          if (token != null) {
+            fields.put("page_token", token);
+          }
+          return page(core, Core.Call.of("GET", path).query(fields), type, deadline);
+        });
+  }
+
+  private static <T> Listing.Page<T> page(Core core, Core.Call call, Class<T> type, Instant deadline) {
+    Pages<T> page = core.send(call, of(type), deadline);
+    return new Listing.Page<>(page.present(), page.nextPageToken);
   }
 
   /** What one call brings. */
   static <T> List<T> all(Core core, Core.Call call, Class<T> type) {
-    Pages<T> page = core.send(call, of(type));
+    Pages<T> page = core.send(call, of(type), core.deadline());
     return page.present();
   }
 }

@@ -16,7 +16,7 @@ public final class ProxyRequest {
   final String path;
   final Map<String, List<String>> query = new LinkedHashMap<>();
   final Map<String, List<String>> headers = new LinkedHashMap<>();
-  AccountRef account = new AccountRef(null, null, null);
+  AccountRef account = new AccountRef(null, null, null, null);
   String agentRunId;
   byte[] body;
 

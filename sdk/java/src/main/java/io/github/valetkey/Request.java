@@ -30,7 +30,8 @@ abstract class Request {
   }
 
   final AccountRef account() {
-    return new AccountRef(text("connected_account_id"), text("identifier"), text("connection_name"));
+    return new AccountRef(
+        text("connected_account_id"), text("identifier"), text("connection_name"), text("account_name"));
   }
 
   /** {@return the name of the class, and no field} */

@@ -8,6 +8,7 @@ public final class Tool extends Answer {
   private String connector;
   private String provider;
   private Map<String, Object> definition = Map.of();
+  private boolean cacheable;
 
   Tool() {}
 
@@ -29,5 +30,10 @@ public final class Tool extends Answer {
   /** {@return name, description, input_schema and annotations, to hand to a model as they are} */
   public Map<String, Object> getDefinition() {
     return definition;
+  }
+
+  /** {@return whether it accepts {@link ToolCall#maxAge(java.time.Duration)}} */
+  public boolean isCacheable() {
+    return cacheable;
   }
 }

@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import java.time.Duration;
 import java.util.Map;
 
 /**
@@ -63,6 +64,19 @@ public final class ToolCall extends Request {
   }
 
   /**
+   * Sets which of several accounts that the user has on the connection; unless set, the one without a name, else the
+   * only one.
+   *
+   * @param accountName which of several accounts that the user has on the connection; unless set, the one without a
+   * name, else the only one
+   * @return this
+   */
+  public ToolCall accountName(String accountName) {
+    give("account_name", accountName);
+    return this;
+  }
+
+  /**
    * Sets the caller's own id of the user's organization.
    *
    * @param organizationId the caller's own id of the user's organization
@@ -92,6 +106,30 @@ public final class ToolCall extends Request {
    */
   public ToolCall agentRunId(String agentRunId) {
     give("agent_run_id", agentRunId);
+    return this;
+  }
+
+  /**
+   * Sets the longest that the call may take at the server, to the millisecond. How long to wait for the server is the
+   * client's time-out.
+   *
+   * @param timeout the longest that the call may take at the server
+   * @return this
+   */
+  public ToolCall timeout(Duration timeout) {
+    give("timeout_ms", timeout == null ? null : timeout.toMillis());
+    return this;
+  }
+
+  /**
+   * Sets how old an answer may be that was given before, for a tool that is cacheable; to the second. Unless set, the
+   * provider is asked.
+   *
+   * @param maxAge how old an answer may be
+   * @return this
+   */
+  public ToolCall maxAge(Duration maxAge) {
+    give("max_age", maxAge == null ? null : maxAge.toSeconds());
     return this;
   }
 

@@ -3,6 +3,7 @@ package io.github.valetkey;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.NullNode;
+import java.time.Duration;
 
 /** What a tool call brought. */
 public final class ToolResult extends Answer {
@@ -10,6 +11,8 @@ public final class ToolResult extends Answer {
   private String connectedAccountId;
   private String toolName;
   private JsonNode data = NullNode.getInstance();
+  private boolean cached;
+  private Long age;
 
   ToolResult() {}
 
@@ -21,6 +24,16 @@ public final class ToolResult extends Answer {
   /** {@return the account that was used: {@code ca_…}} */
   public String getConnectedAccountId() {
     return connectedAccountId;
+  }
+
+  /** {@return whether the answer was given before and the provider was not asked: {@link ToolCall#maxAge(Duration)}} */
+  public boolean isCached() {
+    return cached;
+  }
+
+  /** {@return how old such an answer is, to the second, or {@code null}} */
+  public Duration getAge() {
+    return age == null ? null : Duration.ofSeconds(age);
   }
 
   /** {@return the tool's own name} */

@@ -209,7 +209,8 @@ public final class ValetkeyClient {
 
     /**
      * Sends through a client of your own. Certificates and proxy are then its business. It must not follow redirects, so
-     * that the credential goes nowhere else.
+     * that the credential goes nowhere else, nor have a cookie handler or an authenticator: neither cookies nor other
+     * credentials than the SDK's shall go to the server.
      *
      * @param httpClient the client
      * @return this
@@ -423,6 +424,16 @@ public final class ValetkeyClient {
           problems.add(
               "the HTTP client follows redirects, which may carry the credential elsewhere",
               "Make it with followRedirects(HttpClient.Redirect.NEVER).");
+        }
+        if (httpClient.cookieHandler().isPresent()) {
+          problems.add(
+              "the HTTP client keeps cookies, also those that providers send with proxied answers, of all users",
+              "Make it without a cookie handler.");
+        }
+        if (httpClient.authenticator().isPresent()) {
+          problems.add(
+              "the HTTP client has an authenticator, which would send credentials of its own in place of the SDK's",
+              "Make it without an authenticator.");
         }
         return httpClient;
       }

@@ -88,6 +88,11 @@ public class ValetkeyException extends RuntimeException {
     return fault().provider;
   }
 
+  /** {@return what a diagnosis of the failed call says in short, or {@code null}} */
+  public ShortDiagnosis getDiagnosis() {
+    return fault().diagnosis;
+  }
+
   /**
    * Gives the link to send to the account's user. Who holds it can connect an account: treat it as a secret.
    *

@@ -13,6 +13,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
+import java.net.Authenticator;
+import java.net.CookieManager;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.http.HttpClient;
@@ -238,6 +240,18 @@ final class ValetkeyClientTest {
   }
 
   @Test
+  void diagnosisPrintsNoLink() {
+    serve(
+        exchange ->
+            "{\"verdict\": \"broken\", \"findings\": [{\"code\": \"c\", \"remedies\": [{\"action\": \"reauthorize\","
+                + " \"text\": \"Send it.\", \"url\": \"https://valetkey.test/connect/canary\"}]}]}");
+    Diagnosis diagnosis = client().build().actions().diagnose(new DiagnosisRequest().executionId("ex_1"));
+    assertEquals("https://valetkey.test/connect/canary", diagnosis.getFindings().get(0).getRemedies().get(0).getUrl());
+    assertTrue(diagnosis.toString().contains("Send it."), diagnosis::toString);
+    assertFalse(diagnosis.toString().contains("canary"), diagnosis::toString);
+  }
+
+  @Test
   void caFileThatIsNoneIsNamed(@TempDir Path folder) throws IOException {
     Path empty = Files.writeString(folder.resolve("ca.pem"), "no certificate");
     for (Path file : List.of(empty, folder.resolve("nowhere.pem"))) {
@@ -251,6 +265,18 @@ final class ValetkeyClientTest {
   void httpClientThatFollowsRedirectsIsRefused() {
     HttpClient following = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build();
     assertThrows(ConfigurationException.class, () -> client().httpClient(following).build());
+  }
+
+  @Test
+  void httpClientWithCookiesOrAuthenticationOfItsOwnIsRefused() {
+    HttpClient keeping = HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
+    ConfigurationException cookies =
+        assertThrows(ConfigurationException.class, () -> client().httpClient(keeping).build());
+    assertTrue(cookies.getMessage().contains("cookies"), cookies.getMessage());
+    HttpClient answering = HttpClient.newBuilder().authenticator(new Authenticator() {}).build();
+    ConfigurationException authenticator =
+        assertThrows(ConfigurationException.class, () -> client().httpClient(answering).build());
+    assertTrue(authenticator.getMessage().contains("authenticator"), authenticator.getMessage());
   }
 
   @Test

@@ -1,0 +1,38 @@
+//! What an environment looks like from afar: counts, for people who look after it.
+
+use crate::{AccountStatus, Time};
+
+/// What an environment looks like from afar.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// How many accounts are in each status that has any.
+    pub accounts: Vec<(AccountStatus, u64)>,
+    /// How the newest executions went, by connector, in the order of their slugs.
+    pub executions: Vec<ConnectorUse>,
+    /// Accounts whose renewals fail in passing.
+    pub degraded: u64,
+    /// Accounts that the background renews by the instant that was asked for.
+    pub due: u64,
+}
+
+/// How the executions of a connector went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectorUse {
+    /// The slug of the connector.
+    pub connector: String,
+    /// How many there were.
+    pub executions: u64,
+    /// How many of them failed, or are of unknown outcome.
+    pub failed: u64,
+}
+
+/// The span that an [`Overview`] looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverviewSpan {
+    /// Executions that began at this instant or later count.
+    pub since: Time,
+    /// At most this many of them, the newest.
+    pub at_most: u32,
+    /// Renewals up to this instant are due.
+    pub due_by: Time,
+}

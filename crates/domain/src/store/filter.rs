@@ -1,0 +1,67 @@
+//! Which records a list shows.
+
+use crate::{
+    AccountId, AccountStatus, ConnectionId, ErrorCode, Time, event::EventKind, execution::ExecutionStatus,
+};
+
+/// Which connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionFilter {
+    /// Of this connector.
+    pub connector: Option<String>,
+    /// Whose name contains this, whatever the case.
+    pub query: Option<String>,
+}
+
+/// Which accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Of one of these connections; empty means any.
+    pub connections: Vec<ConnectionId>,
+    /// With exactly this identifier.
+    pub identifier: Option<String>,
+    /// With exactly this name among the accounts of its identifier.
+    pub name: Option<String>,
+    /// Of this organization.
+    pub organization_id: Option<String>,
+    /// Of this user.
+    pub user_id: Option<String>,
+    /// In this status.
+    pub status: Option<AccountStatus>,
+    /// Of a connection of this connector.
+    pub connector: Option<String>,
+    /// Behind which the provider named exactly this account of its own.
+    pub provider_subject: Option<String>,
+    /// Whose identifier, label, id, organization or user id contains this, whatever the case.
+    pub query: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// About this account.
+    pub account: Option<AccountId>,
+    /// About this connection.
+    pub connection: Option<ConnectionId>,
+    /// Of one of these kinds; empty means any.
+    pub kinds: Vec<EventKind>,
+    /// With this cause.
+    pub code: Option<ErrorCode>,
+    /// At or after this instant.
+    pub since: Option<Time>,
+    /// Before this instant.
+    pub until: Option<Time>,
+}
+
+/// Which executions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecutionFilter {
+    /// Of this account.
+    pub account: Option<AccountId>,
+    /// Of this connection.
+    pub connection: Option<ConnectionId>,
+    /// Of this tool.
+    pub tool: Option<String>,
+    /// With this end.
+    pub status: Option<ExecutionStatus>,
+}

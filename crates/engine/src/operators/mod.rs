@@ -1,0 +1,26 @@
+//! People who use the dashboard: how the first one comes in, how others are invited, how they log in and out, and what
+//! their role lets them do. What they do to connections and accounts are the same use cases that API clients have.
+
+mod attempts;
+mod invitations;
+mod password;
+mod sessions;
+mod users;
+
+pub use invitations::{InvitationPage, InviteLink, NewPassword};
+pub use sessions::{LoggedIn, SessionView, Visitor};
+pub use users::UserUpdate;
+
+pub(crate) use attempts::Attempts;
+pub(crate) use password::Passwords;
+
+/// What stands in records in the place of an API client for what people do.
+pub const DASHBOARD_CLIENT: &str = "dashboard";
+
+/// The longest address that is taken (RFC 5321 §4.5.3.1.3 allows 254 characters in effect).
+const MAX_EMAIL: usize = 254;
+
+/// An address as it is kept: without blanks around it, in lower case.
+fn folded(email: &str) -> String {
+    email.trim().to_lowercase()
+}

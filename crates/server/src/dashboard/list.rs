@@ -1,0 +1,86 @@
+//! Lists: their filters are the query of the address, so that every list is an address that can be shared.
+
+use url::form_urlencoded::Serializer;
+use valetkey_domain::{Page, PageRequest};
+
+/// Rows of a page.
+const ROWS: u32 = 25;
+
+/// The filters of a list, as they stand in the address.
+pub(super) struct Filters(Vec<(String, String)>);
+
+impl Filters {
+    /// Reads the filters of `query`; empty ones count as not given.
+    pub(super) fn of(query: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let given = pairs.filter(|(name, value)| !value.trim().is_empty() && name != "done");
+        Self(given.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect())
+    }
+
+    /// The value of a filter.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
+    }
+
+    /// The value of a filter, to show in its field.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Whether any filter is given, apart from the place in the list.
+    pub(super) fn any(&self) -> bool {
+        self.0.iter().any(|(name, _)| name != "page")
+    }
+
+    /// Which page is asked for.
+    pub(super) fn request(&self) -> PageRequest {
+        PageRequest::from_wire(ROWS, self.text("page"))
+    }
+
+    /// The same list at another place.
+    fn at(&self, token: &str) -> String {
+        let mut query = Serializer::new(String::new());
+        for (name, value) in self.0.iter().filter(|(name, _)| name != "page") {
+            query.append_pair(name, value);
+        }
+        format!("?{}", query.append_pair("page", token).finish())
+    }
+}
+
+/// The way through a list.
+pub(super) struct Steps {
+    /// How many rows there are in all.
+    pub(super) total: u64,
+    pub(super) newer: Option<String>,
+    pub(super) older: Option<String>,
+}
+
+impl Steps {
+    pub(super) fn of<T>(page: &Page<T>, filters: &Filters) -> Self {
+        Self {
+            total: page.total,
+            newer: page.previous.as_deref().map(|token| filters.at(token)),
+            older: page.next.as_deref().map(|token| filters.at(token)),
+        }
+    }
+
+    /// The way through a list whose rows nobody has counted.
+    pub(super) fn onward(next: Option<u64>, filters: &Filters) -> Self {
+        let older = next.map(|number| filters.at(&number.to_string()));
+        Self { total: 0, newer: None, older }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_stay_in_the_address_of_the_next_page() {
+        let filters = Filters::of("q=a+b&status=&page=~ca_1&connection=x%26y&done=saved");
+        assert_eq!(filters.get("q").as_deref(), Some("a b"));
+        assert_eq!(filters.get("status"), None);
+        assert_eq!(filters.at("ca_2"), "?q=a+b&connection=x%26y&page=ca_2");
+        assert!(filters.any() && !Filters::of("page=ca_1&done=saved").any());
+    }
+}

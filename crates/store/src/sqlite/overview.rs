@@ -1,0 +1,66 @@
+//! What an environment looks like from afar.
+
+use rusqlite::{Connection, params};
+use valetkey_domain::{
+    AccountStatus, EnvironmentId, ExecutionId, StoreError,
+    overview::{ConnectorUse, Overview, OverviewSpan},
+};
+
+use crate::values::earlier;
+
+use super::row::{Columns, Record, all, micros, unavailable};
+
+/// How many accounts are in a status.
+struct InStatus(AccountStatus, u64);
+
+impl Record for InStatus {
+    const TABLE: &'static str = "accounts";
+    const COLUMNS: &'static str = "status, count(*)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(columns.word("status", AccountStatus::parse)?, columns.count("id")?))
+    }
+}
+
+impl Record for ConnectorUse {
+    /// The newest executions alone are counted: how many there are in all does not matter then.
+    const TABLE: &'static str = "(SELECT connector, status FROM executions
+        WHERE environment = ?1 AND id >= ?2 AND started_at >= ?3 ORDER BY id DESC LIMIT ?4)";
+    const COLUMNS: &'static str = "connector, count(*), sum(status IN ('FAILED', 'UNKNOWN'))";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            connector: columns.get("connector")?,
+            executions: columns.count("id")?,
+            failed: columns.count("status")?,
+        })
+    }
+}
+
+/// Counts. They are of one snapshot.
+pub(super) fn overview(
+    connection: &Connection,
+    env: &EnvironmentId,
+    span: &OverviewSpan,
+) -> Result<Overview, StoreError> {
+    let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
+    let accounts: Vec<InStatus> = all(&snapshot, "environment = ?1 GROUP BY status", [env.as_str()])?;
+    let first = ExecutionId::first_of(earlier(span.since));
+    let values = params![env.as_str(), first.as_str(), micros(span.since), span.at_most];
+    let executions = all(&snapshot, "true GROUP BY connector ORDER BY connector", values)?;
+    let counted = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<u64, StoreError> {
+        let mut statement = snapshot.prepare_cached(sql).map_err(unavailable)?;
+        let counted: i64 = statement.query_row(values, |row| row.get(0)).map_err(unavailable)?;
+        Ok(counted.unsigned_abs())
+    };
+    let degraded = "SELECT count(*) FROM accounts WHERE environment = ?1 AND status = 'ACTIVE'
+        AND degraded IS NOT NULL";
+    let due =
+        "SELECT count(*) FROM accounts WHERE status = 'ACTIVE' AND refresh_at <= ?2 AND +environment = ?1";
+    Ok(Overview {
+        degraded: counted(degraded, &[&env.as_str()])?,
+        due: counted(due, &[&env.as_str(), &micros(span.due_by)])?,
+        accounts: accounts.into_iter().map(|InStatus(status, count)| (status, count)).collect(),
+        executions,
+    })
+}

@@ -1,0 +1,252 @@
+"""A real browser at the dashboard: every page, without a serious violation of accessibility rules, and a whole story."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.valetkey import Valetkey
+from tests.flows import connect_sandbox
+
+SHOTS = os.environ.get("E2E_SHOTS")
+AXE = pathlib.Path(__file__).resolve().parent.parent / "node_modules" / "axe-core" / "axe.min.js"
+PASSWORD = "a calm and sunny morning"
+PATHS = {
+    "overview": "",
+    "accounts": "/accounts",
+    "accounts-none": "/accounts?q=nobody-at-all",
+    "new-link": "/accounts/new",
+    "connections": "/connections",
+    "connector-pick": "/connections/new",
+    "connection-new": "/connections/new?connector=gmail",
+    "connectors": "/connectors",
+    "connector": "/connectors/gmail",
+    "executions": "/executions",
+    "settings": "/settings",
+    "users": "/settings/users",
+    "clients": "/settings/clients",
+    "keys": "/settings/keys",
+    "audit": "/audit",
+    "nothing-there": "/accounts/ca_" + "0" * 26,
+}
+VIEWS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True, "has_touch": True},
+}
+
+
+def shoot(page: Any, name: str) -> None:
+    """Keeps a picture of the page when E2E_SHOTS names a folder."""
+    if SHOTS:
+        pathlib.Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(pathlib.Path(SHOTS) / f"dashboard-{name}.png"), full_page=True)
+
+
+def open_page(context: Any) -> Any:
+    """A page that remembers what the browser complains about."""
+    page = context.new_page()
+    page.problems = []
+    page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
+    return page
+
+
+def assert_accessible(page: Any, name: str) -> None:
+    """WCAG 2.2 AA, as far as axe-core can tell, and nothing that the policy of the page refuses."""
+    refused = [problem for problem in page.problems if "Content Security Policy" in problem]
+    assert not refused, (name, refused)
+    # As a debugger would: the policy of the page lets no foreign script in.
+    page.evaluate(AXE.read_text() + ";0")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)["violations"]
+    told = [(one["id"], one["impact"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found]
+    assert not [one for one in told if one[1] in ("serious", "critical")], (name, told)
+
+
+def setup_link(server: Valetkey) -> str:
+    """The link that the server printed when it started without any user."""
+    words = server.process.output().split()
+    return next(word for word in words if "/dashboard/welcome/" in word)
+
+
+@pytest.fixture(scope="module")
+def house(binary: pathlib.Path, folder: pathlib.Path) -> Iterator[Valetkey]:
+    """A server of its own: others shall not be asked to log in."""
+    running = Valetkey(binary, folder / "dashboard")
+    yield running
+    assert running.stop() == 0, running.process.output()[-4000:]
+
+
+@pytest.fixture(scope="module")
+def owner(house: Valetkey, chromium: Any) -> dict[str, Any]:
+    """Comes in by the setup link, as the first person does; gives the cookies."""
+    context = chromium.new_context(ignore_https_errors=True)
+    page = open_page(context)
+    link = setup_link(house)
+    page.goto(link)
+    shoot(page, "welcome")
+    assert_accessible(page, "welcome")
+    page.get_by_label("Your name").fill("Olga Owner")
+    page.get_by_label("E-mail address").fill("olga@example.com")
+    page.get_by_label("Password", exact=True).fill("too short")
+    page.get_by_label("The password once more").fill("too short")
+    page.get_by_role("button", name="Set password").click()
+    # The browser itself refuses; what it does not know, the server says.
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("The password once more").fill(PASSWORD + "x")
+    page.get_by_role("button", name="Set password").click()
+    assert page.get_by_role("alert").is_visible()
+    assert_accessible(page, "welcome-wrong")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("The password once more").fill(PASSWORD)
+    page.get_by_role("button", name="Set password").click()
+    page.wait_for_url("**/dashboard")
+    assert page.goto(link).status == 404, "the link works once"
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture(params=list(VIEWS))
+def page(request: pytest.FixtureRequest, chromium: Any, owner: dict[str, Any]) -> Any:
+    context = chromium.new_context(ignore_https_errors=True, storage_state=owner, **VIEWS[request.param])
+    opened = open_page(context)
+    opened.kind = request.param
+    yield opened
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def seeded(house: Valetkey, owner: dict[str, Any]) -> dict[str, str]:
+    """A few accounts with a history."""
+    account = connect_sandbox(house, "user_seeded")
+    connect_sandbox(house, "user_other", "grace")
+    house.link("sandbox", "user_waiting")
+    for _ in range(3):
+        house.execute("sandbox_get_profile", "user_seeded")
+    house.raw("POST", "/v1/connect/tools/execute", json={"tool_name": "sandbox_get_profile", "identifier": "user_waiting", "tool_input": {}})
+    house.api("POST", f"/accounts/{account['id']}/refresh", {})
+    execution = house.api("GET", "/executions")["items"][-1]["id"]
+    connection = house.api("GET", "/connections/sandbox")["id"]
+    return {"account": account["id"], "execution": execution, "connection": connection}
+
+
+def test_every_page_is_accessible_and_fits(house: Valetkey, page: Any, seeded: dict[str, str]) -> None:
+    paths = {
+        **PATHS,
+        "account": f"/accounts/{seeded['account']}",
+        "account-end": f"/accounts/{seeded['account']}/end",
+        "execution": f"/executions/{seeded['execution']}",
+        "connection": f"/connections/{seeded['connection']}",
+        "connection-edit": f"/connections/{seeded['connection']}/edit",
+        "connection-delete": f"/connections/{seeded['connection']}/delete",
+    }
+    for name, path in paths.items():
+        answer = page.goto(house.url + "/dashboard" + path)
+        assert answer.status == (404 if name == "nothing-there" else 200), (name, answer.status)
+        shoot(page, f"{name}-{page.kind}")
+        assert page.get_by_role("heading", level=1).is_visible(), name
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= page.viewport_size["width"], (name, width)
+        assert_accessible(page, f"{name} {page.kind}")
+
+
+def test_login_by_keyboard_without_scripts(house: Valetkey, chromium: Any, owner: dict[str, Any]) -> None:
+    """S44: what a person types wrong is said, and the way on leads where they wanted to go."""
+    context = chromium.new_context(ignore_https_errors=True, java_script_enabled=False)
+    page = open_page(context)
+    page.goto(house.url + "/dashboard/accounts?status=ACTIVE")
+    shoot(page, "login")
+    page.keyboard.type("olga@example.com")
+    page.keyboard.press("Tab")
+    page.keyboard.type("a calm and rainy morning")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    shoot(page, "login-wrong")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/dashboard/accounts?status=ACTIVE")
+    assert page.locator("time").first.inner_text().endswith("UTC") if page.locator("time").count() else True
+    cookie = next(one for one in context.cookies() if one["name"].endswith("valetkey_session"))
+    assert (cookie["name"], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == ("__Host-valetkey_session", True, True, "Lax")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/dashboard/login")
+    page.goto(house.url + "/dashboard")
+    page.wait_for_url("**/dashboard/login*")
+    context.close()
+
+
+def test_operator_sees_a_lost_account_and_mends_it(house: Valetkey, chromium: Any, owner: dict[str, Any]) -> None:
+    """Connected in the browser, revoked at the provider, asked for on the overview, mended by a new link."""
+    context = chromium.new_context(ignore_https_errors=True, storage_state=owner, viewport={"width": 1280, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_page(context)
+
+    def authorize() -> None:
+        link = page.get_by_label("The link", exact=True).input_value()
+        shoot(page, "link")
+        assert_accessible(page, "link")
+        assert page.get_by_role("img", name="QR code").is_visible()
+        user = chromium.new_context(ignore_https_errors=True)
+        guest = user.new_page()
+        guest.goto(link)
+        guest.get_by_role("button", name="Continue").click()
+        guest.get_by_role("button", name="Allow").click()
+        guest.wait_for_url("**/oauth/callback/**")
+        user.close()
+
+    page.goto(house.url + "/dashboard/accounts/new")
+    page.get_by_label("Connection").select_option("sandbox")
+    page.get_by_label("Identifier").fill("user_story")
+    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == page.get_by_label("The link", exact=True).input_value()
+    authorize()
+    account = house.account("sandbox", "user_story")
+    assert account["status"] == "ACTIVE"
+
+    simulator = house.api("GET", "/connections/sandbox")["overrides"]["api_base_url"]
+    simulator = "/".join(simulator.split("/")[:3])
+    revoked = house.http.post(simulator + "/_sim/revoke-grants", json={}, headers={"authorization": ""}, timeout=30)
+    assert revoked.ok and revoked.json()["affected"] > 0, revoked.text
+    refused = house.raw("POST", f"/v1/connect/accounts/{account['id']}/refresh", json={})
+    assert not refused.ok, refused.text
+
+    page.goto(house.url + "/dashboard")
+    need = page.get_by_role("listitem").filter(has_text="lost access at the provider")
+    assert need.first.is_visible()
+    shoot(page, "overview-asks")
+    assert_accessible(page, "overview that asks")
+    page.goto(house.url + f"/dashboard/accounts/{account['id']}")
+    assert "Revoked" in page.get_by_role("heading", level=1).inner_text()
+    shoot(page, "account-revoked")
+    assert_accessible(page, "account that was revoked")
+    page.get_by_role("button", name="New authorization link").click()
+    authorize()
+    page.get_by_role("link", name="Back to the account").click()
+    assert "Active" in page.get_by_role("heading", level=1).inner_text()
+    assert house.account("sandbox", "user_story")["status"] == "ACTIVE"
+    page.goto(house.url + "/dashboard/audit")
+    page.get_by_role("button", name="Verify the chain").click()
+    assert page.get_by_role("heading", name="The record is whole").is_visible()
+    assert page.get_by_text("account.link_created").first.is_visible()
+    shoot(page, "audit-verified")
+    assert_accessible(page, "audit log, verified")
+    context.close()
+
+
+def test_audit_is_verified_at_the_command_line(house: Valetkey, owner: dict[str, Any]) -> None:
+    """S57"""
+    run = subprocess.run(
+        [str(house.binary), "audit", "verify", "--env-file", str(house.env_file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0 and "is whole" in run.stdout, (run.stdout, run.stderr)
+    run = subprocess.run(
+        [str(house.binary), "user", "invite", "--role", "viewer", "--env-file", str(house.env_file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0 and "/dashboard/welcome/" in run.stdout, (run.stdout, run.stderr)
