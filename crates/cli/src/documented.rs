@@ -56,7 +56,10 @@ fn commands(text: &str) -> Vec<String> {
         if in_block {
             let line = line.trim().strip_prefix("$ ").unwrap_or(line.trim());
             if line.starts_with("valetkey ") {
-                found.push(line.split(" #").next().unwrap().trim().to_owned());
+                // What a shell does with the output is not the command's.
+                let ends = [" #", " | ", " 2>", " > ", " && ", " || "];
+                let end = ends.iter().filter_map(|end| line.find(end)).min().unwrap_or(line.len());
+                found.push(line[..end].trim().to_owned());
             }
         } else {
             prose.push_str(line);
@@ -91,7 +94,13 @@ fn commands_in_the_documentation_all_understood() {
                         | clap::error::ErrorKind::MissingSubcommand
                         | clap::error::ErrorKind::MissingRequiredArgument
                 );
-                if !named {
+                // A variable or a word in capitals stands for a value.
+                let stands_for = command.contains('$')
+                    || command.split(' ').any(|word| {
+                        word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+                    });
+                let placeholder = stands_for && error.kind() == clap::error::ErrorKind::ValueValidation;
+                if !named && !placeholder {
                     wrong.push(format!("{}: `{command}`: {}", file.display(), error.kind()));
                 }
             }
