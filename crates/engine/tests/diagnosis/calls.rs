@@ -223,7 +223,7 @@ async fn permissions_are_asked_for_and_links_go_only_to_those_who_may_make_them(
 #[tokio::test]
 async fn provider_that_fails_or_cannot_be_reached_is_told_with_its_status_page() {
     let fixture = authorized("limits").await;
-    fixture.provider.script("/api/profile", [Scripted::json(503, &json!({"error": "down"}))]);
+    fixture.provider.script("/api/profile", vec![Scripted::json(503, &json!({"error": "down"})); 20]);
     let failure = call(&fixture, "limits", "limits_get_profile", json!({})).await.unwrap_err();
     let diagnosis = of_failure(&fixture, &failure).await;
     let finding = first(&diagnosis, ErrorCode::UpstreamError);
