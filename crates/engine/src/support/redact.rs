@@ -162,7 +162,7 @@ fn cleaned(word: &str) -> String {
 
 fn is_secret(word: &str) -> bool {
     let starts = |start: &&str| word.len() >= start.len() + 8 && word.starts_with(*start);
-    SECRET_STARTS.iter().any(|start| starts(start)) || is_random(word)
+    SECRET_STARTS.iter().any(starts) || is_random(word)
 }
 
 /// Whether a word has the looks of one that was drawn by lot: long, of letters and digits, in both cases or all
