@@ -295,7 +295,7 @@ fn public_url_that_leads_elsewhere_is_told() {
 
 fn certificate(folder: &Path, name: &str, days: (i64, i64)) {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let now = time::OffsetDateTime::from(std::time::SystemTime::now());
+    let now = valetkey_domain::Clock::now(&valetkey_domain::SystemClock);
     params.not_before = now + time::Duration::days(days.0);
     params.not_after = now + time::Duration::days(days.1);
     let key = KeyPair::generate().unwrap();

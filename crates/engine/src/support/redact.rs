@@ -100,11 +100,25 @@ impl Redactor {
 
     /// The text with every word cleaned; what parts the words stays.
     fn words(&self, text: &str) -> String {
+        const PARTINGS: [char; 11] = [' ', '\n', '\t', '"', '\'', ',', ';', '(', ')', '<', '>'];
         let mut out = String::with_capacity(text.len());
-        for piece in text.split_inclusive([' ', '\n', '\t', '"', '\'', ',', ';', '(', ')', '<', '>']) {
-            let end = piece.trim_end_matches([' ', '\n', '\t', '"', '\'', ',', ';', '(', ')', '<', '>']);
-            out += &self.word(end);
-            out += &piece[end.len()..];
+        // Whether the next word is what a name of a secret, or the name of a scheme, announces.
+        let (mut awaited, mut last) = (false, "");
+        for piece in text.split_inclusive(PARTINGS) {
+            let word = piece.trim_end_matches(PARTINGS);
+            let is_scheme = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
+            if awaited && !is_scheme && word.len() >= 8 {
+                out += REDACTED;
+            } else {
+                out += &self.word(word);
+            }
+            out += &piece[word.len()..];
+            if word.is_empty() {
+                continue;
+            }
+            let name = if matches!(word, ":" | "=") { last } else { word };
+            awaited = is_scheme || (word.ends_with([':', '=']) && is_secret_name(name));
+            last = word;
         }
         out
     }
@@ -145,10 +159,14 @@ impl Redactor {
     }
 }
 
-fn is_secret_member(name: &str, value: &str) -> bool {
+fn is_secret_name(name: &str) -> bool {
     let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase().replace('-', "_");
+    SECRET_NAMES.contains(&name.as_str())
+}
+
+fn is_secret_member(name: &str, value: &str) -> bool {
     // A word about a token ("none", "renewed in vain") is not one.
-    SECRET_NAMES.contains(&name.as_str()) && value.len() >= 8 && !value.contains(' ')
+    is_secret_name(name) && value.len() >= 8 && !value.contains(' ')
 }
 
 /// Members that hold ids: they are what a helper looks for.
@@ -162,7 +180,7 @@ fn cleaned(word: &str) -> String {
 
 fn is_secret(word: &str) -> bool {
     let starts = |start: &&str| word.len() >= start.len() + 8 && word.starts_with(*start);
-    SECRET_STARTS.iter().any(|start| starts(start)) || is_random(word)
+    SECRET_STARTS.iter().any(starts) || is_random(word)
 }
 
 /// Whether a word has the looks of one that was drawn by lot: long, of letters and digits, in both cases or all
