@@ -25,7 +25,7 @@ pub enum Need {
     /// The database was restored or copied.
     Frozen(Frozen),
     /// The provider refuses the connection's own configuration: all of its accounts are concerned.
-    Connection(ConnectionView),
+    Connection(Box<ConnectionView>),
     /// Accounts in a status that only a person can end.
     Accounts {
         /// The status.
@@ -71,7 +71,7 @@ impl Engine {
         let most = PageRequest { size: 100, cursor: None };
         let connections = self.list_connections(caller, &ConnectionFilter::default(), &most).await?;
         let faulted = connections.items.into_iter().filter(|view| view.connection.fault.is_some());
-        needs.extend(faulted.map(Need::Connection));
+        needs.extend(faulted.map(|view| Need::Connection(Box::new(view))));
         use AccountStatus as S;
         for status in [S::Error, S::Revoked, S::Expired, S::PendingVerification] {
             let counted = counts.accounts.iter().find(|(found, _)| *found == status);

@@ -436,10 +436,9 @@ async fn master_key_replaced_wraps_every_term_anew() {
     let store = Arc::new(valetkey_store::SqliteStore::in_memory().unwrap());
     let old = keeper(&store, &fixture, &one, None).await.unwrap();
     let first = old.seal(&place, b"first").await.unwrap();
-    let event = |_| Change::InsertEnvironment {
-        id: fixture.caller.environment.clone(),
-        name: "x".into(),
-        at: fixture.now(),
+    let event = |_| {
+        let id = fixture.caller.environment.clone();
+        Change::InsertEnvironment { id, name: "x".into(), at: fixture.now() }.into()
     };
     old.rotate(event).await.unwrap();
     let second = old.seal(&place, b"second").await.unwrap();

@@ -237,9 +237,8 @@ fn judge(seed: u64, world: &World, crashes: u64) -> Outcome {
         });
         // I1: a grant dies only by the reuse of a token whose successor nobody could have.
         if !alive && !unavoidable && !waited_in_vain {
-            println!("{attempts:#?}");
             world.violated(format!(
-                "grant {grant} was lost although its new token had been received or was awaited"
+                "grant {grant} was lost although its new token had been received or was awaited: {attempts:#?}"
             ));
         }
         // I6: nobody who was told twice asks again. An answer that its process did not live to write down was not heard.
@@ -248,8 +247,9 @@ fn judge(seed: u64, world: &World, crashes: u64) -> Outcome {
             attempt.reason == RefreshReason::Recovery && attempt.outcome == Some(RefreshOutcome::Unknown)
         });
         if told > 2 + unheard.count() {
-            println!("grant {grant}: {attempts:#?}");
-            world.violated(format!("{told} processes were told within an hour that grant {grant} is dead"));
+            world.violated(format!(
+                "{told} processes were told within an hour that grant {grant} is dead: {attempts:#?}"
+            ));
         }
     }
     let state = world.state();

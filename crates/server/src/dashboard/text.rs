@@ -36,8 +36,8 @@ fn span(span: Duration) -> String {
     let counted = |count: i64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
     match span.whole_seconds() {
         seconds @ ..60 => counted(seconds, "second"),
-        ..3600 => counted(span.whole_minutes(), "minute"),
-        ..172_800 => counted(span.whole_hours(), "hour"),
+        60..3600 => counted(span.whole_minutes(), "minute"),
+        3600..172_800 => counted(span.whole_hours(), "hour"),
         _ => counted(span.whole_days(), "day"),
     }
 }
@@ -46,7 +46,7 @@ fn span(span: Duration) -> String {
 pub(super) fn took(micros: u64) -> String {
     match micros {
         ..1000 => format!("{micros} µs"),
-        ..1_000_000 => format!("{:.1} ms", micros as f64 / 1000.0),
+        1000..1_000_000 => format!("{:.1} ms", micros as f64 / 1000.0),
         _ => format!("{:.2} s", micros as f64 / 1_000_000.0),
     }
 }

@@ -176,11 +176,13 @@ async fn forged_forms_are_refused_and_do_nothing() {
     let good = ("form_token", owner.form_token.as_str());
     let foreign = ("form_token", viewer.form_token.as_str());
     let role = ("role", "owner");
-    let forged: [(&[(header::HeaderName, &str)], &[(&str, &str)]); 8] = [
+    type Headers<'a> = &'a [(header::HeaderName, &'a str)];
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let forged: [(Headers<'_>, Fields<'_>); 8] = [
         (&[cookie.clone(), (header::ORIGIN, "https://evil.example")], &[good, role]),
         (&[cookie.clone(), (header::ORIGIN, "null")], &[good, role]),
         (&[cookie.clone(), (header::ORIGIN, "http://valetkey.example")], &[good, role]),
-        (&[cookie.clone()], &[good, role]),
+        (std::slice::from_ref(&cookie), &[good, role]),
         (&[cookie.clone(), (name.clone(), "cross-site")], &[good, role]),
         (&[cookie.clone(), own.clone()], &[role]),
         (&[cookie.clone(), own.clone()], &[foreign, role]),

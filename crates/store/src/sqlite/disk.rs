@@ -42,6 +42,9 @@ struct State {
     urgent: bool,
     /// The disk did not take something that is in the journal.
     failed: bool,
+    /// The disk is not done before a test says so.
+    #[cfg(test)]
+    slow: bool,
 }
 
 /// What the writer and the thread that waits for the disk know together.
@@ -49,9 +52,6 @@ struct State {
 pub(super) struct Progress {
     state: Mutex<State>,
     changed: Condvar,
-    /// The disk is not done as long as a test holds this.
-    #[cfg(test)]
-    pub(super) slow: Mutex<()>,
 }
 
 impl Progress {
@@ -77,6 +77,13 @@ impl Progress {
     /// Waits until everything that was written is durable or has failed.
     pub(super) fn settle(&self) {
         drop(self.wait(|state| state.unsynced > 0));
+    }
+
+    /// From now on the disk is not done with anything, or is again.
+    #[cfg(test)]
+    pub(super) fn slow_down(&self, slow: bool) {
+        self.state().slow = slow;
+        self.changed.notify_all();
     }
 
     /// How many batches are written and not durable yet.
@@ -199,7 +206,7 @@ impl Thread {
     /// SQLite made durable before.
     fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        drop(self.progress.slow.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(self.progress.wait(|state| state.slow));
         match File::open(&self.journal) {
             Ok(journal) => journal.sync_data(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(&self.database)?.sync_data(),

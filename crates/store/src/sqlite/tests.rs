@@ -134,7 +134,7 @@ async fn tokens_just_received_do_not_wait_for_the_disk() {
     let connection = f.stored_connection("gmail").await;
     let account = f.stored_account(&connection, "user_1").await;
     let progress = store.writer.progress.clone();
-    let slow = progress.slow.lock().unwrap();
+    progress.slow_down(true);
     let commit = |changes: Changes| {
         let store = store.clone();
         tokio::spawn(async move { store.commit(changes).await })
@@ -156,7 +156,7 @@ async fn tokens_just_received_do_not_wait_for_the_disk() {
         tokio::task::yield_now().await;
     }
     assert!(!first.is_finished() && !second.is_finished() && !tokens.is_finished());
-    drop(slow);
+    progress.slow_down(false);
     for task in [first, second, tokens] {
         task.await.unwrap().unwrap();
     }
