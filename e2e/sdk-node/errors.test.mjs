@@ -16,14 +16,14 @@ before(async () => {
 
 afterEach(() => sandbox.clearFaults());
 
-// A 401 renews the credential and repeats a reading call once; so two are needed.
+// A 401 renews the credential and repeats a reading call once; so two are needed. What passes is tried three times.
 for (const [status, type, code, times] of [
   [401, "ScalekitToolUnauthorizedException", "upstream_unauthorized", 2],
   [403, "ScalekitToolForbiddenException", "upstream_forbidden", 1],
   [404, "ScalekitToolException", "upstream_not_found", 1],
-  [429, "ScalekitToolRateLimitException", "upstream_rate_limited", 1],
+  [429, "ScalekitToolRateLimitException", "upstream_rate_limited", 3],
   [500, "ScalekitToolException", "upstream_error", 1],
-  [503, "ScalekitToolException", "upstream_error", 1],
+  [503, "ScalekitToolException", "upstream_error", 3],
 ]) {
   test(`tool refused with ${status} raises ${type}`, async () => {
     await sandbox.fail(status, times);

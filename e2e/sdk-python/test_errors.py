@@ -16,14 +16,14 @@ def execute(actions, identifier, **tool_input):
 @pytest.mark.parametrize(
     ("status", "expected", "code", "times"),
     [
-        # A 401 renews the credential and repeats a reading call once; so two are needed.
+        # A 401 renews the credential and repeats a reading call once; so two are needed. What passes is tried three times.
         (401, exceptions.ScalekitToolUnauthorizedException, "upstream_unauthorized", 2),
         (403, exceptions.ScalekitToolForbiddenException, "upstream_forbidden", 1),
         (404, exceptions.ScalekitToolException, "upstream_not_found", 1),
         (422, exceptions.ScalekitToolException, "upstream_invalid_request", 1),
-        (429, exceptions.ScalekitToolRateLimitException, "upstream_rate_limited", 1),
+        (429, exceptions.ScalekitToolRateLimitException, "upstream_rate_limited", 3),
         (500, exceptions.ScalekitToolException, "upstream_error", 1),
-        (503, exceptions.ScalekitToolException, "upstream_error", 1),
+        (503, exceptions.ScalekitToolException, "upstream_error", 3),
     ],
 )
 def test_tool_refused_by_the_provider_raises_a_tool_exception(actions, sandbox, connected, status, expected, code, times):

@@ -19,7 +19,7 @@ use valetkey_domain::{
     store::{EventFilter, SealedPlace, SealedRecord},
 };
 use valetkey_engine::{
-    AccountRef, AccountUpdate, Engine, NewAccount, NewCredential, SecretKind,
+    AccountRef, AccountUpdate, Engine, ExecuteTool, NewAccount, NewCredential, SecretKind,
     keyring::{KeyringError, MasterKeys, SealLimits, TermUse, VaultKeeper},
 };
 use valetkey_testkit::engine_fixture::{Browser, EngineFixture};
@@ -84,6 +84,11 @@ async fn every_kind(fixture: &EngineFixture) -> AccountId {
     let account = fixture.authorize("notes", "user_1").await.account;
     let keyed = key_account(fixture, engine, "user_k", "key-number-one").await;
     let before = store.credential(&account.id).await.unwrap().unwrap();
+    // What a call brought, for who asks again.
+    let user = AccountRef::named("notes", "user_1");
+    let mut call = ExecuteTool::new(user, "acme_get_profile", serde_json::json!({}));
+    call.idempotency_key = Some("once".into());
+    engine.execute_tool(&fixture.caller, call).await.unwrap();
     engine.refresh_account(&fixture.caller, &AccountRef::named("notes", "user_1")).await.unwrap();
     // The one before is dropped once the new one has worked; a process that died between the two leaves it.
     if store.previous_credential(&account.id).await.unwrap().is_none() {

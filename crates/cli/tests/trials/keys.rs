@@ -61,8 +61,9 @@ async fn keyring_rotated_under_load_and_killed_loses_nothing() {
         })
         .collect();
 
-    let mut interrupted = 0;
-    for _ in 0..sized(3, 20) {
+    let (mut rounds, mut interrupted) = (0, 0);
+    while rounds < sized(3, 20) || (interrupted == 0 && rounds < 30) {
+        rounds += 1;
         caller.call(&server.url, "POST", "/keys/rotate", Some(json!({}))).await.unwrap();
         tokio::time::sleep(Duration::from_millis(random.random_range(0..60))).await;
         server.kill();

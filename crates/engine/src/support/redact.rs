@@ -135,7 +135,11 @@ impl Redactor {
             && !value.is_empty()
         {
             let parting = &word[name.len()..=name.len()];
-            let value = if is_secret_member(name, value) { REDACTED.to_owned() } else { cleaned(value) };
+            let is_grant = parting == "=" && is_authorization_code(name, value);
+            let value = match is_grant || is_secret_member(name, value) {
+                true => REDACTED.to_owned(),
+                false => cleaned(value),
+            };
             return format!("{}{parting}{value}", cleaned(name));
         }
         cleaned(word)
@@ -162,6 +166,11 @@ impl Redactor {
 fn is_secret_name(name: &str) -> bool {
     let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase().replace('-', "_");
     SECRET_NAMES.contains(&name.as_str())
+}
+
+/// `code=` of a callback (RFC 6749 §4.1.2), and not that of an error: those are short or without digits.
+fn is_authorization_code(name: &str, value: &str) -> bool {
+    name == "code" && value.len() >= 16 && value.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn is_secret_member(name: &str, value: &str) -> bool {
