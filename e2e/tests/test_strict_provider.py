@@ -217,7 +217,8 @@ def test_client_hanging_up_does_not_lose_the_rotation(post: Strict) -> None:
 
     post.connect("hanger")
     # Before the token runs out: the background may be the first to ask, and the caller waits with it.
-    post.provider.fault("slow", 1, delay_ms=4000)
+    # So may renewals of other accounts.
+    post.provider.fault("slow", 20, delay_ms=4000)
     time.sleep(2.1)
     with pytest.raises(requests.exceptions.ReadTimeout):
         post.server.raw(
