@@ -192,6 +192,10 @@ impl Engine {
         tracing::debug!(error = %failed, account = %account.id, "a refused credential could not be renewed");
         Ok(Renewal::Futile(match failed.code() {
             ErrorCode::UpstreamUnauthorized => refused,
+            // Neither the user nor the account can mend that: it is said of the connection, as everywhere.
+            ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient => failed.account(&account.id).cause(
+                "The provider answered 401, and refused the connection's own OAuth client when the credential was to be renewed.",
+            ),
             ErrorCode::RefreshNotPossible => refused
                 .cause("The provider answered 401, and this kind of credential cannot be renewed.")
                 .remedy(

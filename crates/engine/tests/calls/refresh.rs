@@ -274,6 +274,21 @@ async fn refused_call_that_reads_is_repeated_once_with_a_forced_token() {
     assert_eq!(calls[1].authorization, "Bearer canary-at-1");
 }
 
+/// The token is refused and cannot be renewed, since the client secret is wrong by now: the developer must act, not the user.
+#[tokio::test]
+async fn refused_call_whose_renewal_meets_a_refused_client_blames_the_connection() {
+    let (world, account) = World::ready().await;
+    world.provider.accept(Some("another"));
+    world.provider.on_token(|_| token_error(401, "invalid_client", "no such client"));
+    for _ in 0..2 {
+        let refused = world.call(&account, "fake_get_me", json!({})).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidClient);
+        assert_eq!(refused.details().connection.as_ref(), Some(&account.connection));
+        assert!(refused.cause_text().contains("answered 401"), "{}", refused.cause_text());
+        assert_eq!(world.again(&account).await.status(), AccountStatus::Active);
+    }
+}
+
 #[tokio::test]
 async fn refused_call_with_an_effect_is_not_repeated_but_the_token_is_renewed() {
     let (world, account) = World::ready().await;
