@@ -149,6 +149,31 @@ impl Engine {
     }
 }
 
+/// What broke off a call that may have an effect, after it had left: it may have happened all the same, and that is the first
+/// thing to look at.
+pub(super) fn in_doubt(error: Error, tool: &Tool, has_left: bool) -> Error {
+    let broke_off = matches!(
+        error.code(),
+        ErrorCode::UpstreamUnreachable
+            | ErrorCode::UpstreamTimeout
+            | ErrorCode::UpstreamResponseInvalid
+            | ErrorCode::UpstreamResponseTooLarge
+    );
+    if !has_left || !broke_off || may_repeat(tool) {
+        return error;
+    }
+    let others = error.remedies();
+    let has_own = !error.details().remedies.is_empty();
+    let error = error.remedy(
+        RemedyAction::CheckProvider,
+        "The call may have had its effect: check at the provider whether it happened before making it again.",
+    );
+    match has_own {
+        true => error,
+        false => others.into_iter().fold(error, |error, other| error.remedy(other.action, other.text)),
+    }
+}
+
 /// Whether a call that was refused with 401 may be sent again with another credential. A 401 says that the call was
 /// not carried out, but not every provider checks the credential first.
 fn may_repeat(tool: &Tool) -> bool {

@@ -266,6 +266,7 @@ impl Engine {
                 replayed: false,
             }),
             Err(error) => {
+                let error = attempt::in_doubt(error, &prepared.tool, run.has_left());
                 let error = status_page::linked(&prepared.connector, error);
                 if run.is_outrun() {
                     return Err(error);

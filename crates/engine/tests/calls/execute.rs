@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration as StdDuration};
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
-    Caller, Clock, EnvironmentId, ErrorCode, Permission, Permissions, catalogue::RemedyAction,
+    Caller, Clock, EnvironmentId, ErrorCode, Permission, Permissions, Remedy, catalogue::RemedyAction,
     execution::ExecutionStatus,
 };
 use valetkey_engine::{AccountRef, ConnectionUpdate, ExecuteTool, NewAccount};
@@ -241,6 +241,27 @@ async fn provider_too_slow_is_a_timeout_within_the_callers_deadline() {
     let late = world.engine.execute_tool(&world.caller, call).await.unwrap_err();
     assert_eq!(late.code(), ErrorCode::UpstreamTimeout);
     assert_eq!(world.executions().await[0].error_code, Some(ErrorCode::UpstreamTimeout));
+}
+
+/// Where the answer is lost after a call had left that may have an effect, whoever reads the error must not just send it again.
+#[tokio::test]
+async fn answer_that_is_lost_says_that_the_effect_may_have_happened() {
+    let (world, account) = World::ready().await;
+    world.provider.hold_api(true);
+    for (tool, input, doubtful) in [
+        ("fake_send_note", json!({"to": "ada"}), true),
+        ("fake_put_note", json!({"id": "n1"}), false),
+        ("fake_get_me", json!({}), false),
+    ] {
+        let call = ExecuteTool {
+            deadline: Some(StdDuration::from_millis(80)),
+            ..ExecuteTool::new(AccountRef::id(account.id.as_str()), tool, input)
+        };
+        let late = world.engine.execute_tool(&world.caller, call).await.unwrap_err();
+        assert_eq!(late.code(), ErrorCode::UpstreamTimeout);
+        let says = |remedy: &Remedy| remedy.text.contains("may have had its effect");
+        assert_eq!(late.remedies().iter().any(says), doubtful, "{tool}: {:?}", late.remedies());
+    }
 }
 
 #[tokio::test]
