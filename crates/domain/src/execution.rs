@@ -103,7 +103,7 @@ pub struct Execution {
     pub status: ExecutionStatus,
     /// Why it failed.
     pub error_code: Option<ErrorCode>,
-    /// The error message as the caller got it, bounded.
+    /// The error message as the caller got it, bounded, with the provider's own code where it had one.
     pub error_message: Option<String>,
     /// The process that began it; if that is gone, nobody will end it.
     pub instance: Option<InstanceId>,

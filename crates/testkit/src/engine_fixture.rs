@@ -260,6 +260,23 @@ impl EngineFixture {
         engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &settings).await
     }
 
+    /// Another engine on the same database, whose calls leave otherwise.
+    ///
+    /// # Panics
+    /// When the keyring does not open.
+    pub async fn engine_behind(&self, egress: Egress) -> Engine {
+        let keyring = Arc::new(self.keyring(SealLimits::default()).await);
+        Engine::new(EngineParts {
+            store: self.store.clone(),
+            keyring,
+            connectors: self.connectors.clone(),
+            egress,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            settings: self.settings.clone(),
+        })
+    }
+
     /// Another engine on the same database that has the product's own connectors beside those of the fixture.
     ///
     /// # Panics

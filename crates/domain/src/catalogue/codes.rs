@@ -311,6 +311,18 @@ with_findings! {
         "The provider cannot authorize at the moment.",
         "The provider reported that it is overloaded or under maintenance.",
         [(Retry, "Try again in a few minutes; look at the provider's status page.")];
+    ProviderConsentRequired = "provider_consent_required", 403, PermissionDenied, EndUser, Never,
+        "The permissions that are asked for need consent at the provider first.",
+        "Neither the user nor an administrator of the user's organization has consented to them.",
+        [(Authorize, "Start again from a new authorization link and agree to what the provider's page asks for.")];
+    ProviderAdminRequired = "provider_admin_required", 403, PermissionDenied, ProviderAdmin, Never,
+        "An administrator of the user's organization has to allow this first.",
+        "The organization lets only administrators admit apps or grant these permissions, or a policy of theirs keeps this app out.",
+        [(CheckProvider, "Ask an administrator of the organization to allow the app."), (Authorize, "Then start again from a new authorization link.")];
+    ProviderSignInRequired = "provider_sign_in_required", 403, PermissionDenied, EndUser, Never,
+        "The provider wants the user to sign in again.",
+        "It asks for a session, an account to choose or a second factor, and the user was sent back without.",
+        [(Authorize, "Start again from a new authorization link and answer what the provider's pages ask.")];
     ProviderRefusedAuthorization = "provider_refused_authorization", 400, FailedPrecondition, Developer, Never,
         "The provider refused the authorization.",
         "It answered with an error of its own.",

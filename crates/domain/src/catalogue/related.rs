@@ -69,6 +69,9 @@ const FAMILIES: &[&[ErrorCode]] = &[
         C::InvalidScope,
         C::ProviderServerError,
         C::ProviderTemporarilyUnavailable,
+        C::ProviderConsentRequired,
+        C::ProviderAdminRequired,
+        C::ProviderSignInRequired,
         C::ProviderRefusedAuthorization,
     ],
     &[C::ExchangeRefused, C::ExchangeFailed, C::InvalidClient],
@@ -137,6 +140,8 @@ const FAMILIES: &[&[ErrorCode]] = &[
     &[C::AccountRevoked, C::AccessRevokedByUser, C::AccessRevokedByAdmin, C::ProviderAccountDisabled],
     &[
         C::AccessDenied,
+        C::ProviderConsentRequired,
+        C::ProviderAdminRequired,
         C::AdminPolicy,
         C::AdminConsentRequired,
         C::ConsentRequired,

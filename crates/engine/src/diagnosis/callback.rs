@@ -62,8 +62,9 @@ fn refused(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
             _ => finding,
         };
     }
-    let finding =
-        Finding::new(code).evidence(event_evidence(event, code_word(event))).evidences(said.evidence(place));
+    let finding = Finding::new(found(code))
+        .evidence(event_evidence(event, code_word(event)))
+        .evidences(said.evidence(place));
     let finding = match code {
         ErrorCode::InvalidScope => {
             let asked =
@@ -79,6 +80,16 @@ fn refused(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
         _ => finding,
     };
     finding.catalogue_remedies()
+}
+
+/// What the code of a page is called among the findings.
+fn found(code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::ProviderConsentRequired => ErrorCode::ConsentRequired,
+        ErrorCode::ProviderAdminRequired => ErrorCode::AdminConsentRequired,
+        ErrorCode::ProviderSignInRequired => ErrorCode::SignInRequired,
+        code => code,
+    }
 }
 
 /// The page had just handed out a cookie, and the form that followed came without it.

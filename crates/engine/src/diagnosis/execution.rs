@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) code: ErrorCode,
     /// Our own message.
     pub(super) message: Option<String>,
+    /// Our own words about why, where more is known than the catalogue says.
+    pub(super) cause: Option<String>,
     pub(super) said: Said,
     pub(super) tool: Option<String>,
     pub(super) execution: Option<String>,
@@ -52,6 +54,7 @@ impl Seen {
         Self {
             code,
             message: None,
+            cause: None,
             said: Said::default(),
             tool: None,
             execution: None,
@@ -67,6 +70,7 @@ impl Seen {
         let details = error.details();
         Self {
             message: Some(details.message.clone()),
+            cause: details.cause.clone(),
             said: Said::of_provider(details.provider.as_ref()),
             execution: details.execution.as_ref().map(ToString::to_string),
             retry_after_ms: details.retry_after_ms,
@@ -168,6 +172,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
                 .catalogue_remedies()
         }),
         C::ToolInputInvalid => input(seen),
+        C::Overloaded => queue(seen),
         C::UpstreamNotFound => scene.explained(seen).unwrap_or_else(|| {
             Finding::new(C::UpstreamNotFound)
                 .message(format!("{provider} does not know the resource that the call names."))
@@ -177,8 +182,8 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
         C::UpstreamForbidden
         | C::UpstreamInvalidRequest
         | C::UpstreamConflict
-        | C::UpstreamError
-        | C::UpstreamTimeout => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        | C::UpstreamError => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        code if is_on_the_way(code) => on_the_way(scene, seen),
         _ => scene.plain(seen),
     };
     vec![finding.evidences(seen.evidence()).evidences(seen.said.evidence(Place::Api))]
@@ -199,6 +204,9 @@ impl Scene<'_> {
     /// The code as it is, with the provider's status page where it is the provider's trouble.
     fn plain(&self, seen: &Seen) -> Finding {
         let mut finding = Finding::new(seen.code);
+        if let Some(cause) = &seen.cause {
+            finding = finding.cause(cause);
+        }
         for remedy in &seen.remedies {
             finding.remedies.push(remedy.clone());
         }
@@ -219,6 +227,63 @@ impl Scene<'_> {
             None => finding,
         }
     }
+}
+
+/// Whether the failure is of the way to the provider and back: DNS, proxy, TLS, sockets, time.
+fn is_on_the_way(code: ErrorCode) -> bool {
+    use ErrorCode as C;
+    let name = code.as_str();
+    name.starts_with("upstream_tls_")
+        || name.starts_with("upstream_proxy_")
+        || matches!(
+            code,
+            C::UpstreamDnsFailed
+                | C::UpstreamResolverFailed
+                | C::UpstreamRefused
+                | C::UpstreamUnreachable
+                | C::UpstreamConnectTimeout
+                | C::UpstreamTimeout
+                | C::UpstreamAddressBlocked
+                | C::ServerClockWrong
+        )
+}
+
+/// What happened on the way, in the words of whoever met it: they name the host, the issuer of a certificate, the proxy.
+fn on_the_way(scene: &Scene<'_>, seen: &Seen) -> Finding {
+    let finding = scene.plain(seen);
+    match &seen.message {
+        Some(met) => finding
+            .message(met)
+            .evidence(Evidence::new(EvidenceKind::Network, met.clone()).reference(seen.code.as_str())),
+        None => finding,
+    }
+}
+
+/// Our own queue was full: the provider was not asked.
+fn queue(seen: &Seen) -> Finding {
+    let finding = Finding::new(ErrorCode::Overloaded)
+        .message(seen.message.clone().unwrap_or_else(|| ErrorCode::Overloaded.entry().meaning.to_owned()))
+        .cause("The queue is this server's own and is bounded, so that calls in it are made in time; the provider was not asked.")
+        .evidence(
+            Evidence::new(
+                EvidenceKind::Setting,
+                "calls_per_connection calls at once and calls_waiting in line is what a connection takes.",
+            )
+            .reference("calls_waiting"),
+        );
+    let finding = match seen.retry_after_ms {
+        Some(millis) => finding.remedy(
+            RemedyAction::Wait,
+            format!("Wait {} seconds, then send the call again: nothing was sent.", millis.div_ceil(1000)),
+        ),
+        None => finding.remedy(RemedyAction::Retry, "Send the call again in a moment: nothing was sent."),
+    };
+    finding
+        .remedy(RemedyAction::FixRequest, "If it lasts, make fewer calls at the same time.")
+        .remedy(
+            RemedyAction::ConfigureServer,
+            "Where the provider takes more at once, the operator can raise calls_per_connection and calls_waiting.",
+        )
 }
 
 /// Which scope is missing, whether the connection asks for it, and who must act.
@@ -280,8 +345,9 @@ fn limits(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
     } else {
         "this account, or the connection's own OAuth client"
     };
-    let cause =
-        of_table.unwrap_or_else(|| format!("Too many calls in a short time: the limit is of {whose}."));
+    let cause = of_table
+        .or_else(|| seen.cause.clone())
+        .unwrap_or_else(|| format!("Too many calls in a short time: the limit is of {whose}."));
     let wait = seen.retry_at.map(|at| (at - scene.now).whole_seconds().max(0)).or_else(|| {
         let millis = seen.retry_after_ms?;
         i64::try_from(millis.div_ceil(1000)).ok()
