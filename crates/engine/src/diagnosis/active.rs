@@ -213,6 +213,7 @@ fn rate_limited(case: &Case<'_>) -> Option<Finding> {
     let seen = execution::Seen {
         code: ErrorCode::UpstreamRateLimited,
         said: Said::of_event(event),
+        cause: event.event.data["counts"].as_str().map(str::to_owned),
         retry_at: Some(until),
         ..execution::Seen::of_code(ErrorCode::UpstreamRateLimited)
     };

@@ -340,14 +340,16 @@ fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
 fn limits(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
     let shared = scene.connection.use_shared_credentials;
     let of_table = scene.explained(seen).map(|finding| finding.cause);
+    let told: Vec<String> = of_table.into_iter().chain(seen.cause.clone()).collect();
     let whose = if shared {
         "the shared OAuth client of this server, or this account"
     } else {
         "this account, or the connection's own OAuth client"
     };
-    let cause = of_table
-        .or_else(|| seen.cause.clone())
-        .unwrap_or_else(|| format!("Too many calls in a short time: the limit is of {whose}."));
+    let cause = match told.is_empty() {
+        true => format!("Too many calls in a short time: the limit is of {whose}."),
+        false => told.join(" "),
+    };
     let wait = seen.retry_at.map(|at| (at - scene.now).whole_seconds().max(0)).or_else(|| {
         let millis = seen.retry_after_ms?;
         i64::try_from(millis.div_ceil(1000)).ok()

@@ -304,6 +304,7 @@ impl Engine {
             "retry_after_ms": wait,
             "until": until,
             "execution_id": execution.as_str(),
+            "counts": error.details().cause,
             "client": if connection.use_shared_credentials { "shared" } else { "own" },
         }));
         if let Err(error) = self.commit(self.event(event)).await {
