@@ -104,6 +104,7 @@ impl Fixture {
             connector: "gmail".into(),
             client_id: None,
             client_secret: None,
+            client_secret_expires_at: None,
             use_shared_credentials: false,
             scopes: Vec::new(),
             overrides: Overrides::default(),
