@@ -1,9 +1,14 @@
 //! The operator's name, logo, colours and words: who may set them, and what end users see of them.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 use valetkey_domain::{Permission, Permissions, Role, Store as _, audit::AuditFilter};
+use valetkey_engine::keyring::SealLimits;
+use valetkey_server::{ServerOptions, router};
 
 use crate::{
     app::App,
@@ -86,6 +91,24 @@ async fn branding_set_is_on_the_pages_at_once() {
     assert_eq!((&bare["product_name"], &bare["accent_dark"]), (&Value::Null, &Value::Null));
     assert_eq!(bare["support_email"], "help@northwind.example", "what is left out stays");
     assert!(link_page(&app, "en").await.contains("<strong>Plain name</strong> asks"));
+}
+
+/// A replica is another engine on the same database: its next page has what was set here.
+#[tokio::test]
+async fn branding_set_on_one_replica_is_on_the_pages_of_another() {
+    let app = app().await;
+    let engine = app.fixture.another(SealLimits::default()).await;
+    let url = engine.settings().public_url.clone();
+    let options =
+        ServerOptions::new(url, Arc::clone(&app.fixture.clock) as _, Arc::clone(&app.fixture.entropy) as _);
+    let replica = router(engine, options);
+    for name in ["Northwind", "Southwind"] {
+        app.ok(Method::PATCH, BRANDING, &json!({ "product_name": name })).await;
+        let request = Request::builder().uri("/connect/unknown").body(Body::empty()).unwrap();
+        let page = replica.clone().oneshot(request).await.unwrap();
+        let page = axum::body::to_bytes(page.into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&page).contains(&format!("<span>{name}</span></header>")), "{page:?}");
+    }
 }
 
 /// The colour comes in a style sheet of its own: the policy lets no style in the page in.
