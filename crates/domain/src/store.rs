@@ -17,7 +17,7 @@ use crate::{
     RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
     audit::{AuditEntry, AuditFilter, AuditHead, NewAuditEntry},
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Degraded, Frozen, Joined},
     user::SsoIdentity,
 };
@@ -288,6 +288,14 @@ pub enum Change {
     },
     /// Adds an entry to the end of the audit log's chain.
     AppendAudit(NewAuditEntry),
+    /// Counts the accounts of every environment by status, for the day of `at` (in UTC) in the place of what was counted
+    /// for it before, and forgets the days before that of `keep_from`.
+    CountStatuses {
+        /// The day to count for.
+        at: Time,
+        /// The first day to keep.
+        keep_from: Time,
+    },
 }
 
 /// A list of changes that belong together.
@@ -581,4 +589,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// What an environment looks like from afar.
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError>;
+    /// How many accounts were in each status from the day of an instant on, as far as it was counted, by day.
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError>;
 }

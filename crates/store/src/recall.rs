@@ -23,7 +23,7 @@ use valetkey_domain::{
     UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -386,6 +386,10 @@ impl Store for Recall {
 
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
         self.store.audit_head().await
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        self.store.status_history(env, from).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

@@ -17,7 +17,7 @@ use valetkey_domain::{
     UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -228,6 +228,7 @@ reads! {
     audit_above(number: u64, limit: u32) -> Vec<AuditEntry>;
     audit_head() -> Option<AuditHead>;
     overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;
+    status_history(env: &EnvironmentId, from: Time) -> Vec<StatusCount>;
 }
 
 impl SeenBy {

@@ -38,6 +38,7 @@ pub(crate) const TABLES: &[&str] = &[
     "sessions",
     "audit",
     "audit_head",
+    "status_counts",
     INSTANCES,
 ];
 

@@ -4,8 +4,8 @@ use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
     accounts, answers, api_clients, audit, auth_requests, clock::Observer, connections, credentials,
-    environments, events, executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed,
-    statement::Write, users,
+    environments, events, executions, home, instances, keys, overview, refreshes, revocations,
+    row::Conflicts, sealed, statement::Write, users,
 };
 
 /// The statements of a commit, in order. `observer` is who asks for it.
@@ -97,6 +97,10 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::DeleteSession(id) => users::delete_session(id),
         Change::DeleteSessionsOf { user, except } => users::delete_sessions(user, except.as_ref()),
         Change::AppendAudit(entry) => audit::append(entry)?,
+        Change::CountStatuses { at, keep_from } => {
+            writes.extend(overview::count_statuses(*at, *keep_from));
+            return Ok(());
+        }
     });
     Ok(())
 }

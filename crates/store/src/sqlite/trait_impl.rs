@@ -10,7 +10,7 @@ use valetkey_domain::{
     UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -314,6 +314,11 @@ impl Store for SqliteStore {
 
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
         self.readers.get(audit::head)
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        let env = env.clone();
+        self.readers.list(move |c| overview::status_history(c, &env, from)).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

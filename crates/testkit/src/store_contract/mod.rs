@@ -119,6 +119,8 @@ macro_rules! store_contract_tests {
             audit_entries_filtered_by_every_field,
             audit_entry_of_a_refused_commit_leaves_no_gap,
             overview_counts_what_is_there,
+            statuses_counted_by_day,
+            pages_counted_no_further_than_asked,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
             commits_at_the_same_time_count_every_version_once,
