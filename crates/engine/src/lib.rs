@@ -9,6 +9,7 @@ mod accounts;
 mod audit;
 mod authorize;
 mod background;
+mod branding;
 mod bulk;
 mod calls;
 mod clients;
@@ -46,6 +47,7 @@ pub use authorize::{
     StartOutcome, SubmitOutcome, VerifiedUser,
 };
 pub use background::{Background, BackgroundSettings, JobStatus};
+pub use branding::{BrandingUpdate, MAX_LOGO_BYTES};
 pub use bulk::{BulkAction, BulkChoice, BulkFailure, BulkPreview, BulkView, MAX_BULK};
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};

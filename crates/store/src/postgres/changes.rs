@@ -3,8 +3,8 @@
 use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
-    accounts, answers, api_clients, audit, auth_requests, clock::Observer, connections, credentials,
-    environments, events, executions, home, instances, keys, overview, refreshes, revocations,
+    accounts, answers, api_clients, audit, auth_requests, branding, clock::Observer, connections,
+    credentials, environments, events, executions, home, instances, keys, overview, refreshes, revocations,
     row::Conflicts, sealed, statement::Write, users,
 };
 
@@ -97,6 +97,9 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::DeleteSession(id) => users::delete_session(id),
         Change::DeleteSessionsOf { user, except } => users::delete_sessions(user, except.as_ref()),
         Change::AppendAudit(entry) => audit::append(entry)?,
+        Change::PutBranding(branding) => branding::put(branding)?,
+        Change::PutLogo(logo) => branding::put_logo(logo),
+        Change::DropLogos { keep } => branding::drop_logos(*keep),
         Change::CountStatuses { at, keep_from } => {
             writes.extend(overview::count_statuses(*at, *keep_from));
             return Ok(());

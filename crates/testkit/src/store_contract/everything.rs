@@ -70,6 +70,12 @@ pub async fn everything(f: &Fixture) {
             .and(Change::AppendAudit(f.audit_entry("user.created")))
             .and(Change::CountStatuses { at: f.now(), keep_from: f.now() });
         f.commit(people).await.unwrap();
+        let logo = f.logo();
+        let version = n as u64 + 1;
+        let branding = Changes::new()
+            .and(Change::PutLogo(logo.clone()))
+            .and(Change::PutBranding(f.branding(version, Some(&logo))));
+        f.commit(branding).await.unwrap();
         let attempt = f.attempt(&account, 1, 1, holder);
         f.commit(Change::BeginRefresh { attempt, lease: Duration::from_secs(3600) }).await.unwrap();
     }
