@@ -8,6 +8,7 @@ mod browser;
 mod calls;
 mod connect_pages;
 mod dashboard;
+mod dashboard_work;
 mod diagnoses;
 mod docs;
 mod every_error;
