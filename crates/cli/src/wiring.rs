@@ -11,7 +11,7 @@ use valetkey_engine::{
     Background, Engine, EngineParts, EngineSettings,
     keyring::{KeyringError, MasterKeys, SealLimits, VaultKeeper},
 };
-use valetkey_server::{ListenerSettings, ServerOptions};
+use valetkey_server::{ListenerSettings, ServerOptions, SimulatorDesk};
 use valetkey_store::{PostgresStore, Recall, SqliteStore};
 use valetkey_upstream::{
     connector::Connectors,
@@ -81,6 +81,8 @@ pub(crate) struct Start<'a> {
     pub(crate) master_key: &'a MasterKeySource,
     /// An address to open beside `allowed_upstreams`, and the certificate to trust there.
     pub(crate) simulator: Option<(SocketAddr, Vec<u8>)>,
+    /// What commands that simulator.
+    pub(crate) desk: Option<Arc<dyn SimulatorDesk>>,
     /// The lock on the database, if it is a file.
     pub(crate) lock: Option<files::Lock>,
 }
@@ -149,6 +151,7 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
     }
     let mut options = ServerOptions::new(start.public_url, clock, entropy);
     options.app_name = settings.app_name.clone();
+    options.simulator = start.desk;
     if let Some(bytes) = settings.limits.max_body_bytes {
         options.max_body_bytes = bytes;
     }

@@ -70,6 +70,53 @@ impl Source {
     }
 }
 
+/// What a call was about during a stretch of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseKind {
+    /// Looked at here: account, connection, input, scopes.
+    Check,
+    /// Waited for a credential that is good, which may have been a renewal.
+    Credential,
+    /// Waited for its turn at the provider.
+    Queue,
+    /// Its record was made durable before it left.
+    Record,
+    /// With the provider: name, connection, request, answer.
+    Provider,
+    /// Waited before it was made again.
+    BackOff,
+    /// The answer was read and shaped.
+    Answer,
+}
+
+impl PhaseKind {
+    /// The name in storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Credential => "credential",
+            Self::Queue => "queue",
+            Self::Record => "record",
+            Self::Provider => "provider",
+            Self::BackOff => "back_off",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// A stretch of a call's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What it was spent on.
+    pub kind: PhaseKind,
+    /// When it began, in microseconds since the call did.
+    pub from_us: u64,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+}
+
 /// The durable record of one tool or proxy call. It holds no input and no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -111,4 +158,6 @@ pub struct Execution {
     pub started_at: Time,
     /// How long it took, in microseconds.
     pub duration_us: Option<u64>,
+    /// Where that time went, in order; empty if nobody noted it.
+    pub phases: Vec<Phase>,
 }

@@ -18,7 +18,7 @@ use crate::{
     audit::{AuditEntry, AuditFilter, AuditHead, NewAuditEntry},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Degraded, Frozen, Joined},
     user::SsoIdentity,
 };
@@ -297,6 +297,14 @@ pub enum Change {
     DropLogos {
         /// The one to keep, by the hash of its content.
         keep: Option<[u8; 32]>,
+    },
+    /// Counts the accounts of every environment by status, for the day of `at` (in UTC) in the place of what was counted
+    /// for it before, and forgets the days before that of `keep_from`.
+    CountStatuses {
+        /// The day to count for.
+        at: Time,
+        /// The first day to keep.
+        keep_from: Time,
     },
 }
 
@@ -596,4 +604,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// What an environment looks like from afar.
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError>;
+    /// How many accounts were in each status from the day of an instant on, as far as it was counted, by day.
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError>;
 }

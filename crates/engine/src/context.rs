@@ -18,6 +18,7 @@ use valetkey_upstream::{
 use zeroize::Zeroizing;
 
 use crate::{
+    bulk::Bulks,
     calls::Calls,
     clients::{SigningKeys, VERIFIED_TOKENS, Verified},
     events::EventIds,
@@ -176,6 +177,8 @@ pub(crate) struct Inner {
     pub(crate) passwords: Passwords,
     /// Wrong passwords.
     pub(crate) attempts: Attempts,
+    /// Work on many accounts.
+    pub(crate) bulks: Bulks,
 }
 
 impl Engine {
@@ -206,6 +209,7 @@ impl Engine {
             verified_tokens: Cache::new(VERIFIED_TOKENS),
             passwords: Passwords::default(),
             attempts: Attempts::default(),
+            bulks: Bulks::default(),
         }))
     }
 

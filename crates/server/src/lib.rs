@@ -22,7 +22,7 @@ mod state;
 pub use error::ApiError;
 pub use front::RequestContext;
 pub use listener::{Drained, ListenerSettings, TlsError, serve, server_config};
-pub use options::ServerOptions;
+pub use options::{ServerOptions, SimulatorDesk};
 #[doc(hidden)]
 pub use pages::fuzz_callback_query;
 pub use routes::{description as openapi, health_router, router};

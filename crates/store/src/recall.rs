@@ -24,7 +24,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -395,6 +395,10 @@ impl Store for Recall {
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.store.logo(hash).await
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        self.store.status_history(env, from).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

@@ -48,6 +48,7 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
         public_url: public_url.clone(),
         master_key: &master_key,
         simulator: Some((sandbox.address, tls.simulator_ca()?)),
+        desk: Some(sandbox.desk()),
         lock: Some(lock),
     };
     let assembly = wiring::assemble(settings, start).await?;

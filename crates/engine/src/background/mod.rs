@@ -6,6 +6,7 @@
 //! due work is claimed in the database, and a claim that is never finished comes back by itself.
 
 mod ahead;
+mod count;
 mod instances;
 mod lanes;
 mod prune;
@@ -115,6 +116,7 @@ impl Background {
             Arc::new(instances::Instances),
             Arc::new(revocations::RetryRevocations),
             Arc::new(prune::Prune { settings }),
+            Arc::new(count::CountStatuses),
         ];
         let (stop, tasks, poke) = (CancellationToken::new(), TaskTracker::new(), Arc::new(Notify::new()));
         let statuses = Statuses::default();

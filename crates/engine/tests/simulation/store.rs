@@ -18,7 +18,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -231,6 +231,7 @@ reads! {
     branding() -> Option<Branding>;
     logo(hash: &[u8; 32]) -> Option<Logo>;
     overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;
+    status_history(env: &EnvironmentId, from: Time) -> Vec<StatusCount>;
 }
 
 impl SeenBy {

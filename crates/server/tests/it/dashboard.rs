@@ -12,10 +12,10 @@ use crate::{
     browser::form_token,
 };
 
-const PASSWORD: &str = "a calm and sunny morning";
+pub(crate) const PASSWORD: &str = "a calm and sunny morning";
 
 /// Every page of the dashboard that shows itself without an id.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/dashboard",
     "/dashboard/accounts",
     "/dashboard/accounts/new",
@@ -29,20 +29,21 @@ const PAGES: [&str; 13] = [
     "/dashboard/settings/users",
     "/dashboard/settings/clients",
     "/dashboard/settings/keys",
+    "/dashboard/settings/branding",
 ];
 
 /// A browser with a session.
-struct Person {
-    cookie: String,
-    form_token: String,
-    origin: String,
+pub(crate) struct Person {
+    pub(crate) cookie: String,
+    pub(crate) form_token: String,
+    pub(crate) origin: String,
 }
 
 fn origin(app: &App) -> String {
     app.fixture.engine.settings().public_url.origin().ascii_serialization()
 }
 
-async fn send(
+pub(crate) async fn send(
     app: &App,
     method: Method,
     path: &str,
@@ -67,11 +68,11 @@ fn cookie_of(answer: &Answer) -> String {
 }
 
 impl Person {
-    async fn get(&self, app: &App, path: &str) -> Answer {
+    pub(crate) async fn get(&self, app: &App, path: &str) -> Answer {
         send(app, Method::GET, path, &[(header::COOKIE, &self.cookie)], &[]).await
     }
 
-    async fn post(&self, app: &App, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, app: &App, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = [&[("form_token", self.form_token.as_str())], fields].concat();
         let headers = [(header::COOKIE, self.cookie.as_str()), (header::ORIGIN, self.origin.as_str())];
         send(app, Method::POST, path, &headers, &form).await
@@ -79,7 +80,7 @@ impl Person {
 }
 
 /// The first owner, by the setup link, as a browser does it.
-async fn owner(app: &App) -> Person {
+pub(crate) async fn owner(app: &App) -> Person {
     let link = app.fixture.engine.setup_link().await.unwrap().unwrap();
     let page = send(app, Method::GET, link.url.path(), &[], &[]).await;
     assert_eq!(page.status, 200, "{page:?}");
@@ -98,7 +99,7 @@ async fn arrived(app: &App, cookie: String) -> Person {
 }
 
 /// Somebody with this role.
-async fn person(app: &App, role: Role) -> Person {
+pub(crate) async fn person(app: &App, role: Role) -> Person {
     let link = app.fixture.engine.invite_user(&app.fixture.caller, role).await.unwrap();
     let email = format!("{}@example.com", role.as_str());
     let new =

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod app;
+mod branding;
 mod browser;
 mod calls;
 mod connect_pages;
 mod dashboard;
+mod dashboard_work;
 mod diagnoses;
 mod docs;
 mod every_error;
 mod hostile_provider;
+mod languages;
 mod life;
 mod listener;
 mod openapi;

@@ -11,7 +11,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -303,6 +303,10 @@ impl Store for PostgresStore {
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.sessions.one(branding::logo(hash)).await
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        self.sessions.all(overview::status_history(env, from)).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

@@ -11,7 +11,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -323,6 +323,11 @@ impl Store for SqliteStore {
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.readers.get(|c| branding::logo(c, hash))
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        let env = env.clone();
+        self.readers.list(move |c| overview::status_history(c, &env, from)).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

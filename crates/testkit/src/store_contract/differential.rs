@@ -398,6 +398,8 @@ impl Both {
                     name: text().filter(|_| n == 5),
                     provider_subject: text().filter(|_| n == 0),
                     query: text().filter(|_| n != 1),
+                    degraded: n == 2,
+                    count_at_most: (n == 3).then_some(2),
                 };
                 self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
             }
@@ -432,6 +434,7 @@ impl Both {
                         connection: connection.clone(),
                         tool,
                         status,
+                        count_at_most: None,
                     };
                     self.pages(|store, page| async move { store.executions(&f.env, filter, &page).await })
                         .await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use valetkey_domain::{
     Change, Changes, ErrorCode, Event, Execution, InstanceId, PageRequest, Store,
     event::{EventKind, NewEvent},
-    execution::{ExecutionStatus, Source},
+    execution::{ExecutionStatus, Phase, PhaseKind, Source},
     store::{EventFilter, ExecutionFilter, ToolUse},
 };
 
@@ -153,6 +153,10 @@ fn ended(execution: &Execution) -> Execution {
         error_code: Some(ErrorCode::UpstreamError),
         error_message: Some("The provider failed.".into()),
         duration_us: Some(u64::from(u32::MAX) + 1),
+        phases: vec![
+            Phase { kind: PhaseKind::Queue, from_us: 0, took_us: 12 },
+            Phase { kind: PhaseKind::Provider, from_us: 12, took_us: u64::from(u32::MAX) + 1 },
+        ],
         ..execution.clone()
     }
 }
@@ -251,6 +255,7 @@ pub async fn executions_filtered_by_every_field(store: Arc<dyn Store>) {
                 connection: Some(slack.id.clone()),
                 tool: tool(1),
                 status: Some(ExecutionStatus::Failed),
+                count_at_most: None,
             },
             &[1],
         ),

@@ -124,6 +124,8 @@ macro_rules! store_contract_tests {
             branding_stale_is_a_conflict,
             logos_kept_until_they_are_dropped,
             overview_counts_what_is_there,
+            statuses_counted_by_day,
+            pages_counted_no_further_than_asked,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
             commits_at_the_same_time_count_every_version_once,
