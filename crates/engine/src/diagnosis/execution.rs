@@ -6,7 +6,7 @@ use valetkey_domain::{
     Account, Caller, Connection, Diagnosis, Error, ErrorCode, Evidence, Execution, Finding, Remedy, Step,
     Time,
     catalogue::RemedyAction,
-    diagnosis::{Confidence, EvidenceKind, Subject, SubjectKind, Verdict},
+    diagnosis::{EvidenceKind, Subject, SubjectKind},
     execution::ExecutionStatus,
 };
 use valetkey_upstream::{
@@ -17,6 +17,7 @@ use valetkey_upstream::{
 use super::{
     DiagnosisOptions,
     case::Case,
+    limits,
     said::{Said, of_reason},
 };
 use crate::Engine;
@@ -104,7 +105,7 @@ impl Seen {
         }
     }
 
-    fn evidence(&self) -> Option<Evidence> {
+    pub(super) fn evidence(&self) -> Option<Evidence> {
         let id = self.execution.as_ref()?;
         let what = self.tool.as_deref().unwrap_or("a call");
         let evidence =
@@ -166,7 +167,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
     let provider = scene.provider();
     let finding = match seen.code {
         C::InsufficientScope => return vec![scope(scene, seen)],
-        C::UpstreamRateLimited => return limits(scene, seen),
+        C::UpstreamRateLimited => return limits::limited(scene, seen),
         C::UpstreamUnauthorized => scene.explained(seen).unwrap_or_else(|| {
             Finding::new(C::ActiveButRefused)
                 .message(format!(
@@ -176,7 +177,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
                 .catalogue_remedies()
         }),
         C::ToolInputInvalid => input(seen),
-        C::Overloaded => queue(seen),
+        C::Overloaded => limits::queue_full(seen),
         C::UpstreamNotFound => scene.explained(seen).unwrap_or_else(|| {
             Finding::new(C::UpstreamNotFound)
                 .message(format!("{provider} does not know the resource that the call names."))
@@ -187,7 +188,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
         | C::UpstreamInvalidRequest
         | C::UpstreamConflict
         | C::UpstreamError => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
-        C::UpstreamTimeout if seen.left == Some(false) => in_line(seen),
+        C::UpstreamTimeout if seen.left == Some(false) => limits::in_line(seen),
         code if is_on_the_way(code) => on_the_way(scene, seen),
         _ => scene.plain(seen),
     };
@@ -195,12 +196,12 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
 }
 
 impl Scene<'_> {
-    fn provider(&self) -> &str {
+    pub(super) fn provider(&self) -> &str {
         self.connector.map_or(self.connection.connector.as_str(), |connector| connector.display_name.as_str())
     }
 
     /// What the provider's own table makes of its words.
-    fn explained(&self, seen: &Seen) -> Option<Finding> {
+    pub(super) fn explained(&self, seen: &Seen) -> Option<Finding> {
         let reasons = &self.connector?.reasons;
         let (code, message) = (seen.said.code.as_deref(), seen.said.message.as_deref());
         Some(of_reason(reasons.find(Place::Api, code, message)?))
@@ -264,52 +265,6 @@ fn on_the_way(scene: &Scene<'_>, seen: &Seen) -> Finding {
     }
 }
 
-/// The deadline passed before the request left: the provider is not suspected.
-fn in_line(seen: &Seen) -> Finding {
-    Finding::new(seen.code)
-        .message("The deadline of the call passed before its request could leave.")
-        .cause(
-            "Other calls through the connection were in line before it, or its credential took too long to be ready. The \
-             provider was not asked.",
-        )
-        .evidence(
-            Evidence::new(
-                EvidenceKind::Setting,
-                "calls_per_connection calls of a connection go at once; the others wait for their turn.",
-            )
-            .reference("calls_per_connection"),
-        )
-        .remedy(RemedyAction::Retry, "Send the call again: nothing was sent.")
-        .remedy(RemedyAction::FixRequest, "If it lasts, give the call more time or make fewer at once.")
-}
-
-/// Our own queue was full: the provider was not asked.
-fn queue(seen: &Seen) -> Finding {
-    let finding = Finding::new(ErrorCode::Overloaded)
-        .message(seen.message.clone().unwrap_or_else(|| ErrorCode::Overloaded.entry().meaning.to_owned()))
-        .cause("The queue is this server's own and is bounded, so that calls in it are made in time; the provider was not asked.")
-        .evidence(
-            Evidence::new(
-                EvidenceKind::Setting,
-                "calls_per_connection calls at once and calls_waiting in line is what a connection takes.",
-            )
-            .reference("calls_waiting"),
-        );
-    let finding = match seen.retry_after_ms {
-        Some(millis) => finding.remedy(
-            RemedyAction::Wait,
-            format!("Wait {} seconds, then send the call again: nothing was sent.", millis.div_ceil(1000)),
-        ),
-        None => finding.remedy(RemedyAction::Retry, "Send the call again in a moment: nothing was sent."),
-    };
-    finding
-        .remedy(RemedyAction::FixRequest, "If it lasts, make fewer calls at the same time.")
-        .remedy(
-            RemedyAction::ConfigureServer,
-            "Where the provider takes more at once, the operator can raise calls_per_connection and calls_waiting.",
-        )
-}
-
 /// Which scope is missing, whether the connection asks for it, and who must act.
 fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
     let tool = scene.connector.zip(seen.tool.as_deref()).and_then(|(connector, name)| connector.tool(name));
@@ -358,56 +313,6 @@ fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
             RemedyAction::Reauthorize,
             format!("Send the user a new authorization link and ask them to grant {list}."),
         )
-}
-
-/// Who is limited, and until when.
-fn limits(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
-    let shared = scene.connection.use_shared_credentials;
-    let of_table = scene.explained(seen).map(|finding| finding.cause);
-    let told: Vec<String> = of_table.into_iter().chain(seen.cause.clone()).collect();
-    let whose = if shared {
-        "the shared OAuth client of this server, or this account"
-    } else {
-        "this account, or the connection's own OAuth client"
-    };
-    let cause = match told.is_empty() {
-        true => format!("Too many calls in a short time: the limit is of {whose}."),
-        false => told.join(" "),
-    };
-    let wait = seen.retry_at.map(|at| (at - scene.now).whole_seconds().max(0)).or_else(|| {
-        let millis = seen.retry_after_ms?;
-        i64::try_from(millis.div_ceil(1000)).ok()
-    });
-    let until = seen.retry_at.or_else(|| Some(scene.now + time::Duration::seconds(wait?)));
-    let mut finding = Finding::new(ErrorCode::UpstreamRateLimited)
-        .message(format!("{} asks for fewer calls.", scene.provider()))
-        .cause(cause)
-        .evidences(seen.evidence())
-        .evidences(seen.said.evidence(Place::Api))
-        .evidence(super::connection::client_evidence(scene.connection));
-    finding = match (wait, until) {
-        (Some(wait), Some(until)) => finding
-            .evidence(
-                Evidence::new(EvidenceKind::Provider, "The provider asked to be left alone until then.")
-                    .at(until),
-            )
-            .remedy(RemedyAction::Wait, format!("Wait {wait} seconds, then go on.")),
-        _ => finding.remedy(RemedyAction::Wait, "Wait a minute, then go on with fewer calls at a time."),
-    };
-    let mut findings = vec![finding];
-    if shared {
-        findings.push(
-            Finding::new(ErrorCode::SharedClientLimited)
-                .severity(Verdict::Degraded)
-                .confidence(Confidence::Possible)
-                .evidence(super::connection::client_evidence(scene.connection))
-                .remedy(
-                    RemedyAction::ConfigureConnection,
-                    format!("Give the connection \"{}\" an OAuth client of its own.", scene.connection.name),
-                ),
-        );
-    }
-    findings
 }
 
 /// The input does not fit the tool.

@@ -11,6 +11,7 @@ mod connection;
 mod execution;
 mod expired;
 mod identity;
+mod limits;
 mod pending;
 mod probe;
 mod redirect;
