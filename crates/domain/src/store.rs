@@ -11,11 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Connection,
-    ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId, InstanceId, Invitation,
-    InvitationId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome,
-    RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
+    Connection, ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId, InstanceId,
+    Invitation, InvitationId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt,
+    RefreshOutcome, RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
     audit::{AuditEntry, AuditFilter, AuditHead, NewAuditEntry},
+    branding::Logo,
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
     refresh::{Degraded, Frozen, Joined},
@@ -288,6 +289,15 @@ pub enum Change {
     },
     /// Adds an entry to the end of the audit log's chain.
     AppendAudit(NewAuditEntry),
+    /// The branding after a change; the first one has version 1. Conflict `branding`.
+    PutBranding(Branding),
+    /// A logo; no-op if this very picture is there.
+    PutLogo(Logo),
+    /// Forgets all logos but one.
+    DropLogos {
+        /// The one to keep, by the hash of its content.
+        keep: Option<[u8; 32]>,
+    },
 }
 
 /// A list of changes that belong together.
@@ -578,6 +588,11 @@ pub trait Store: Send + Sync + 'static {
     async fn audit_above(&self, number: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
     /// The last entry of the audit log, as it is kept beside the chain.
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError>;
+
+    /// The branding, once something was set.
+    async fn branding(&self) -> Result<Option<Branding>, StoreError>;
+    /// A logo by the hash of its content.
+    async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError>;
 
     /// What an environment looks like from afar.
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError>;

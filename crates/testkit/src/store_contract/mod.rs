@@ -15,6 +15,7 @@ mod accounts;
 mod answers;
 mod audit;
 mod background;
+mod branding;
 mod commits;
 mod differential;
 mod everything;
@@ -31,6 +32,7 @@ pub use accounts::*;
 pub use answers::*;
 pub use audit::*;
 pub use background::*;
+pub use branding::*;
 pub use commits::*;
 pub use differential::random_operations_agree_in_both_stores;
 pub use everything::everything;
@@ -118,6 +120,9 @@ macro_rules! store_contract_tests {
             audit_entries_at_the_same_time_are_one_chain,
             audit_entries_filtered_by_every_field,
             audit_entry_of_a_refused_commit_leaves_no_gap,
+            branding_written_reads_back_whole,
+            branding_stale_is_a_conflict,
+            logos_kept_until_they_are_dropped,
             overview_counts_what_is_there,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
