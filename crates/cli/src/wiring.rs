@@ -120,6 +120,7 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         allow: allow.clone(),
         extra_ca_pem: ca_pem,
         https_proxy: settings.upstreams.https_proxy.clone(),
+        no_proxy: settings.upstreams.no_proxy.clone(),
         ..EgressSettings::default()
     })
     .map_err(|error| named(&error))?;

@@ -20,7 +20,7 @@ use valetkey_domain::SecretString;
 pub(crate) use background::{Role, Work};
 pub(crate) use limits::Limits;
 pub(crate) use logging::{LogFormat, Logging};
-pub(crate) use network::Network;
+pub(crate) use network::{Network, Tls};
 pub(crate) use print::{as_markdown, as_text};
 pub(crate) use read::Problem;
 pub(crate) use source::Flags;

@@ -147,6 +147,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("https_proxy", "URL", "none", "An HTTP proxy through which calls to providers are tunnelled."),
     setting(
+        "no_proxy",
+        "HOST,…",
+        "none",
+        "What is called without https_proxy: hosts with all below them, .suffixes for those below alone, addresses, ranges such as 10.0.0.0/8, each but a range perhaps with a port; * for everything.",
+    ),
+    setting(
         "connectors_dir",
         "FOLDER",
         "none",

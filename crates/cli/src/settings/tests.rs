@@ -152,6 +152,7 @@ fn serve_with_a_weak_or_missing_setting_is_refused_by_its_name() {
         ),
         (Sources::good().and("UPSTREAM_CA_FILE", &path("none.pem")), &["upstream_ca_file"]),
         (Sources::good().and("HTTPS_PROXY", "socks://u:hunter2@proxy"), &["https_proxy"]),
+        (Sources::good().and("NO_PROXY", "corp.example, http://a.example"), &["no_proxy"]),
         (Sources::good().and("ALLOWED_UPSTREAMS", "10.0.0.5"), &["allowed_upstreams"]),
         (Sources::good().and("CONNECTORS_DIR", &path("none")), &["connectors_dir"]),
         (
