@@ -524,6 +524,14 @@ pub trait Store: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError>;
 
+    /// Executions of all environments above one id and up to another, by id.
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError>;
+
     /// The kept answer of an execution.
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError>;
     /// The kept answer that a client's idempotency key stands for.

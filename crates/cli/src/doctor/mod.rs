@@ -9,6 +9,7 @@ mod database;
 mod files;
 mod providers;
 mod public_url;
+mod sso;
 
 use std::ffi::OsString;
 
@@ -100,8 +101,10 @@ pub(crate) async fn diagnose(system: &System) -> (Diagnosis, Option<url::Url>) {
     public_url::look(&settings, &database, &mut report).await;
     if system.offline {
         report.skipped("providers", "--offline was given");
+        report.skipped("single_sign_on", "--offline was given");
     } else {
         providers::look(&settings, &database, &mut report).await;
+        sso::look(&settings, &mut report).await;
     }
     let Report { findings, steps, well } = report;
     let subject = Subject { kind: SubjectKind::System, ..Subject::default() };

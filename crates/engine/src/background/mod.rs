@@ -11,6 +11,7 @@ mod lanes;
 mod prune;
 mod recover;
 mod revocations;
+mod seal;
 
 use std::{
     collections::BTreeMap,
@@ -114,6 +115,7 @@ impl Background {
             Arc::new(recover::Recover { lanes }),
             Arc::new(instances::Instances),
             Arc::new(revocations::RetryRevocations),
+            Arc::new(seal::SealExecutions),
             Arc::new(prune::Prune { settings }),
         ];
         let (stop, tasks, poke) = (CancellationToken::new(), TaskTracker::new(), Arc::new(Notify::new()));
