@@ -82,7 +82,9 @@ impl Engine {
     pub(super) async fn has_other_owner(&self, user: &UserId) -> Result<bool, Error> {
         let users = self.0.store.users().await?;
         let mut others = users.iter().filter(|other| other.id != *user);
-        Ok(others.any(|other| other.role == Role::Owner && other.disabled_at.is_none()))
+        // Somebody who was added and has never come in may never be able to.
+        let comes_in = |other: &User| other.password_hash.is_some() || other.sso.is_some();
+        Ok(others.any(|other| other.role == Role::Owner && other.disabled_at.is_none() && comes_in(other)))
     }
 
     /// Changes a user. Their sessions end when they are disabled; another role counts from the next request on. Needs

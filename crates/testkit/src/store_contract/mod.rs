@@ -118,6 +118,8 @@ macro_rules! store_contract_tests {
             audit_entries_at_the_same_time_are_one_chain,
             audit_entries_filtered_by_every_field,
             audit_entry_of_a_refused_commit_leaves_no_gap,
+            audit_seals_of_one_window_are_one,
+            executions_walked_by_id_across_environments,
             overview_counts_what_is_there,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
