@@ -86,7 +86,7 @@ mod tests {
             (Ticket::new(now, "/accounts?q=ä", &SystemEntropy), Ticket::new(now, "", &SystemEntropy));
         let attempt = ticket.attempt();
         let secrets = [&attempt.state, &attempt.nonce, &attempt.verifier].map(ExposeSecret::expose_secret);
-        assert!(secrets.iter().all(|secret| secret.len() == 43 && !text(&ticket).contains(**secret)));
+        assert!(secrets.iter().all(|secret| secret.len() == 43 && !text(&ticket).contains(*secret)));
         assert!(secrets[0] != secrets[1] && secrets[1] != secrets[2] && secrets[0] != secrets[2]);
         assert!(ticket.began(secrets[0]) && !other.began(secrets[0]) && !ticket.began(secrets[1]));
 
