@@ -1,6 +1,9 @@
 //! The identity provider: does it answer, and is it the one that the settings name?
 
-use valetkey_domain::diagnosis::{Evidence, EvidenceKind, Finding};
+use valetkey_domain::{
+    Error,
+    diagnosis::{Evidence, EvidenceKind, Finding},
+};
 
 use super::{Report, now, setting_invalid};
 use crate::{settings::Settings, wiring};
@@ -8,19 +11,21 @@ use crate::{settings::Settings, wiring};
 const STEP: &str = "single_sign_on";
 
 pub(super) async fn look(settings: &Settings, report: &mut Report) {
-    let Some(public_url) = settings.network.public_url.clone().filter(|_| settings.sso.is_some()) else {
-        report.skipped(STEP, "Single sign-on is not set up.");
-        return;
-    };
     let sso = match wiring::single_sign_on(settings) {
         Ok(Some(sso)) => sso,
-        Ok(None) => return,
+        Ok(None) => {
+            report.skipped(STEP, "Single sign-on is not set up.");
+            return;
+        }
         Err(failure) => {
             report.found(STEP, setting_invalid("sso_issuer", &failure.text));
             return;
         }
     };
-    let checked = match sso.provider(&public_url) {
+    // Nothing is sent back from there, so where this server is reached does not matter.
+    let own = settings.network.public_url.clone();
+    let own = own.or_else(|| format!("http://{}", settings.network.listen).parse().ok());
+    let checked = match own.ok_or_else(|| Error::internal("no address")).and_then(|own| sso.provider(&own)) {
         Ok(provider) => provider.check(now()).await,
         Err(error) => Err(error),
     };
