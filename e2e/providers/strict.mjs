@@ -27,7 +27,7 @@ let counters;
 let calls;
 let faults;
 function reset() {
-  counters = { token_requests: 0, codes: 0, refreshes: 0, reuses: 0, grants_revoked: 0, grant_errors: 0 };
+  counters = { token_requests: 0, code_requests: 0, codes: 0, refreshes: 0, reuses: 0, grants_revoked: 0, grant_errors: 0 };
   calls = [];
   faults = [];
 }
@@ -79,11 +79,17 @@ const provider = new Provider(issuer, {
 });
 
 // A consumed refresh token that comes again revokes the grant; the error event tells it apart from a plain mistake.
+// Whatever is no refresh carried a code: renewals in the background come at any time, codes only when a test lets them.
+const countCode = (ctx) => {
+  if (ctx.oidc?.params?.grant_type !== 'refresh_token') counters.code_requests += 1;
+};
 provider.on('grant.success', (ctx) => {
+  countCode(ctx);
   if (ctx.oidc.params.grant_type === 'refresh_token') counters.refreshes += 1;
   if (ctx.oidc.params.grant_type === 'authorization_code') counters.codes += 1;
 });
-provider.on('grant.error', (_ctx, error) => {
+provider.on('grant.error', (ctx, error) => {
+  countCode(ctx);
   counters.grant_errors += 1;
   if (/already used|reuse|consumed/i.test(`${error.error_detail}`)) counters.reuses += 1;
 });

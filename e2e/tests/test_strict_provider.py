@@ -174,20 +174,21 @@ def test_state_replayed_is_refused_without_a_token_request(post: Strict) -> None
     """S02"""
     session, callback = post.callback("replayer")
     assert session.get(callback, timeout=60).status_code == 200
-    requests_before = post.provider.state()["counters"]["token_requests"]
+    requests_before = post.provider.state()["counters"]["code_requests"]
+    assert requests_before >= 1, "codes are counted"
     again = session.get(callback, timeout=60)
     assert again.status_code == 400
-    assert post.provider.state()["counters"]["token_requests"] == requests_before
+    assert post.provider.state()["counters"]["code_requests"] == requests_before
 
 
 def test_foreign_browser_is_refused_and_burns_nothing(post: Strict) -> None:
     """S02, S03"""
     session, callback = post.callback("victim")
     attacker = post.server.browser_session()
-    requests_before = post.provider.state()["counters"]["token_requests"]
+    requests_before = post.provider.state()["counters"]["code_requests"]
     refused = attacker.get(callback, timeout=60)
     assert refused.status_code == 403
-    assert post.provider.state()["counters"]["token_requests"] == requests_before
+    assert post.provider.state()["counters"]["code_requests"] == requests_before
     assert session.get(callback, timeout=60).status_code == 200, "the right browser can still finish"
 
 
@@ -204,11 +205,11 @@ def test_wrong_issuer_sends_the_code_nowhere(post: Strict, change: str) -> None:
     query = urllib.parse.parse_qs(parts.query)
     query["iss"] = [change.replace("{iss}", post.provider.url)]
     query["error_description"] = ["canary-words"]
-    before = post.provider.state()["counters"]["token_requests"]
+    before = post.provider.state()["counters"]["code_requests"]
     answer = session.get(parts._replace(query=urllib.parse.urlencode(query, doseq=True)).geturl(), timeout=60)
     assert answer.status_code == 400, answer.text[:500]
     assert "canary-words" not in answer.text
-    assert post.provider.state()["counters"]["token_requests"] == before
+    assert post.provider.state()["counters"]["code_requests"] == before
 
 
 def test_client_hanging_up_does_not_lose_the_rotation(post: Strict) -> None:

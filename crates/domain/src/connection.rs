@@ -22,6 +22,8 @@ pub struct Connection {
     pub client_id: Option<String>,
     /// The OAuth client's secret, sealed. Written, never read back.
     pub client_secret: Option<SealedBlob>,
+    /// When the client secret ends at the provider, where somebody said so; `None` where it does not end or nobody did.
+    pub client_secret_expires_at: Option<Time>,
     /// Whether the operator-wide OAuth client of the connector is used.
     pub use_shared_credentials: bool,
     /// The scopes to ask for; empty means the connector's defaults.

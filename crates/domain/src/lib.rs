@@ -9,6 +9,7 @@ pub mod answer;
 pub mod api_client;
 pub mod audit;
 pub mod auth_request;
+pub mod branding;
 pub mod catalogue;
 pub mod clock;
 pub mod connection;
@@ -20,6 +21,7 @@ pub mod event;
 pub mod execution;
 pub mod id;
 pub mod keys;
+pub mod language;
 pub mod overview;
 pub mod page;
 pub mod permission;
@@ -33,6 +35,7 @@ pub use account::{Account, AccountStatus, AuthType};
 pub use answer::KeptAnswer;
 pub use api_client::{ApiClient, ApiToken, Caller};
 pub use auth_request::{AuthPhase, AuthRequest};
+pub use branding::Branding;
 pub use catalogue::ErrorCode;
 pub use clock::{Clock, ManualClock, SystemClock, Time};
 pub use connection::Connection;
@@ -46,6 +49,7 @@ pub use id::{
     AccountId, ApiClientId, ApiTokenId, AuthRequestId, ConnectionId, EnvironmentId, EventId, ExecutionId,
     InvitationId, RefreshId, RequestId, RevocationId, SessionId, UserId,
 };
+pub use language::Language;
 pub use page::{Page, PageRequest};
 pub use permission::{Permission, Permissions};
 pub use refresh::{InstanceId, RefreshAttempt, RefreshOutcome, RefreshReason};

@@ -4,6 +4,7 @@
 //! A use case that must change an account and tell of it therefore hands both to one commit, and a backend is free
 //! to gather many commits into one durable write.
 
+mod error;
 mod filter;
 
 use std::time::Duration;
@@ -11,44 +12,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Connection,
-    ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId, InstanceId, Invitation,
-    InvitationId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, RefreshOutcome,
-    RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
+    Connection, ConnectionId, EnvironmentId, ErrorCode, Event, Execution, ExecutionId, InstanceId,
+    Invitation, InvitationId, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt,
+    RefreshOutcome, RevocationId, SealedBlob, Session, SessionId, Time, User, UserId,
     audit::{AuditEntry, AuditFilter, AuditHead, NewAuditEntry},
+    branding::Logo,
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
     refresh::{Degraded, Frozen, Joined},
     user::SsoIdentity,
 };
 
+pub use error::StoreError;
 pub use filter::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable};
-
-/// Why storage did not do it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// Another writer was first: the record has another version, or the unique name is taken. Nothing was written.
-    #[error("conflict on {what}")]
-    Conflict {
-        /// The record: `account`, `connection.name`, `auth_request`, …
-        what: &'static str,
-    },
-    /// The database cannot be reached, is full or read-only. Nothing is known to be written.
-    #[error("storage is unavailable: {0}")]
-    Unavailable(String),
-    /// A row holds what no row may hold.
-    #[error("inconsistent row in {table}.{column} of {row}: {reason}")]
-    Inconsistent {
-        /// The table.
-        table: &'static str,
-        /// The column.
-        column: &'static str,
-        /// The key of the row.
-        row: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
 
 /// One write. Updates carry the record *after* the change with its version counted up by the caller by one; storage
 /// applies them only if the stored version is exactly one less, else the whole commit is a conflict. Changing or
@@ -288,6 +265,15 @@ pub enum Change {
     },
     /// Adds an entry to the end of the audit log's chain.
     AppendAudit(NewAuditEntry),
+    /// The branding after a change; the first one has version 1. Conflict `branding`.
+    PutBranding(Branding),
+    /// A logo; no-op if this very picture is there.
+    PutLogo(Logo),
+    /// Forgets all logos but one.
+    DropLogos {
+        /// The one to keep, by the hash of its content.
+        keep: Option<[u8; 32]>,
+    },
 }
 
 /// A list of changes that belong together.
@@ -586,6 +572,11 @@ pub trait Store: Send + Sync + 'static {
     async fn audit_above(&self, number: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
     /// The last entry of the audit log, as it is kept beside the chain.
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError>;
+
+    /// The branding, once something was set.
+    async fn branding(&self) -> Result<Option<Branding>, StoreError>;
+    /// A logo by the hash of its content.
+    async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError>;
 
     /// What an environment looks like from afar.
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError>;

@@ -50,6 +50,13 @@ pub struct ConnectionTest {
     pub not_checked: Vec<UncheckedItem>,
 }
 
+impl ConnectionTest {
+    /// Whether the provider was seen to accept the client.
+    pub(crate) fn accepts_the_client(&self) -> bool {
+        self.checked.iter().any(|check| check.item == "client_credentials" && check.ok)
+    }
+}
+
 /// The findings of a test as they come in.
 #[derive(Default)]
 struct Findings {

@@ -9,6 +9,7 @@ mod accounts;
 mod audit;
 mod authorize;
 mod background;
+mod branding;
 mod calls;
 mod clients;
 mod connection_test;
@@ -45,6 +46,7 @@ pub use authorize::{
     StartOutcome, SubmitOutcome, VerifiedUser,
 };
 pub use background::{Background, BackgroundSettings, JobStatus};
+pub use branding::{BrandingUpdate, MAX_LOGO_BYTES};
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};

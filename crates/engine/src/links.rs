@@ -253,7 +253,7 @@ impl Engine {
 }
 
 /// The host alone: what an app writes into its URL may be meant for the user only.
-fn host_of(url: Option<&str>) -> Option<String> {
+pub(crate) fn host_of(url: Option<&str>) -> Option<String> {
     Url::parse(url?).ok()?.host_str().map(str::to_owned)
 }
 

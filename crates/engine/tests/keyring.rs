@@ -248,6 +248,7 @@ async fn secrets_stored_are_in_no_file_in_the_clear() {
         variables: BTreeMap::new(),
         identity_policy: valetkey_domain::connection::IdentityPolicy::default(),
         call_timeout_ms: None,
+        client_secret_expires_at: None,
         enabled: true,
         fault: None,
         version: 1,

@@ -17,11 +17,12 @@ use std::{
 use async_trait::async_trait;
 use moka::sync::Cache;
 use valetkey_domain::{
-    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
-    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
-    UserId,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
+    Change, Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId,
+    Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError,
+    Time, User, UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
+    branding::Logo,
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
@@ -395,6 +396,14 @@ impl Store for Recall {
 
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
         self.store.audit_head().await
+    }
+
+    async fn branding(&self) -> Result<Option<Branding>, StoreError> {
+        self.store.branding().await
+    }
+
+    async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
+        self.store.logo(hash).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

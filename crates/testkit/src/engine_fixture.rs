@@ -249,6 +249,17 @@ impl EngineFixture {
         engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &self.settings).await
     }
 
+    /// Another engine on the same database, whose operator has set no shared OAuth clients.
+    ///
+    /// # Panics
+    /// When the keyring does not open.
+    pub async fn engine_without_shared_credentials(&self) -> Engine {
+        let mut settings = self.settings.clone();
+        settings.shared_credentials.clear();
+        let (store, connectors, seals) = (self.store.clone(), &self.connectors, SealLimits::default());
+        engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &settings).await
+    }
+
     /// Another engine on the same database that has the product's own connectors beside those of the fixture.
     ///
     /// # Panics

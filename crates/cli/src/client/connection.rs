@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     PageArgs, Session,
@@ -92,6 +93,9 @@ pub(crate) struct Create {
     client_id: Option<String>,
     #[command(flatten)]
     client_secret: ClientSecret,
+    /// When the provider ends the client secret: 2027-01-31, or an instant
+    #[arg(long, value_name = "WHEN", value_parser = secret_end)]
+    client_secret_expires_at: Option<String>,
     /// Use the operator's shared OAuth client
     #[arg(long)]
     shared: bool,
@@ -123,6 +127,9 @@ pub(crate) struct Update {
     client_id: Option<String>,
     #[command(flatten)]
     client_secret: ClientSecret,
+    /// When the provider ends the client secret: 2027-01-31, an instant, or never
+    #[arg(long, value_name = "WHEN|never", value_parser = secret_end)]
+    client_secret_expires_at: Option<String>,
     /// Whether to use the operator's shared OAuth client
     #[arg(long, value_name = "true|false")]
     shared: Option<bool>,
@@ -197,7 +204,7 @@ const GAPS: [&str; 7] = [
     "tools",
     "account.id",
 ];
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "id",
     "name",
     "connector",
@@ -206,6 +213,7 @@ const FIELDS: [&str; 21] = [
     "redirect_uri",
     "client_id",
     "has_client_secret",
+    "client_secret_expires_at",
     "use_shared_credentials",
     "scopes",
     "overrides.authorize_url",
@@ -255,6 +263,25 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
     }
 }
 
+/// A secret that does not end.
+const NEVER: &str = "never";
+
+/// Reads when a client secret ends. Consoles show a day: it counts from its beginning, so that nobody is late.
+fn secret_end(text: &str) -> Result<String, String> {
+    if text == NEVER {
+        return Ok(text.to_owned());
+    }
+    let day = time::Date::parse(text, time::macros::format_description!("[year]-[month]-[day]"));
+    let instant = OffsetDateTime::parse(text, &Rfc3339);
+    match (day, instant) {
+        (Ok(_), _) => Ok(format!("{text}T00:00:00Z")),
+        (_, Ok(_)) => Ok(text.to_owned()),
+        _ => {
+            Err("give a day such as 2027-01-31, an instant such as 2027-01-31T12:00:00Z, or never".to_owned())
+        }
+    }
+}
+
 fn body(create: Create) -> Result<Value, Failure> {
     let overrides = create.overrides.given();
     Ok(filled(json!({
@@ -262,6 +289,7 @@ fn body(create: Create) -> Result<Value, Failure> {
         "connector": create.connector,
         "client_id": create.client_id,
         "client_secret": create.client_secret.read()?,
+        "client_secret_expires_at": create.client_secret_expires_at.filter(|end| end != NEVER),
         "use_shared_credentials": create.shared,
         "scopes": create.scopes,
         "overrides": overrides,
@@ -291,6 +319,7 @@ async fn change(update: Update, session: &Session) -> Result<Value, Failure> {
         "name": update.name,
         "client_id": update.client_id,
         "client_secret": update.client_secret.read()?,
+        "client_secret_expires_at": update.client_secret_expires_at,
         "use_shared_credentials": update.shared,
         "scopes": scopes,
         "overrides": touches_urls.then_some(overrides),
@@ -299,6 +328,9 @@ async fn change(update: Update, session: &Session) -> Result<Value, Failure> {
         "call_timeout_ms": update.call_timeout_ms,
         "enabled": update.enabled,
     }));
+    if body["client_secret_expires_at"] == json!(NEVER) {
+        body["client_secret_expires_at"] = Value::Null;
+    }
     if update.default_call_timeout {
         body["call_timeout_ms"] = Value::Null;
     }
@@ -342,6 +374,17 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+
+    #[test]
+    fn end_of_a_secret_is_a_day_an_instant_or_never() {
+        assert_eq!(secret_end("2027-01-31").unwrap(), "2027-01-31T00:00:00Z");
+        for text in ["2027-01-31T12:00:00Z", "2027-01-31T12:00:00+02:00", NEVER] {
+            assert_eq!(secret_end(text).unwrap(), text);
+        }
+        for text in ["31.1.2027", "2027-02-30", "tomorrow", ""] {
+            assert!(secret_end(text).unwrap_err().contains("2027-01-31"), "{text}");
+        }
+    }
 
     #[test]
     fn report_tells_what_was_and_was_not_checked() {

@@ -1,6 +1,6 @@
 /* Preloaded into a server under trial: while the file named by FAILING_DISK exists, writes to the database and its journal
  * fail as its first word says: "full" (ENOSPC), "readonly" (EROFS) or "sync" (writes work, making them durable fails
- * with EIO). As "delay" it makes nothing fail, but every fsync takes 200 ms. Everything else, sockets and logs among it, goes
+ * with EIO). As "delay" it makes nothing fail, but every fsync takes 300 ms. Everything else, sockets and logs among it, goes
  * through. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -43,7 +43,7 @@ static int write_fails(int fd) {
 
 static int sync_fails(int fd) {
   char word = failure(fd);
-  if (word == 'd') usleep(200 * 1000);
+  if (word == 'd') usleep(300 * 1000);
   return word == 's';
 }
 

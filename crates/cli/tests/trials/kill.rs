@@ -18,6 +18,13 @@ const ACCOUNTS: usize = 50;
 /// Refreshes asked for per second.
 const RATE: f64 = 50.0;
 
+/// What was answered between the two instants went to a process that was dying or gone.
+struct Kill {
+    at: Instant,
+    /// Just before the server is started again.
+    over: Instant,
+}
+
 struct Trial {
     fleet: Fleet,
     provider: Provider,
@@ -50,9 +57,8 @@ impl Trial {
         (Self { fleet, provider, caller, connector, accounts, random }, server)
     }
 
-    /// Asks for refreshes at the rate until a random instant, kills the server there and starts it again. Gives the
-    /// server and the instant of the kill.
-    async fn kill(&mut self, server: Replica) -> (Replica, Instant) {
+    /// Asks for refreshes at the rate until a random instant, kills the server there and starts it again.
+    async fn kill(&mut self, server: Replica) -> (Replica, Kill) {
         let dead: BTreeSet<usize> = self.provider.dead().into_iter().collect();
         let until = Instant::now() + Duration::from_millis(self.random.random_range(200..1200));
         let mut asked = Vec::new();
@@ -68,26 +74,32 @@ impl Trial {
         let killed = Instant::now();
         server.kill();
         join_all(asked).await;
-        (self.fleet.start(), killed)
+        let kill = Kill { at: killed, over: Instant::now() };
+        (self.fleet.start(), kill)
     }
 
     /// Kills the server again and again. How many grants were lost although their answer had left the provider for longer
     /// than it may be on its way.
     async fn lost_by_kills(&mut self, mut server: Replica, kills: usize) -> usize {
-        let mut avoidable = 0;
+        let mut happened = Vec::new();
         for _ in 0..kills {
-            let dead_before = self.provider.dead();
-            let killed;
-            (server, killed) = self.kill(server).await;
+            let kill;
+            (server, kill) = self.kill(server).await;
+            happened.push(kill);
             self.everything_alive_works(&server).await;
-            let calls = self.provider.calls();
-            for grant in self.provider.dead().iter().filter(|grant| !dead_before.contains(grant)) {
-                let last =
-                    calls.iter().rfind(|call| call.grant == *grant && call.verdict == Verdict::Granted);
-                let answered = last.and_then(|call| call.answered).filter(|answered| *answered <= killed);
-                avoidable += usize::from(answered.is_some_and(|answered| killed - answered > ON_ITS_WAY));
-            }
         }
+        // The careful try of a recovery may come long after the kill that it recovers from: what counts is how soon after
+        // the answer that was lost the process died.
+        let calls = self.provider.calls();
+        let avoidably = |grant: &usize| {
+            let last = calls.iter().rfind(|call| call.grant == *grant && call.verdict == Verdict::Granted);
+            let Some(answered) = last.and_then(|call| call.answered) else { return false };
+            let kill = happened.iter().find(|kill| kill.over >= answered);
+            let age = kill.map(|kill| kill.at.saturating_duration_since(answered));
+            println!("grant {grant}: its last answer left {age:?} before a kill");
+            age.is_none_or(|age| age > ON_ITS_WAY)
+        };
+        let avoidable = self.provider.dead().iter().filter(|grant| avoidably(grant)).count();
         let (granted, lost) = (self.provider.count(Verdict::Granted), self.provider.dead().len());
         println!("{kills} kills, {granted} refreshes, {lost} grants lost, {avoidable} of them avoidably");
         avoidable
@@ -112,7 +124,7 @@ impl Trial {
 }
 
 /// Between the provider's sending of an answer and its being in the file, in a debug build on a busy machine.
-const ON_ITS_WAY: Duration = Duration::from_millis(60);
+const ON_ITS_WAY: Duration = Duration::from_millis(150);
 
 /// R4a: an answer that was received is not lost. The provider answers at once, so nearly every refresh in flight has been
 /// answered; an avoidable loss is a grant that died by the reuse of a token whose successor had been sent to us a while
@@ -139,7 +151,7 @@ fn tolerable(granted: usize) -> usize {
     }
 }
 
-/// R4a on a disk that takes 200 ms for every fsync: what was received is in the file without waiting for it.
+/// R4a on a disk that takes 300 ms for every fsync: what was received is in the file without waiting for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_on_a_slow_disk_loses_no_grant() {
     let mut fleet = Fleet::sqlite();
@@ -163,7 +175,7 @@ async fn kill_with_answers_outstanding_is_told_as_unknown() {
     for _ in 0..sized(5, 50) {
         let before = trial.provider.calls().len();
         let killed;
-        (server, killed) = trial.kill(server).await;
+        (server, Kill { at: killed, .. }) = trial.kill(server).await;
         // Granted at the provider, answer not out before the kill: nobody can have it.
         let affected: BTreeSet<usize> = trial.provider.calls()[before..]
             .iter()

@@ -1,10 +1,10 @@
 //! Looking at a link.
 
 use valetkey_domain::{AccountStatus, Error, ExposeSecret, SecretString, Time, connection::IdentityPolicy};
-use valetkey_upstream::connector::{Auth, Field};
+use valetkey_upstream::connector::{Auth, Connector, Field};
 
 use super::attempt::{Scene, browser_hash, form_token, well_formed};
-use crate::Engine;
+use crate::{Engine, context::target, links::host_of};
 
 /// What the hosted page of a link shows.
 #[derive(Debug, Clone)]
@@ -29,6 +29,10 @@ pub struct LinkPage {
     pub scopes: Vec<ScopeLine>,
     /// What the user has to do.
     pub step: LinkStep,
+    /// The host of the provider that the user is sent to.
+    pub provider_host: Option<String>,
+    /// The host of the app's own page that the user is sent to afterwards, if the app confirms users.
+    pub return_host: Option<String>,
     /// When the link stops working.
     pub expires_at: Time,
     /// The value of the browser's cookie, to be set with the page.
@@ -121,10 +125,22 @@ impl Engine {
             connected,
             scopes: scopes.collect(),
             step,
+            provider_host: self.provider_host(scene, connector),
+            return_host: host_of(scene.attempt.user_verify_url.as_deref()),
             expires_at: scene.attempt.expires_at,
             form_token: form_token(&browser, token),
             browser,
         })
+    }
+}
+
+impl Engine {
+    /// Where *Continue* leads: the host of the authorization endpoint, with the connection's overrides.
+    fn provider_host(&self, scene: &Scene, connector: &Connector) -> Option<String> {
+        connector.auth.oauth()?.authorize.as_ref()?;
+        let target = target(connector, &scene.connection, &scene.account.metadata);
+        let url = target.authorize_url().ok().flatten()?;
+        url.host_str().map(str::to_owned)
     }
 }
 

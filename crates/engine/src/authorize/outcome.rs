@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Engine,
     identity::{self, Identity},
+    status_page,
 };
 
 /// A commit that meets another change of the account is repeated on the newer state this often.
@@ -59,12 +60,25 @@ pub struct FailurePage {
     pub still_connected: bool,
     /// The account at the provider that is still connected, if its name is known.
     pub label: Option<String>,
+    /// The provider's status page, if an outage of the provider may be the cause.
+    pub status_page: Option<String>,
+    /// Whether the provider wants consent that nobody has given (OpenID Connect Core §3.1.2.6).
+    pub consent_required: bool,
 }
 
 impl FailurePage {
     /// The page of a failure about which nothing else is known.
-    pub(super) fn bare(error: Error) -> Self {
-        Self { error, connector_name: None, retry_url: None, still_connected: false, label: None }
+    #[must_use]
+    pub fn bare(error: Error) -> Self {
+        Self {
+            error,
+            connector_name: None,
+            retry_url: None,
+            still_connected: false,
+            label: None,
+            status_page: None,
+            consent_required: false,
+        }
     }
 }
 
@@ -103,6 +117,12 @@ impl Ending {
                 "detail": error.details().message,
             }),
         )
+    }
+
+    /// Whether the provider refused because nobody has consented yet.
+    fn lacks_consent(&self) -> bool {
+        self.code == ErrorCode::ProviderRefusedAuthorization
+            && self.evidence.get("code").and_then(Value::as_str) == Some("consent_required")
     }
 
     /// The error for the page: the catalogue's words, never the provider's.
@@ -214,10 +234,11 @@ impl Engine {
                 Ok(()) => {
                     let mut outcome = self.failed(&scene, ending.error(), retry_url);
                     // An attempt that ends is this browser's own: it may see whose account goes on working.
-                    if let CallbackOutcome::Failed(page) = &mut outcome
-                        && page.still_connected
-                    {
-                        page.label.clone_from(&scene.account.label);
+                    if let CallbackOutcome::Failed(page) = &mut outcome {
+                        if page.still_connected {
+                            page.label.clone_from(&scene.account.label);
+                        }
+                        page.consent_required = ending.lacks_consent();
                     }
                     return Ok(outcome);
                 }
@@ -307,12 +328,17 @@ impl Engine {
     /// The page of a failure on a known attempt.
     pub(super) fn failed(&self, scene: &Scene, error: Error, retry_url: Option<Url>) -> CallbackOutcome {
         let still_connected = scene.account.status() == AccountStatus::Active;
+        let connector = self.connector_of(&scene.connection).ok();
+        let remedy = connector.and_then(|connector| status_page::remedy(connector, error.code()));
+        let status_page = remedy.and_then(|remedy| remedy.url);
         CallbackOutcome::Failed(Box::new(FailurePage {
             error,
             connector_name: self.connector_name(scene),
             retry_url,
             still_connected,
             label: None,
+            status_page,
+            consent_required: false,
         }))
     }
 

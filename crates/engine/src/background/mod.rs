@@ -145,8 +145,8 @@ impl Background {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes on nothing new and waits for the jobs to return. Renewals that they began are finished by
-    /// [`Engine::drain`].
+    /// Takes on nothing new and lets go of what the jobs are at: what they had claimed comes back by itself. Renewals that
+    /// they began are finished by [`Engine::drain`].
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.wait().await;

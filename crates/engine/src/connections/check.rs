@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 use valetkey_domain::{
-    ConnectionId, Error, ErrorCode, ExposeSecret, SecretString,
+    ConnectionId, Error, ErrorCode, ExposeSecret, SecretString, Time,
     catalogue::RemedyAction,
     connection::{Overrides, is_valid_name},
 };
@@ -99,6 +99,14 @@ pub(super) fn client_secret(secret: &SecretString) -> Result<(), Error> {
         ));
     }
     surrounded("client_secret", secret)
+}
+
+/// An end needs a secret that ends.
+pub(super) fn secret_end(end: Option<Time>, has_secret: bool) -> Result<(), Error> {
+    if end.is_some() && !has_secret {
+        return Err(Error::invalid("client_secret_expires_at", "needs a client_secret, and there is none"));
+    }
+    Ok(())
 }
 
 /// White space at the ends always comes from copying, and providers answer it with nothing but `invalid_client`.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use valetkey_domain::{
     AuthType, Caller, Change, Changes, Connection, ConnectionId, Error, ErrorCode, Page, PageRequest,
-    Permission, SecretString,
+    Permission, SecretString, Time,
     connection::{ConnectionFault, IdentityPolicy, Overrides},
     event::{EventKind, NewEvent},
     store::ConnectionFilter,
@@ -42,6 +42,8 @@ pub struct NewConnection {
     pub client_id: Option<String>,
     /// The OAuth client's secret.
     pub client_secret: Option<SecretString>,
+    /// When the secret ends at the provider, if that is known.
+    pub client_secret_expires_at: Option<Time>,
     /// Whether to use the operator-wide OAuth client.
     pub use_shared_credentials: bool,
     /// The scopes to ask for; empty means the connector's defaults.
@@ -67,6 +69,8 @@ pub struct ConnectionUpdate {
     pub client_id: Option<Option<String>>,
     /// Another client secret; `Some(None)` removes it.
     pub client_secret: Option<Option<SecretString>>,
+    /// Another end of the client secret; `Some(None)` where it has none. A new secret without one forgets the old one's.
+    pub client_secret_expires_at: Option<Option<Time>>,
     /// Whether to use the operator-wide OAuth client.
     pub use_shared_credentials: Option<bool>,
     /// Other scopes.

@@ -11,6 +11,10 @@ use valetkey_upstream::connector::Connector;
 use super::{ATTEMPTS, ConnectionUpdate, ConnectionView, NewConnection, check};
 use crate::Engine;
 
+/// Fields that a provider does not see: they mend no fault.
+const UNSEEN: [&str; 5] =
+    ["name", "client_secret_expires_at", "identity_policy", "call_timeout_ms", "enabled"];
+
 impl Engine {
     /// Creates a connection. Needs `connections:write`. An OAuth client may be added later; until then links are
     /// refused with `connection_not_configured`.
@@ -36,6 +40,7 @@ impl Engine {
             connector: connector.slug.clone(),
             client_id: None,
             client_secret: None,
+            client_secret_expires_at: None,
             use_shared_credentials: false,
             scopes: Vec::new(),
             overrides: new.overrides,
@@ -52,6 +57,7 @@ impl Engine {
             name: new.name,
             client_id: new.client_id.map(Some),
             client_secret: new.client_secret.map(Some),
+            client_secret_expires_at: new.client_secret_expires_at.map(Some),
             use_shared_credentials: new.use_shared_credentials.then_some(true),
             scopes: (!new.scopes.is_empty()).then_some(new.scopes),
             call_timeout_ms: new.call_timeout_ms.map(Some),
@@ -168,11 +174,15 @@ impl Engine {
             after.enabled = enabled;
         }
         let secret_changed = self.set_client_secret(connector, &mut after, update.client_secret).await?;
+        if secret_changed {
+            after.client_secret_expires_at = None;
+        }
+        if let Some(end) = update.client_secret_expires_at {
+            check::secret_end(end, after.client_secret.is_some())?;
+            after.client_secret_expires_at = end;
+        }
         let fields = differences(before, &after, secret_changed);
-        if fields
-            .iter()
-            .any(|field| !matches!(*field, "name" | "identity_policy" | "call_timeout_ms" | "enabled"))
-        {
+        if fields.iter().any(|field| !UNSEEN.contains(field)) {
             after.fault = None;
         }
         Ok((after, fields))
@@ -223,6 +233,7 @@ fn differences(before: &Connection, after: &Connection, secret_changed: bool) ->
         ("name", before.name != after.name),
         ("client_id", before.client_id != after.client_id),
         ("client_secret", secret_changed),
+        ("client_secret_expires_at", before.client_secret_expires_at != after.client_secret_expires_at),
         ("use_shared_credentials", before.use_shared_credentials != after.use_shared_credentials),
         ("scopes", before.scopes != after.scopes),
         ("overrides", before.overrides != after.overrides),

@@ -12,7 +12,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, oauth::requested_scopes};
 
-use super::DiagnosisOptions;
+use super::{DiagnosisOptions, secret::ClientHistory};
 use crate::Engine;
 
 /// How many records of each kind are looked at.
@@ -44,6 +44,8 @@ pub(super) struct Case<'a> {
     pub(super) events: Vec<Event>,
     /// What the connection's history says of the connection itself, newest first.
     pub(super) of_connection: Vec<Event>,
+    /// What is known of the connection's OAuth client.
+    pub(super) client: ClientHistory,
     /// Newest first.
     pub(super) refreshes: Vec<RefreshAttempt>,
     /// Newest first; empty for callers who may not read them.
@@ -85,6 +87,7 @@ impl Engine {
         let page = |size| PageRequest { size, cursor: None };
         let events = store.events(environment, &filter, &page(EVENTS)).await?.items;
         let of_connection = self.events_of_connection(&connection).await?;
+        let client = self.client_history(&connection).await?;
         let refreshes = store.refreshes(&account.id, &page(REFRESHES)).await?.items;
         let executions = if caller.permissions.allows(Permission::ExecutionsRead) {
             let filter = ExecutionFilter { account: Some(account.id.clone()), ..ExecutionFilter::default() };
@@ -120,6 +123,7 @@ impl Engine {
             connector,
             events,
             of_connection,
+            client,
             refreshes,
             executions,
             attempt: None,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use valetkey_domain::{
     AccountStatus, Caller, Connection, Diagnosis, Error, ErrorCode, Event, Evidence, Finding, PageRequest,
-    Step,
+    Step, Time,
     catalogue::RemedyAction,
-    diagnosis::{EvidenceKind, Verdict},
+    diagnosis::{Confidence, EvidenceKind, Verdict},
     event::EventKind,
     store::AccountFilter,
 };
@@ -17,6 +17,7 @@ use super::{
     case::{Case, event_evidence},
     connection_fact, redirect,
     said::{Said, code_word, of_reason},
+    secret::{self, ClientHistory},
     subject_of,
 };
 use crate::Engine;
@@ -38,6 +39,8 @@ struct About<'a> {
     events: &'a [Event],
     /// Whether anybody's access token still works nevertheless.
     still_works: bool,
+    client: &'a ClientHistory,
+    now: Time,
 }
 
 /// What the configuration of an account's connection says.
@@ -49,6 +52,8 @@ pub(super) fn of_configuration(engine: &Engine, case: &Case<'_>) -> Vec<Finding>
         connector: case.connector.as_ref(),
         events: &case.of_connection,
         still_works,
+        client: &case.client,
+        now: case.now,
     };
     let mut findings = configuration(engine, &about);
     findings.extend(case.unregistered());
@@ -85,7 +90,22 @@ fn configuration(engine: &Engine, about: &About<'_>) -> Vec<Finding> {
         );
     }
     findings.extend(client_missing(engine, connection, connector));
-    findings.extend(fault(about, connector));
+    let ended = secret::of_end(connection, connector, about.client, about.now);
+    match (fault(about, connector), ended) {
+        // A date that was noted explains a refusal that says no more than that.
+        (Some(fault), Some(ended)) if fault.code == ErrorCode::InvalidClient && secret::is_over(&ended) => {
+            findings.push(
+                ended.severity(fault.severity).confidence(Confidence::Certain).evidences(fault.evidence),
+            );
+        }
+        (fault, ended) => {
+            findings.extend(fault);
+            findings.extend(ended.map(|ended| match (about.still_works, ended.severity) {
+                (true, Verdict::Broken) => ended.severity(Verdict::Degraded),
+                _ => ended,
+            }));
+        }
+    }
     findings
 }
 
@@ -137,16 +157,7 @@ fn fault(about: &About<'_>, connector: &Connector) -> Option<Finding> {
         .evidences(told.map(|event| event_evidence(event, code_word(event))))
         .evidences(said.evidence(Place::Token))
         .evidence(client_evidence(about.connection));
-    // A secret that worked before and does not any more was regenerated, not mistyped.
-    let worked = about.events.iter().any(|event| {
-        event.event.kind == EventKind::ConnectionRecovered || event.event.kind == EventKind::ConnectionUpdated
-    });
-    if finding.code == ErrorCode::InvalidClient && about.still_works && !worked {
-        finding = finding.cause(
-            "The same client id and secret were accepted before: the secret was regenerated or the app deleted in the \
-             provider's console.",
-        );
-    }
+    finding = secret::with_history(finding, about.client, about.now);
     if about.connection.use_shared_credentials {
         finding = finding.actor(valetkey_domain::catalogue::Actor::Operator);
     }
@@ -203,9 +214,11 @@ impl Engine {
     ) -> Result<Diagnosis, Error> {
         let mut steps = Vec::new();
         let mut tried = Vec::new();
+        let mut accepted = false;
         let connection = match options.probe {
             true => {
                 let test = self.test_connection(caller, connection.id.as_str()).await?;
+                accepted = test.accepts_the_client();
                 for check in test.checked {
                     steps.push(match check.ok {
                         true => Step::ok(check.item, check.detail),
@@ -222,12 +235,18 @@ impl Engine {
         };
         let events = self.events_of_connection(&connection).await?;
         steps.insert(0, Step::ok("history", format!("read {} events of the connection", events.len())));
+        let mut client = self.client_history(&connection).await?;
+        if accepted {
+            client.seen_to_work(self.now());
+        }
         let connector = self.connector_of(&connection).ok().cloned();
         let about = About {
             connection: &connection,
             connector: connector.as_ref(),
             events: &events,
             still_works: false,
+            client: &client,
+            now: self.now(),
         };
         let mut findings = configuration(self, &about);
         let uri = self.redirect_uri(&connection);

@@ -16,6 +16,7 @@ mod redirect;
 mod remedy;
 mod revoked;
 mod said;
+pub(crate) mod secret;
 mod siblings;
 
 use valetkey_domain::{

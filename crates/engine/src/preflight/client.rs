@@ -2,21 +2,17 @@
 
 use time::Duration;
 use valetkey_domain::{
-    Caller, Connection, Error, ErrorCode, PageRequest, Time,
+    Caller, Connection, Error, ErrorCode, Time,
     catalogue::RemedyAction,
     diagnosis::{Confidence, Evidence, EvidenceKind, Finding, Verdict},
-    event::EventKind,
-    store::EventFilter,
 };
 use valetkey_upstream::connector::Connector;
 
 use super::{Report, in_console};
-use crate::{ConnectionTest, Engine};
+use crate::{ConnectionTest, Engine, diagnosis::secret};
 
 /// A secret of this age is worth a look, whatever the provider says.
 const OLD: Duration = Duration::days(365);
-/// So long before a secret must have ended it is told.
-const SOON: Duration = Duration::days(30);
 
 impl Engine {
     pub(super) async fn of_client(
@@ -27,34 +23,42 @@ impl Engine {
         report: &mut Report,
     ) -> Result<(), Error> {
         let test = self.test_connection(caller, connection.id.as_str()).await?;
-        of_test(&test, connection, connector, report);
+        let mut history = self.client_history(connection).await?;
+        if test.accepts_the_client() {
+            history.seen_to_work(self.now());
+        }
+        let now = self.now();
+        let ended = secret::of_end(connection, connector, &history, now);
+        let explains = ended.clone().filter(secret::is_over);
+        let refused = |finding: Finding| match &explains {
+            Some(ended) if finding.code == ErrorCode::InvalidClient => {
+                ended.clone().confidence(Confidence::Certain).evidences(finding.evidence)
+            }
+            _ => secret::with_history(finding, &history, now),
+        };
+        of_test(&test, connection, connector, refused, report);
         if connection.client_secret.is_none() {
             report.skipped("client_secret_age", "The connection has no client secret of its own.");
             return Ok(());
         }
-        let set = self.secret_set_at(connection).await?;
-        of_age(connector, set, self.now(), report);
+        match connection.client_secret_expires_at {
+            Some(end) => match ended {
+                Some(finding) => report.found("client_secret_age", finding),
+                None => report.ok("client_secret_age", format!("The client secret ends on {}.", end.date())),
+            },
+            None => of_age(connector, history.secret_set_at, now, report),
+        }
         Ok(())
-    }
-
-    /// When the client secret was last written: the history knows.
-    async fn secret_set_at(&self, connection: &Connection) -> Result<Time, Error> {
-        let filter = EventFilter {
-            connection: Some(connection.id.clone()),
-            kinds: vec![EventKind::ConnectionUpdated],
-            ..EventFilter::default()
-        };
-        let page = PageRequest { size: 100, cursor: None };
-        let events = self.0.store.events(&connection.environment, &filter, &page).await?;
-        let changed = events.items.iter().find(|event| {
-            let fields = event.event.data["changed"].as_array();
-            fields.is_some_and(|fields| fields.iter().any(|field| field == "client_secret"))
-        });
-        Ok(changed.map_or(connection.created_at, |event| event.at))
     }
 }
 
-fn of_test(test: &ConnectionTest, connection: &Connection, connector: &Connector, report: &mut Report) {
+fn of_test(
+    test: &ConnectionTest,
+    connection: &Connection,
+    connector: &Connector,
+    refused: impl Fn(Finding) -> Finding,
+    report: &mut Report,
+) {
     for check in &test.checked {
         let Some(code) = check.code.filter(|_| !check.ok) else {
             report.ok(check.item, check.detail.clone());
@@ -66,6 +70,7 @@ fn of_test(test: &ConnectionTest, connection: &Connection, connector: &Connector
                 Evidence::new(EvidenceKind::Probe, check.detail.clone()).reference(connection.id.as_str()),
             )
             .catalogue_remedies();
+        let finding = refused(finding);
         let finding = match &connector.links.console {
             Some(url) if !code.as_str().starts_with("upstream_") => finding.remedy_with_url(
                 RemedyAction::CheckProvider,
@@ -96,7 +101,7 @@ fn of_age(connector: &Connector, set: Time, now: Time, report: &mut Report) {
         || Evidence::new(EvidenceKind::Event, format!("The client secret was set {days} days ago")).at(set);
     let longest = connector.auth.oauth().and_then(|profile| profile.lifetimes.client_secret_days);
     if let Some(longest) = longest.map(i64::from)
-        && age > Duration::days(longest) - SOON
+        && age > Duration::days(longest) - secret::SOON
     {
         let finding = Finding::new(ErrorCode::ClientSecretExpiring)
             .severity(Verdict::Degraded)
@@ -115,7 +120,7 @@ fn of_age(connector: &Connector, set: Time, now: Time, report: &mut Report) {
             .confidence(Confidence::Possible)
             .message(format!("The client secret was set {days} days ago."))
             .evidence(evidence());
-        let text = "Look up there whether and when the secret expires.".to_owned();
+        let text = "Look up there whether and when the secret expires, and set client_secret_expires_at of the connection.".to_owned();
         report.found("client_secret_age", in_console(finding, connector, text).catalogue_remedies());
         return;
     }

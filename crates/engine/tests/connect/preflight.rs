@@ -271,6 +271,35 @@ async fn client_secret_grows_old_and_is_young_again_once_replaced() {
 }
 
 #[tokio::test]
+async fn client_secret_with_a_known_end_is_told_before_and_after_it() {
+    let fixture = fixture().await;
+    let end = fixture.now() + Duration::days(100);
+    let new = NewConnection { client_secret_expires_at: Some(end), ..fixture.new_connection("acme", "acme") };
+    let view = fixture.engine.create_connection(&fixture.caller, new).await.unwrap();
+    assert_eq!(view.connection.client_secret_expires_at, Some(end));
+    let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
+    assert_eq!(step(&diagnosis, "client_secret_age"), StepOutcome::Ok);
+    lacks(&diagnosis, ErrorCode::ClientSecretExpiring);
+    fixture.clock.set(end - Duration::days(9));
+    let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
+    let found = finding(&diagnosis, ErrorCode::ClientSecretExpiring);
+    assert!(found.message.contains("ends in 9 days"), "{}", found.message);
+    assert_eq!((found.severity, found.actor), (Verdict::Degraded, Actor::Developer));
+    // The provider refuses the client once the secret has ended: the date says why.
+    fixture.clock.set(end + Duration::days(3));
+    fixture.provider.script("/token", [Scripted::error(401, "invalid_client", "no")]);
+    let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
+    let found = finding(&diagnosis, ErrorCode::ClientSecretExpired);
+    assert_eq!((found.severity, found.confidence), (Verdict::Broken, Confidence::Certain));
+    assert!(found.remedies[0].text.contains("client_secret_expires_at"), "{:?}", found.remedies);
+    lacks(&diagnosis, ErrorCode::InvalidClient);
+    // It still takes the client: then the date is what is wrong.
+    let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
+    let found = finding(&diagnosis, ErrorCode::ClientSecretExpired);
+    assert_eq!((found.severity, found.confidence), (Verdict::Degraded, Confidence::Possible));
+}
+
+#[tokio::test]
 async fn public_client_without_pkce_is_told() {
     let fixture = fixture().await;
     let new = NewConnection { client_secret: None, ..fixture.new_connection("plain", "acmeplain") };

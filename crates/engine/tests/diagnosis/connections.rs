@@ -8,6 +8,7 @@ use valetkey_domain::{
     event::EventKind,
 };
 use valetkey_engine::{ConnectionUpdate, NewConnection};
+use valetkey_testkit::fake_provider::{CLIENT_ID, CLIENT_SECRET};
 
 use crate::*;
 
@@ -79,23 +80,56 @@ async fn connection_without_a_client_leads_to_the_console() {
     assert_eq!(finding.remedies[0].url.as_deref(), Some("https://limits.example/console"));
 }
 
+/// An operator took the shared client out of the settings: what was authorized through it cannot go on.
 #[tokio::test]
-async fn shared_credentials_that_are_gone_are_told() {
-    let fixture = fixture().await;
-    let settings = NewConnection {
+async fn shared_credentials_that_are_gone_are_the_operators() {
+    let fixture = EngineFixture::with_all_connectors(&[], |settings| {
+        let client = (CLIENT_ID.to_owned(), SecretString::from(CLIENT_SECRET));
+        settings.shared_credentials.insert("acme".into(), client);
+    })
+    .await;
+    let new = NewConnection {
         client_id: None,
         client_secret: None,
         use_shared_credentials: true,
         ..fixture.new_connection("acme", "acme")
     };
-    // A connection that was made while there were some.
-    match fixture.engine.create_connection(&fixture.caller, settings).await {
-        Ok(_) => {
-            let diagnosis = of_connection(&fixture, false).await;
-            first(&diagnosis, ErrorCode::SharedCredentialsUnavailable);
-        }
-        Err(error) => assert_eq!(error.code(), ErrorCode::SharedCredentialsUnavailable),
+    fixture.engine.create_connection(&fixture.caller, new).await.unwrap();
+    fixture.authorize("acme", "user_1").await;
+    assert_eq!(codes(&of_connection(&fixture, false).await), ["healthy"]);
+    // The same database under a server whose settings name no shared client.
+    let bare = fixture.engine_without_shared_credentials().await;
+    let ask = async |of: DiagnosisOf| {
+        let options = DiagnosisOptions::default();
+        bare.diagnose(&fixture.caller, &of, &options).await.unwrap()
+    };
+    for diagnosis in
+        [ask(DiagnosisOf::Connection("acme".into())).await, ask(of_account("acme", "user_1")).await]
+    {
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, ErrorCode::SharedCredentialsUnavailable);
+        is_certain(finding);
+        assert_eq!(
+            (finding.actor, finding.remedies[0].action),
+            (Actor::Operator, RemedyAction::ConfigureConnection)
+        );
+        rests_on(finding, EvidenceKind::Connection, "shared OAuth client");
+        let todo = todo(finding);
+        assert!(
+            todo.contains("own client_id and client_secret") && todo.contains("ask the operator"),
+            "{todo}"
+        );
     }
+    // A call whose renewal needs the client says the same.
+    fixture.clock.advance(Duration::hours(2));
+    let wanted = ExecuteTool::new(AccountRef::named("acme", "user_1"), "acme_get_profile", json!({}));
+    let failure = bare.execute_tool(&fixture.caller, wanted).await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::SharedCredentialsUnavailable);
+    let short = failure.details().diagnosis.clone().unwrap();
+    assert_eq!(
+        (short.code, short.actor, short.verdict),
+        (ErrorCode::SharedCredentialsUnavailable, Actor::Operator, Verdict::Broken)
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod connections;
 mod limits;
 mod probing;
 mod providers;
+mod secrets;
 mod statuses;
 
 use serde_json::{Value, json};

@@ -21,7 +21,7 @@ use std::{
 use world::{Outcome, run};
 
 /// Seeds of `./x test`; `./x soak` runs ten thousand.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 300;
 
 /// Seeds that found something, in the product or in the judge: 238 and 255 an answer that came garbled or too late, 13, 105
 /// and 201 a death that was not heard, 47 both.

@@ -11,11 +11,12 @@ use async_trait::async_trait;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::sync::Notify;
 use valetkey_domain::{
-    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Change,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
-    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
-    UserId,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
+    Change, Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId,
+    Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError,
+    Time, User, UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
+    branding::Logo,
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
@@ -228,6 +229,8 @@ reads! {
     audit(filter: &AuditFilter, below: Option<u64>, limit: u32) -> Vec<AuditEntry>;
     audit_above(number: u64, limit: u32) -> Vec<AuditEntry>;
     audit_head() -> Option<AuditHead>;
+    branding() -> Option<Branding>;
+    logo(hash: &[u8; 32]) -> Option<Logo>;
     overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;
 }
 

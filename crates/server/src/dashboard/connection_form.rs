@@ -118,6 +118,7 @@ pub(super) async fn create(State(app): State<App>, Visiting(visitor): Visiting, 
         Ok(overrides) => {
             let new = NewConnection {
                 call_timeout_ms: None,
+                client_secret_expires_at: None,
                 name: form.filled("name"),
                 connector: connector.view.slug.clone(),
                 client_id: form.filled("client_id"),
@@ -167,6 +168,7 @@ pub(super) async fn update(
         Ok(overrides) => {
             let update = ConnectionUpdate {
                 call_timeout_ms: None,
+                client_secret_expires_at: None,
                 name: form.filled("name"),
                 client_id: oauth.then(|| form.filled("client_id")),
                 // A secret is never shown, so an empty field says nothing about it.

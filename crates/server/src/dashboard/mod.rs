@@ -9,6 +9,7 @@ mod account;
 mod accounts;
 mod assets;
 mod audit;
+mod branding;
 mod clients;
 mod connection;
 mod connection_form;
@@ -94,6 +95,10 @@ fn managed() -> Router<App> {
         .route("/dashboard/settings/users/{id}", post(users::update))
         .route("/dashboard/settings/users/{id}/link", post(users::reset_link))
         .route("/dashboard/settings/invitations/{id}/withdraw", post(users::withdraw))
+        .route("/dashboard/settings/branding", get(branding::page).post(branding::save))
+        .route("/dashboard/settings/branding/preview", get(branding::show_saved).post(branding::show_preview))
+        .route("/dashboard/settings/branding/logo", post(branding::set_logo))
+        .route("/dashboard/settings/branding/logo/remove", post(branding::remove_logo))
         .route("/dashboard/settings/keys", get(keys::page).post(keys::rotate))
         .route("/dashboard/audit", get(audit::page).post(audit::verify))
         .route("/dashboard/audit/export", get(audit::export))

@@ -38,7 +38,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 /// A file that may be cached for ever.
-pub(crate) fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+pub(crate) fn asset(content_type: &'static str, text: impl IntoResponse) -> impl IntoResponse {
     let cache = "public, max-age=31536000, immutable";
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cache)], text)
 }

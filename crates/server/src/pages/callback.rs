@@ -9,7 +9,7 @@ use http::HeaderMap;
 use valetkey_domain::SecretString;
 use valetkey_engine::CallbackParams;
 
-use super::{cookie, outcome::Outcomes};
+use super::{cookie, look::Look, outcome::Outcomes};
 use crate::{RequestContext, extract::Path, state::App};
 
 /// Takes the provider's answer.
@@ -19,12 +19,13 @@ pub(super) async fn callback(
     Path(connection_id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    look: Look,
 ) -> Response {
     let browser = cookie::read(&headers, &app.options);
     let mut params = parameters(query.as_deref().unwrap_or_default().as_bytes());
     params.user_agent = cookie::user_agent(&headers);
     let outcome = app.engine.handle_callback(&connection_id, params, browser.as_ref()).await;
-    Outcomes::new(&app, &context).ended(outcome)
+    Outcomes::new(&app, &context, &look).ended(outcome)
 }
 
 /// Reads the parameters. Any text is readable; what came twice is set aside (RFC 6749 §3.1).

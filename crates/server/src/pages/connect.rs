@@ -7,16 +7,18 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
-use valetkey_domain::Error;
-use valetkey_engine::{LinkPage, LinkStep, ScopeLine, StartOutcome, SubmitOutcome};
+use time::format_description::well_known::Rfc3339;
+use valetkey_domain::{Error, catalogue::RemedyAction};
+use valetkey_engine::{FormField, LinkPage, LinkStep, ScopeLine, StartOutcome, SubmitOutcome};
 
 use super::{
     cookie::{self, user_agent},
     form::{CREDENTIAL_STEP, Form},
+    look::Look,
     outcome::{self, Outcomes},
     scopes::shown,
     site::{Site, respond},
-    words,
+    words::{FormCase, moment, of_form, plain, rich},
 };
 use crate::{RequestContext, error::status_of, extract::Path, state::App};
 
@@ -24,16 +26,25 @@ use crate::{RequestContext, error::status_of, extract::Path, state::App};
 #[template(path = "link.html")]
 struct Page<'a> {
     site: Site,
-    app_name: Option<&'a str>,
+    heading: String,
+    /// The title of the window: it says first if something is wrong.
+    title: String,
     /// The first letters, as pictures.
     app_initial: Option<String>,
     connector_initial: String,
     page: &'a LinkPage,
+    /// Sentences, as HTML.
+    asks: String,
+    connected: Option<String>,
+    closing: String,
+    own: Option<&'a str>,
+    valid_until: (String, String),
     scopes: Vec<&'a ScopeLine>,
     step: &'static str,
     fields: Vec<Field<'a>>,
     wrong: Option<Wrong>,
-    closing: String,
+    /// Shown to the operator: nothing can be sent.
+    sample: bool,
 }
 
 /// One input of the form.
@@ -45,20 +56,28 @@ struct Field<'a> {
     secret: bool,
     required: bool,
     placeholder: Option<&'a str>,
-    wrong: Option<String>,
+    wrong: Option<&'static str>,
     described_by: Option<String>,
 }
 
 /// What was wrong with what was sent.
 struct Wrong {
-    text: String,
+    text: &'static str,
     fields: Vec<WrongField>,
+    /// The provider's status page, with the words of the link to it.
+    status_page: Option<(String, String)>,
 }
 
 struct WrongField {
     at: usize,
     label: String,
-    message: String,
+    message: &'static str,
+}
+
+/// A form that has to be filled in again: why, and which fields were filled in.
+struct Again {
+    error: Error,
+    filled: Vec<String>,
 }
 
 /// Shows the page. Changes nothing, so that whatever looks at links before people do cannot use one up.
@@ -67,11 +86,12 @@ pub(super) async fn open(
     Extension(context): Extension<RequestContext>,
     Path(token): Path<String>,
     headers: HeaderMap,
+    look: Look,
 ) -> Response {
     let browser = cookie::read(&headers, &app.options);
     match app.engine.open_link(&token, browser.as_ref()).await {
-        Ok(page) => show(&app, &page, None),
-        Err(error) => Outcomes::new(&app, &context).refused(error),
+        Ok(page) => show(&app, &look, &page, None),
+        Err(error) => Outcomes::new(&app, &context, &look).refused(error),
     }
 }
 
@@ -80,9 +100,10 @@ pub(super) async fn go_on(
     State(app): State<App>,
     Extension(context): Extension<RequestContext>,
     Path(token): Path<String>,
+    look: Look,
     request: Request,
 ) -> Response {
-    let outcomes = Outcomes::new(&app, &context);
+    let outcomes = Outcomes::new(&app, &context, &look);
     let browser = cookie::read(request.headers(), &app.options);
     let (parts, body) = request.into_parts();
     let form = match Form::read(&parts.headers, body).await {
@@ -91,9 +112,12 @@ pub(super) async fn go_on(
     };
     let browser = browser.as_ref();
     if form.step == CREDENTIAL_STEP {
+        let filled = form.fields.keys().cloned().collect();
         return match app.engine.submit_credentials(&token, browser, &form.token, form.fields).await {
             Ok(SubmitOutcome::Ended(outcome)) => outcomes.ended(*outcome),
-            Ok(SubmitOutcome::Again { page, error }) => show(&app, &page, Some(&error)),
+            Ok(SubmitOutcome::Again { page, error }) => {
+                show(&app, &look, &page, Some(&Again { error: *error, filled }))
+            }
             Err(error) => outcomes.refused(error),
         };
     }
@@ -111,8 +135,9 @@ pub(super) async fn done(
     Extension(context): Extension<RequestContext>,
     Path(auth_request_id): Path<String>,
     headers: HeaderMap,
+    look: Look,
 ) -> Response {
-    let outcomes = Outcomes::new(&app, &context);
+    let outcomes = Outcomes::new(&app, &context, &look);
     let browser = cookie::read(&headers, &app.options);
     match app.engine.done_page(&auth_request_id, browser.as_ref()).await {
         Ok(page) => outcomes.connected(&page),
@@ -120,46 +145,79 @@ pub(super) async fn done(
     }
 }
 
-fn show(app: &App, page: &LinkPage, error: Option<&Error>) -> Response {
+fn show(app: &App, look: &Look, page: &LinkPage, again: Option<&Again>) -> Response {
+    let view = view(app, look, page, again, false);
+    let status = again.map_or(StatusCode::OK, |again| status_of(again.error.code()));
+    let mut response = respond(status, &view, look, &app.options);
+    cookie::set(response.headers_mut(), &page.browser, &app.options);
+    if let Some(again) = again {
+        response.extensions_mut().insert(again.error.code());
+    }
+    response
+}
+
+/// The page as an operator sees it while choosing how it looks.
+pub(super) fn sample(app: &App, look: &Look, page: &LinkPage) -> Response {
+    respond(StatusCode::OK, &view(app, look, page, None, true), look, &app.options)
+}
+
+fn view<'a>(
+    app: &'a App,
+    look: &'a Look,
+    page: &'a LinkPage,
+    again: Option<&Again>,
+    sample: bool,
+) -> Page<'a> {
+    let t = look.texts();
     let fields = match &page.step {
         LinkStep::EnterCredential(fields) => fields.as_slice(),
         LinkStep::GoToProvider | LinkStep::Confirm => &[],
     };
-    let fields: Vec<_> = fields.iter().enumerate().map(|(at, field)| input(at, field, error)).collect();
-    let app_name = app.options.app_name.as_deref();
-    let view = Page {
-        site: Site::of(&app.options),
-        app_name,
+    let fields: Vec<_> = fields.iter().enumerate().map(|(at, field)| input(look, at, field, again)).collect();
+    let app_name = look.product(&app.options);
+    let connector = ("connector", page.connector_name.as_str());
+    let heading = plain(t.connect_title, &[connector]);
+    let site = Site::of(&app.options, look);
+    Page {
+        title: match again {
+            Some(_) => plain(t.error_title, &[("title", &heading)]),
+            None => heading.clone(),
+        },
+        heading,
         app_initial: app_name.map(initial),
         connector_initial: initial(&page.connector_name),
-        page,
+        asks: match app_name {
+            Some(app) => rich(t.asks, &[("app", app), connector]),
+            None => rich(t.asks_unnamed, &[connector]),
+        },
+        connected: page.connected.then(|| connected(look, page)),
+        closing: closing(look, page, app_name),
+        own: look.own(|own| &own.connect),
+        valid_until: (
+            page.expires_at.format(&Rfc3339).unwrap_or_default(),
+            moment(look.language(), page.expires_at),
+        ),
         scopes: shown(&page.scopes),
         step: match page.step {
             LinkStep::EnterCredential(_) => CREDENTIAL_STEP,
             LinkStep::GoToProvider | LinkStep::Confirm => "start",
         },
-        wrong: error.map(|error| wrong(error, &fields)),
+        wrong: again.map(|again| wrong(look, page, &again.error, &fields)),
         fields,
-        closing: closing(page, app_name),
-    };
-    let status = error.map_or(StatusCode::OK, |error| status_of(error.code()));
-    let mut response = respond(status, &view);
-    cookie::set(response.headers_mut(), &page.browser, &app.options);
-    if let Some(error) = error {
-        response.extensions_mut().insert(error.code());
+        page,
+        site: if sample { site } else { site.with_choices() },
+        sample,
     }
-    response
 }
 
-fn input<'a>(at: usize, field: &'a valetkey_engine::FormField, error: Option<&Error>) -> Field<'a> {
-    let violation = error.and_then(|error| {
-        error
-            .details()
-            .fields
-            .iter()
-            .find(|violation| violation.field.rsplit('.').next() == Some(&field.name))
+fn input<'a>(look: &Look, at: usize, field: &'a FormField, again: Option<&Again>) -> Field<'a> {
+    let t = look.texts();
+    let wrong = again.and_then(|Again { error, filled }| {
+        let mut violations = error.details().fields.iter();
+        violations.find(|violation| violation.field.rsplit('.').next() == Some(&field.name))?;
+        Some(if filled.contains(&field.name) { t.field_unfit } else { t.field_needed })
     });
-    let described_by = match (violation.is_some(), field.help.is_some() || field.help_url.is_some()) {
+    let described_by = match (wrong.is_some(), field.help.is_some() || field.help_url.is_some()) {
         (true, true) => Some(format!("wrong-{at} help-{at}")),
         (true, false) => Some(format!("wrong-{at}")),
         (false, true) => Some(format!("help-{at}")),
@@ -173,32 +231,49 @@ fn input<'a>(at: usize, field: &'a valetkey_engine::FormField, error: Option<&Er
         secret: field.secret,
         required: field.required,
         placeholder: field.placeholder.as_deref(),
-        wrong: violation.map(|violation| violation.message.clone()),
+        wrong,
         described_by,
     }
 }
 
-fn wrong(error: &Error, fields: &[Field<'_>]) -> Wrong {
-    let fields = fields.iter().enumerate().filter_map(|(at, field)| {
-        let message = field.wrong.clone()?;
-        Some(WrongField { at, label: field.label.to_owned(), message })
+fn wrong(look: &Look, page: &LinkPage, error: &Error, fields: &[Field<'_>]) -> Wrong {
+    let named = fields.iter().enumerate().filter_map(|(at, field)| {
+        Some(WrongField { at, label: field.label.to_owned(), message: field.wrong? })
     });
-    Wrong { text: words::of_form(error.code()).to_owned(), fields: fields.collect() }
+    // The first one with an address leads to the provider's status page.
+    let mut remedies = error.remedies().into_iter();
+    let outage = remedies.find(|remedy| remedy.action == RemedyAction::CheckProvider && remedy.url.is_some());
+    let words = plain(look.texts().status_page, &[("connector", &page.connector_name)]);
+    Wrong {
+        text: of_form(look.language(), FormCase::of(error.code())),
+        fields: named.collect(),
+        status_page: outage.and_then(|remedy| remedy.url).map(|url| (url, words)),
+    }
 }
 
 fn initial(name: &str) -> String {
     name.chars().next().map(|c| c.to_uppercase().collect()).unwrap_or_default()
 }
 
-fn closing(page: &LinkPage, app_name: Option<&str>) -> String {
-    let (app, connector) = (app_name.unwrap_or("the app"), &page.connector_name);
-    match page.step {
-        LinkStep::GoToProvider => format!(
-            "You sign in at {connector} itself; {app} never sees your password. You can take access away again at any time in your settings there."
-        ),
-        LinkStep::EnterCredential(_) => format!(
-            "What you enter is stored encrypted and used for calls to {connector} only; {app} never sees it."
-        ),
-        LinkStep::Confirm => "Nothing of yours is needed for this.".to_owned(),
-    }
+/// What is connected already, and what becomes of it.
+fn connected(look: &Look, page: &LinkPage) -> String {
+    let t = look.texts();
+    let now = match &page.label {
+        Some(label) => rich(t.connected_now, &[("account", label)]),
+        None => rich(t.connected_now_unnamed, &[]),
+    };
+    format!("{now} {}", rich(if page.pinned { t.same_account_only } else { t.replaces }, &[]))
+}
+
+fn closing(look: &Look, page: &LinkPage, app_name: Option<&str>) -> String {
+    let t = look.texts();
+    let text = match (&page.step, app_name) {
+        (LinkStep::GoToProvider, Some(_)) => t.closing_provider,
+        (LinkStep::GoToProvider, None) => t.closing_provider_unnamed,
+        (LinkStep::EnterCredential(_), Some(_)) => t.closing_key,
+        (LinkStep::EnterCredential(_), None) => t.closing_key_unnamed,
+        (LinkStep::Confirm, _) => t.closing_nothing,
+    };
+    let values = [("app", app_name.unwrap_or_default()), ("connector", &page.connector_name)];
+    format!("{} {}", rich(text, &values), rich(t.not_expected, &[]))
 }

@@ -1,14 +1,19 @@
 //! Pages for end users: the hosted pages of the authorization flow.
 //!
-//! They work without scripts, load nothing from elsewhere, and say nothing that a provider wrote. The link's token is
+//! They speak the language of whoever reads them (`language.rs`, `words/`) and carry the operator's name, logo and
+//! colours (`look.rs`). They work without scripts, load nothing from elsewhere, and say nothing that a provider wrote. The link's token is
 //! in the address and the callback's code in the query, so no page is cached and none sends a `Referer` (S07).
 
 mod assets;
+mod branding;
 mod callback;
 mod connect;
 mod cookie;
 mod form;
+mod language;
+mod look;
 mod outcome;
+mod preview;
 mod scopes;
 mod site;
 mod words;
@@ -16,6 +21,8 @@ mod words;
 pub use callback::fuzz_callback_query;
 
 pub(crate) use assets::{asset, fingerprint, icon_path};
+pub(crate) use branding::logo_path;
+pub(crate) use preview::{Sample, preview};
 
 use axum::{
     Router,
@@ -32,4 +39,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/connect/done/{auth_request_id}", get(connect::done))
         .route("/oauth/callback/{connection_id}", get(callback::callback))
         .merge(assets::routes())
+        .merge(branding::routes())
 }

@@ -8,8 +8,9 @@ use valetkey_domain::Error;
 use valetkey_engine::{CallbackOutcome, DonePage, FailurePage};
 
 use super::{
+    look::Look,
     site::{Site, respond},
-    words::{self, Words},
+    words::{Case, Words, of_failure, plain, rich},
 };
 use crate::{
     RequestContext,
@@ -22,9 +23,12 @@ use crate::{
 struct Done<'a> {
     site: Site,
     heading: String,
-    label: Option<&'a str>,
+    /// Sentences, as HTML.
+    connected: Option<String>,
+    missing: Option<String>,
+    close: String,
     missing_scopes: &'a [String],
-    app_name: Option<&'a str>,
+    own: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -32,10 +36,12 @@ struct Done<'a> {
 struct Failed<'a> {
     site: Site,
     words: Words,
-    still_connected: bool,
-    label: Option<&'a str>,
+    /// Sentences, as HTML.
+    still_connected: Option<String>,
+    connecting: Option<String>,
     retry: Option<&'a str>,
-    connector: Option<&'a str>,
+    /// The provider's status page, with the words of the link to it.
+    status_page: Option<(&'a str, String)>,
     reference: &'a str,
     code: &'static str,
 }
@@ -44,11 +50,12 @@ struct Failed<'a> {
 pub(super) struct Outcomes<'a> {
     app: &'a App,
     context: &'a RequestContext,
+    look: &'a Look,
 }
 
 impl<'a> Outcomes<'a> {
-    pub(super) fn new(app: &'a App, context: &'a RequestContext) -> Self {
-        Self { app, context }
+    pub(super) fn new(app: &'a App, context: &'a RequestContext, look: &'a Look) -> Self {
+        Self { app, context, look }
     }
 
     /// The attempt is over.
@@ -62,28 +69,38 @@ impl<'a> Outcomes<'a> {
 
     /// It went well.
     pub(super) fn connected(&self, page: &DonePage) -> Response {
+        let t = self.look.texts();
         let heading = match &page.connector_name {
-            Some(connector) => format!("{connector} is connected"),
-            None => "You are done here".to_owned(),
+            Some(connector) => plain(t.connected_title, &[("connector", connector)]),
+            None => t.done_title.to_owned(),
+        };
+        // All our languages have one form for one and another for more (Unicode CLDR, plural rules).
+        let missing = match page.missing_scopes.len() {
+            0 => None,
+            1 => Some(rich(t.missing_one, &[])),
+            more => Some(rich(t.missing_many, &[("count", &more.to_string())])),
         };
         let view = Done {
-            site: Site::of(&self.app.options),
+            site: Site::of(&self.app.options, self.look),
             heading,
-            label: page.label.as_deref(),
+            connected: page.label.as_deref().map(|label| rich(t.you_connected, &[("account", label)])),
+            missing,
             missing_scopes: &page.missing_scopes,
-            app_name: self.app.options.app_name.as_deref(),
+            close: match self.look.product(&self.app.options) {
+                Some(app) => rich(t.close_page, &[("app", app)]),
+                None => rich(t.close_page_unnamed, &[]),
+            },
+            own: self.look.own(|own| &own.done),
         };
-        respond(StatusCode::OK, &view)
+        respond(StatusCode::OK, &view, self.look, &self.app.options)
     }
 
     /// It did not get anywhere.
     pub(super) fn refused(&self, error: Error) -> Response {
-        let page =
-            FailurePage { error, connector_name: None, retry_url: None, still_connected: false, label: None };
-        self.failed(&page)
+        self.failed(&FailurePage::bare(error))
     }
 
-    fn failed(&self, page: &FailurePage) -> Response {
+    pub(super) fn failed(&self, page: &FailurePage) -> Response {
         let code = page.error.code();
         let status = status_of(code);
         let reason = page.error.details().internal.as_deref();
@@ -92,17 +109,27 @@ impl<'a> Outcomes<'a> {
         } else {
             tracing::debug!(code = code.as_str(), reason, "hosted page refused");
         }
+        let t = self.look.texts();
+        let connector = page.connector_name.as_deref();
+        let case = if page.consent_required { Case::ConsentRequired } else { Case::of(code) };
         let view = Failed {
-            site: Site::of(&self.app.options),
-            words: words::of_page(code),
-            still_connected: page.still_connected,
-            label: page.label.as_deref(),
+            site: Site::of(&self.app.options, self.look),
+            words: of_failure(self.look.language(), case),
+            still_connected: page.still_connected.then(|| match &page.label {
+                Some(label) => rich(t.still_works, &[("account", label)]),
+                None => rich(t.still_works_unnamed, &[]),
+            }),
+            connecting: connector.map(|connector| rich(t.connecting, &[("connector", connector)])),
             retry: page.retry_url.as_ref().map(Url::as_str),
-            connector: page.connector_name.as_deref(),
+            status_page: page
+                .status_page
+                .as_deref()
+                .zip(connector)
+                .map(|(url, connector)| (url, plain(t.status_page, &[("connector", connector)]))),
             reference: self.context.id().as_str(),
             code: code.as_str(),
         };
-        let mut response = respond(status, &view);
+        let mut response = respond(status, &view, self.look, &self.app.options);
         response.extensions_mut().insert(code);
         response
     }

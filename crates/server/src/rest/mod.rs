@@ -2,6 +2,7 @@
 
 mod accounts;
 mod background;
+mod branding;
 mod clients;
 mod common;
 mod connections;
@@ -45,4 +46,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(store::routes())
         .merge(operators::routes())
         .merge(background::routes())
+        .merge(branding::routes())
 }

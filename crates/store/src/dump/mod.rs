@@ -38,6 +38,8 @@ pub(crate) const TABLES: &[&str] = &[
     "sessions",
     "audit",
     "audit_head",
+    "branding",
+    "branding_logos",
     INSTANCES,
 ];
 

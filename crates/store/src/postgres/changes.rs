@@ -3,9 +3,9 @@
 use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
-    accounts, answers, api_clients, audit, auth_requests, clock::Observer, connections, credentials,
-    environments, events, executions, home, instances, keys, refreshes, revocations, row::Conflicts, sealed,
-    statement::Write, users,
+    accounts, answers, api_clients, audit, auth_requests, branding, clock::Observer, connections,
+    credentials, environments, events, executions, home, instances, keys, refreshes, revocations,
+    row::Conflicts, sealed, statement::Write, users,
 };
 
 /// The statements of a commit, in order. `observer` is who asks for it.
@@ -97,6 +97,9 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::DeleteSession(id) => users::delete_session(id),
         Change::DeleteSessionsOf { user, except } => users::delete_sessions(user, except.as_ref()),
         Change::AppendAudit(entry) => audit::append(entry)?,
+        Change::PutBranding(branding) => branding::put(branding)?,
+        Change::PutLogo(logo) => branding::put_logo(logo),
+        Change::DropLogos { keep } => branding::drop_logos(*keep),
     });
     Ok(())
 }

@@ -4,7 +4,7 @@ use valetkey_domain::{
     Connection, ConnectionId, EnvironmentId, StoreError, connection::IdentityPolicy, store::ConnectionFilter,
 };
 
-use crate::values::folded;
+use crate::values::{folded, kept_variables, take_secret_end};
 
 use super::{
     list::Scope,
@@ -28,7 +28,7 @@ impl Record for Connection {
         updated_at, call_timeout_ms";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
+        let mut connection = Self {
             id: columns.id("id")?,
             environment: columns.id("environment")?,
             name: columns.text("name")?,
@@ -46,7 +46,10 @@ impl Record for Connection {
             created_at: columns.time("created_at")?,
             updated_at: columns.time("updated_at")?,
             call_timeout_ms: columns.optional_number("call_timeout_ms")?,
-        })
+            client_secret_expires_at: None,
+        };
+        connection.client_secret_expires_at = take_secret_end(&mut connection.variables);
+        Ok(connection)
     }
 }
 
@@ -68,7 +71,7 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
         it.use_shared_credentials,
         json(&it.scopes, TABLE, "scopes")?,
         json(&it.overrides, TABLE, "overrides")?,
-        json(&it.variables, TABLE, "variables")?,
+        json(&kept_variables(it), TABLE, "variables")?,
         it.enabled,
         fault,
         count(it.version, TABLE, "version")?,

@@ -6,6 +6,7 @@ mod answers;
 mod api_clients;
 mod audit;
 mod auth_requests;
+mod branding;
 mod changes;
 mod clock;
 mod connections;

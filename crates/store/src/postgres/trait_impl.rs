@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use valetkey_domain::{
-    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
     KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
     UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
+    branding::Logo,
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
@@ -20,7 +21,7 @@ use valetkey_domain::{
 };
 
 use super::{
-    PostgresStore, accounts, answers, api_clients, audit, auth_requests, connections, credentials,
+    PostgresStore, accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials,
     environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
     users, writer,
 };
@@ -303,6 +304,14 @@ impl Store for PostgresStore {
 
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
         self.sessions.one(audit::head()).await
+    }
+
+    async fn branding(&self) -> Result<Option<Branding>, StoreError> {
+        self.sessions.one(branding::read()).await
+    }
+
+    async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
+        self.sessions.one(branding::logo(hash)).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

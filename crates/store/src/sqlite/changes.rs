@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use valetkey_domain::{Change, Changes, InstanceId, StoreError};
 
 use super::{
-    accounts, answers, api_clients, audit, auth_requests, connections, credentials, environments, events,
-    executions, home, instances, keys, refreshes, revocations, row::unavailable, sealed, users,
+    accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials, environments,
+    events, executions, home, instances, keys, refreshes, revocations, row::unavailable, sealed, users,
 };
 
 /// Applies all changes inside the transaction that is open. An empty list is a probe: it writes a row of no meaning.
@@ -85,5 +85,8 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::DeleteSession(id) => users::delete_session(c, id),
         Change::DeleteSessionsOf { user, except } => users::delete_sessions(c, user, except.as_ref()),
         Change::AppendAudit(entry) => audit::append(c, entry),
+        Change::PutBranding(branding) => branding::put(c, branding),
+        Change::PutLogo(logo) => branding::put_logo(c, logo),
+        Change::DropLogos { keep } => branding::drop_logos(c, *keep),
     }
 }

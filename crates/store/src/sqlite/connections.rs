@@ -6,7 +6,7 @@ use valetkey_domain::{
     store::ConnectionFilter,
 };
 
-use crate::values::folded;
+use crate::values::{folded, kept_variables, take_secret_end};
 
 use super::{
     list::{Scope, page},
@@ -29,7 +29,7 @@ impl Record for Connection {
         fault, version, created_at, updated_at, call_timeout_ms";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
+        let mut connection = Self {
             id: columns.id("id")?,
             environment: columns.id("environment")?,
             name: columns.get("name")?,
@@ -47,7 +47,10 @@ impl Record for Connection {
             created_at: columns.time("created_at")?,
             updated_at: columns.time("updated_at")?,
             call_timeout_ms: columns.get("call_timeout_ms")?,
-        })
+            client_secret_expires_at: None,
+        };
+        connection.client_secret_expires_at = take_secret_end(&mut connection.variables);
+        Ok(connection)
     }
 }
 
@@ -69,7 +72,7 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
         ":use_shared_credentials": it.use_shared_credentials,
         ":scopes": json(&it.scopes, TABLE, "scopes")?,
         ":overrides": json(&it.overrides, TABLE, "overrides")?,
-        ":variables": json(&it.variables, TABLE, "variables")?,
+        ":variables": json(&kept_variables(it), TABLE, "variables")?,
         ":identity_policy": it.identity_policy.as_str(),
         ":enabled": it.enabled,
         ":fault": fault,

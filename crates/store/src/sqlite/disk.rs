@@ -25,8 +25,9 @@ use super::{
 /// How many batches may wait for the disk. Only urgent ones do not wait for their turn before.
 const WAITING: usize = 64;
 
-/// After so many commits the journal is folded into the database file: at some pages each, about when SQLite would do it.
-const FOLDED_AFTER: usize = 250;
+/// After so many commits the journal is folded into the database file: at some pages each, tens of megabytes. Not more often,
+/// since the writer waits for the disk once when it begins the journal anew.
+const FOLDED_AFTER: usize = 2000;
 
 /// Commits that are written, and what will be answered once they are durable.
 pub(super) struct Written {

@@ -5,6 +5,7 @@ mod answers;
 mod api_clients;
 mod audit;
 mod auth_requests;
+mod branding;
 mod changes;
 mod connections;
 mod credentials;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use valetkey_domain::{
-    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Changes,
-    Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
+    Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
+    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
     KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
     UserId,
     audit::{AuditEntry, AuditFilter, AuditHead},
+    branding::Logo,
     keys::{KeyTerm, SigningKey},
     overview::{Overview, OverviewSpan},
     refresh::{Frozen, Joined},
@@ -20,7 +21,7 @@ use valetkey_domain::{
 };
 
 use super::{
-    SqliteStore, accounts, answers, api_clients, audit, auth_requests, connections, credentials,
+    SqliteStore, accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials,
     environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
     users,
 };
@@ -324,6 +325,14 @@ impl Store for SqliteStore {
 
     async fn audit_head(&self) -> Result<Option<AuditHead>, StoreError> {
         self.readers.get(audit::head)
+    }
+
+    async fn branding(&self) -> Result<Option<Branding>, StoreError> {
+        self.readers.get(branding::read)
+    }
+
+    async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
+        self.readers.get(|c| branding::logo(c, hash))
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

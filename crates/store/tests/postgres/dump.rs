@@ -52,6 +52,13 @@ async fn content_of_postgres(database: &Database, rows: &RowCounts) -> BTreeMap<
     content
 }
 
+/// The numbers of the processes that a database knows.
+async fn numbers(database: &Database) -> Vec<i64> {
+    let client = database.connect().await;
+    let rows = client.query("SELECT number FROM valetkey.instances", &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 #[tokio::test]
 async fn database_exported_to_the_other_kind_and_back_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
@@ -69,11 +76,15 @@ async fn database_exported_to_the_other_kind_and_back_is_the_same() {
     assert_eq!(PostgresStore::load(&url, written.as_slice(), &frozen()).await.unwrap().rows, rows);
     assert_eq!(content_of_postgres(&second, &rows).await, content_of_postgres(&first, &rows).await);
 
-    // Both are copies, and give no number again that was given before.
+    // Both are copies, and give no number again that was given before. PostgreSQL draws numbers, and none that is there.
     let old = store.join(Time::UNIX_EPOCH).await.unwrap().instance;
+    let known = numbers(&second).await;
+    assert!(known.contains(&i64::from(old.0)), "{old} of {known:?}");
     let joined = open(&second).await.join(Time::UNIX_EPOCH).await.unwrap();
     assert_eq!(joined.frozen.unwrap().reason, "a test");
-    assert!(joined.instance > old, "{} after {old}", joined.instance);
+    assert!(!known.contains(&i64::from(joined.instance.0)), "{} beside {known:?}", joined.instance);
+    assert_eq!(numbers(&second).await.len(), known.len() + 1);
+    // SQLite counts on.
     let joined = SqliteStore::open(&file).unwrap().join(Time::UNIX_EPOCH).await.unwrap();
     assert_eq!(joined.frozen.unwrap().reason, "a test");
     assert!(joined.instance > old, "{} after {old}", joined.instance);

@@ -31,6 +31,7 @@ pub async fn environments_inserted_again_stay_as_they_are(store: Arc<dyn Store>)
 fn full(mut connection: Connection) -> Connection {
     connection.client_id = Some("id".into());
     connection.client_secret = Some(SealedBlob(vec![0, 255, 1]));
+    connection.client_secret_expires_at = Some(connection.created_at + 90 * Duration::DAY);
     connection.use_shared_credentials = true;
     connection.scopes = vec!["https://mail.google.com/".into(), "é \"quoted\"".into()];
     connection.overrides =

@@ -69,6 +69,12 @@ pub async fn everything(f: &Fixture) {
             .and(Change::InsertSession(f.session(&user)))
             .and(Change::AppendAudit(f.audit_entry("user.created")));
         f.commit(people).await.unwrap();
+        let logo = f.logo();
+        let version = n as u64 + 1;
+        let branding = Changes::new()
+            .and(Change::PutLogo(logo.clone()))
+            .and(Change::PutBranding(f.branding(version, Some(&logo))));
+        f.commit(branding).await.unwrap();
         let attempt = f.attempt(&account, 1, 1, holder);
         f.commit(Change::BeginRefresh { attempt, lease: Duration::from_secs(3600) }).await.unwrap();
     }

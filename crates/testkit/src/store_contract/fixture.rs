@@ -12,11 +12,12 @@ use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthPhase, AuthRequest, AuthRequestId,
-    AuthType, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, ErrorCode, Event,
-    EventId, Execution, ExecutionId, InstanceId, Invitation, InvitationId, KeptAnswer, ManualClock,
-    PendingRevocation, Permissions, RefreshAttempt, RefreshId, RefreshReason, RevocationId, Role, SealedBlob,
-    Session, SessionId, Store, StoreError, Time, User, UserId,
+    AuthType, Branding, Change, Changes, Clock, Connection, ConnectionId, Entropy, EnvironmentId, ErrorCode,
+    Event, EventId, Execution, ExecutionId, InstanceId, Invitation, InvitationId, KeptAnswer, Language,
+    ManualClock, PendingRevocation, Permissions, RefreshAttempt, RefreshId, RefreshReason, RevocationId,
+    Role, SealedBlob, Session, SessionId, Store, StoreError, Time, User, UserId,
     audit::{AuditOutcome, NewAuditEntry},
+    branding::{Accent, Colour, Logo, LogoKind, LogoRef, PageTexts},
     connection::{IdentityPolicy, Overrides},
     event::{EventKind, NewEvent},
     execution::{ExecutionStatus, Source},
@@ -103,6 +104,7 @@ impl Fixture {
             connector: "gmail".into(),
             client_id: None,
             client_secret: None,
+            client_secret_expires_at: None,
             use_shared_credentials: false,
             scopes: Vec::new(),
             overrides: Overrides::default(),
@@ -344,6 +346,29 @@ impl Fixture {
             created_at: now,
             seen_at: now,
             expires_at: now + Duration::hours(12),
+        }
+    }
+
+    /// A logo.
+    pub fn logo(&self) -> Logo {
+        let content = [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], &self.hash()].concat();
+        Logo { hash: self.hash(), kind: LogoKind::Png, content: content.into(), created_at: self.now() }
+    }
+
+    /// A branding with everything in it.
+    pub fn branding(&self, version: u64, logo: Option<&Logo>) -> Branding {
+        let words = |text: &str| PageTexts { connect: Some(text.to_owned()), done: None };
+        let colour = |text| Colour::parse(text).unwrap();
+        Branding {
+            product_name: Some("Zoë's <b>Agents</b>".into()),
+            logo: logo.map(|logo| LogoRef { hash: logo.hash, kind: logo.kind }),
+            accent: Some(Accent { light: colour("#0a5c36"), dark: colour("#7fdba4") }),
+            support_url: Some("https://example.com/help".into()),
+            support_email: Some("help@example.com".into()),
+            privacy_url: Some("https://example.com/privacy".into()),
+            texts: [(Language::English, words("Hello")), (Language::German, words("Grüße"))].into(),
+            version,
+            updated_at: self.now(),
         }
     }
 

@@ -15,6 +15,7 @@ mod accounts;
 mod answers;
 mod audit;
 mod background;
+mod branding;
 mod commits;
 mod differential;
 mod everything;
@@ -31,6 +32,7 @@ pub use accounts::*;
 pub use answers::*;
 pub use audit::*;
 pub use background::*;
+pub use branding::*;
 pub use commits::*;
 pub use differential::random_operations_agree_in_both_stores;
 pub use everything::everything;
@@ -120,6 +122,9 @@ macro_rules! store_contract_tests {
             audit_entry_of_a_refused_commit_leaves_no_gap,
             audit_seals_of_one_window_are_one,
             executions_walked_by_id_across_environments,
+            branding_written_reads_back_whole,
+            branding_stale_is_a_conflict,
+            logos_kept_until_they_are_dropped,
             overview_counts_what_is_there,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use valetkey_engine::NewConnection;
 
-use super::{ConnectionBody, OverridesBody, PolicyBody};
+use super::{ConnectionBody, OverridesBody, PolicyBody, secret_end::SecretEnd};
 use crate::{
     auth::Authenticated,
     error::ApiError,
@@ -31,6 +31,10 @@ pub(crate) struct CreateConnection {
     client_id: Option<String>,
     /// The OAuth client's secret.
     client_secret: Option<Secret>,
+    /// When the client secret ends at the provider (Microsoft Entra and others say so when they make one): it is told in
+    /// time. An instant such as `2027-01-31T00:00:00Z`, or seconds since 1970 as RFC 7591 writes it (`0`: it does not end).
+    #[schema(value_type = Option<String>, format = DateTime)]
+    client_secret_expires_at: Option<SecretEnd>,
     /// Use the operator-wide OAuth client instead of an own one.
     #[serde(default)]
     use_shared_credentials: bool,
@@ -73,6 +77,7 @@ pub(crate) async fn create(
         connector: body.connector,
         client_id: body.client_id,
         client_secret: body.client_secret.map(|secret| secret.0),
+        client_secret_expires_at: body.client_secret_expires_at.map(SecretEnd::read).transpose()?.flatten(),
         use_shared_credentials: body.use_shared_credentials,
         scopes: body.scopes,
         overrides: body.overrides.read()?,

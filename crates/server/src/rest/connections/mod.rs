@@ -7,6 +7,7 @@ mod get;
 mod list;
 mod preflight;
 mod scope_gaps;
+mod secret_end;
 mod test;
 mod update;
 
@@ -60,6 +61,9 @@ pub(crate) struct ConnectionBody {
     client_id: Option<String>,
     /// Whether a client secret is stored.
     has_client_secret: bool,
+    /// When the client secret ends at the provider, if somebody said so.
+    #[serde(with = "time::serde::rfc3339::option")]
+    client_secret_expires_at: Option<OffsetDateTime>,
     /// Whether the operator-wide OAuth client is used.
     use_shared_credentials: bool,
     /// The scopes asked for; empty means the connector's defaults.
@@ -207,6 +211,7 @@ impl From<ConnectionView> for ConnectionBody {
             auth_type: view.auth_type.as_str(),
             client_id: connection.client_id,
             has_client_secret: connection.client_secret.is_some(),
+            client_secret_expires_at: connection.client_secret_expires_at,
             use_shared_credentials: connection.use_shared_credentials,
             scopes: connection.scopes,
             overrides: connection.overrides.into(),

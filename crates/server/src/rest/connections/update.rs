@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use valetkey_engine::ConnectionUpdate;
 
-use super::{ConnectionBody, OverridesBody, PolicyBody};
+use super::{ConnectionBody, OverridesBody, PolicyBody, secret_end::SecretEnd};
 use crate::{
     auth::Authenticated,
     extract::{Json, Path},
@@ -32,6 +32,11 @@ pub(crate) struct UpdateConnection {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Secret>)]
     client_secret: Option<Option<Secret>>,
+    /// When the client secret ends at the provider, as at creation; `null` where it does not. A new `client_secret` forgets
+    /// the end of the old one.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    client_secret_expires_at: Option<Option<SecretEnd>>,
     /// Whether to use the operator-wide OAuth client.
     use_shared_credentials: Option<bool>,
     /// Other scopes.
@@ -65,10 +70,15 @@ pub(crate) async fn update(
     Path(connection): Path<String>,
     Json(body): Json<UpdateConnection>,
 ) -> Reply<ConnectionBody> {
+    let ends = match body.client_secret_expires_at {
+        Some(Some(end)) => Some(end.read()?),
+        end => end.map(|_| None),
+    };
     let update = ConnectionUpdate {
         name: body.name,
         client_id: body.client_id,
         client_secret: body.client_secret.map(|secret| secret.map(|secret| secret.0)),
+        client_secret_expires_at: ends,
         use_shared_credentials: body.use_shared_credentials,
         scopes: body.scopes,
         overrides: body.overrides.map(OverridesBody::read).transpose()?,
