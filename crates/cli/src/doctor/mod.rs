@@ -11,6 +11,7 @@ mod files;
 mod providers;
 mod public_url;
 mod running;
+mod sso;
 
 use std::ffi::OsString;
 
@@ -107,8 +108,10 @@ pub(crate) async fn diagnose(system: &System, running: Running) -> (Diagnosis, O
     running::look(running, &database, &mut report);
     if system.offline {
         report.skipped("providers", "--offline was given");
+        report.skipped("single_sign_on", "--offline was given");
     } else {
         providers::look(&settings, &database, &mut report).await;
+        sso::look(&settings, &mut report).await;
     }
     let Report { findings, steps, well } = report;
     let subject = Subject { kind: SubjectKind::System, ..Subject::default() };

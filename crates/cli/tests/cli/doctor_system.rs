@@ -474,3 +474,31 @@ fn clock_that_providers_contradict_is_told_with_the_difference() {
     // A single provider may have a wrong clock itself.
     assert_eq!((&skew["confidence"], &skew["severity"]), (&json!("likely"), &json!("broken")));
 }
+
+/// The identity provider of the dashboard: one that is not there and one that is no such thing are told apart.
+#[test]
+fn identity_provider_in_trouble_is_told_with_its_issuer() {
+    let folder = used();
+    let of = |issuer: &str, private: &str| {
+        let variables = [
+            ("MASTER_KEY", KEY),
+            ("SSO_ISSUER", issuer),
+            ("SSO_CLIENT_ID", "valetkey"),
+            ("SSO_CLIENT_SECRET", "hunter2-hunter2"),
+            ("SSO_ALLOW_PRIVATE", private),
+        ];
+        let found = diagnosis(folder.path(), &variables);
+        assert!(!found.to_string().contains("hunter2"), "{found:#}");
+        found
+    };
+    let nobody = closed();
+    let found = of(&format!("http://{nobody}"), "true");
+    told(finding(&found, "sso_unavailable"), &nobody, "sso_issuer");
+    assert_eq!(step(&found, "single_sign_on"), "failed");
+    let other = answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let found = of(&format!("http://{other}"), "true");
+    told(finding(&found, "sso_provider_invalid"), &other, "sso_issuer");
+    // S47: an address inside has to be allowed.
+    let found = of(&format!("https://{nobody}"), "false");
+    told(finding(&found, "sso_unavailable"), &nobody, "sso_allow_private");
+}
