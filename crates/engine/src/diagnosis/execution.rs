@@ -47,6 +47,8 @@ pub(super) struct Seen {
     pub(super) retry_after_ms: Option<u64>,
     pub(super) retry_at: Option<Time>,
     pub(super) remedies: Vec<Remedy>,
+    /// Whether a request left for the provider, where that is known.
+    pub(super) left: Option<bool>,
 }
 
 impl Seen {
@@ -62,6 +64,7 @@ impl Seen {
             retry_after_ms: None,
             retry_at: None,
             remedies: Vec::new(),
+            left: None,
         }
     }
 
@@ -96,6 +99,7 @@ impl Seen {
             tool: execution.tool.clone(),
             execution: Some(execution.id.to_string()),
             at: Some(execution.started_at),
+            left: Some(execution.upstream_request.is_some()),
             ..Self::of_code(code)
         }
     }
@@ -183,6 +187,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
         | C::UpstreamInvalidRequest
         | C::UpstreamConflict
         | C::UpstreamError => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        C::UpstreamTimeout if seen.left == Some(false) => in_line(seen),
         code if is_on_the_way(code) => on_the_way(scene, seen),
         _ => scene.plain(seen),
     };
@@ -257,6 +262,25 @@ fn on_the_way(scene: &Scene<'_>, seen: &Seen) -> Finding {
             .evidence(Evidence::new(EvidenceKind::Network, met.clone()).reference(seen.code.as_str())),
         None => finding,
     }
+}
+
+/// The deadline passed before the request left: the provider is not suspected.
+fn in_line(seen: &Seen) -> Finding {
+    Finding::new(seen.code)
+        .message("The deadline of the call passed before its request could leave.")
+        .cause(
+            "Other calls through the connection were in line before it, or its credential took too long to be ready. The \
+             provider was not asked.",
+        )
+        .evidence(
+            Evidence::new(
+                EvidenceKind::Setting,
+                "calls_per_connection calls of a connection go at once; the others wait for their turn.",
+            )
+            .reference("calls_per_connection"),
+        )
+        .remedy(RemedyAction::Retry, "Send the call again: nothing was sent.")
+        .remedy(RemedyAction::FixRequest, "If it lasts, give the call more time or make fewer at once.")
 }
 
 /// Our own queue was full: the provider was not asked.

@@ -286,24 +286,24 @@ async fn answer_that_does_not_come_in_time_is_nobodys_move() {
     assert_eq!(pages.collect::<Vec<_>>(), ["https://limits.example/status"]);
 }
 
-/// S43: our own queue is bounded; that it is full is told as ours, and the provider is not suspected.
-#[tokio::test]
-async fn queue_of_this_server_that_is_full_is_told_as_its_own() {
+/// A connection that lets one call through at a time and so many wait, with a call at the provider that does not end.
+async fn crowded(waiting: usize) -> (EngineFixture, tokio::task::JoinHandle<()>) {
     let fixture = EngineFixture::with_all_connectors(&[("limits.yaml", LIMITS)], |settings| {
         settings.calls_per_connection = 1;
-        settings.calls_waiting = 0;
+        settings.calls_waiting = waiting;
     })
     .await;
     fixture.connection("limits", "limits").await;
     fixture.authorize("limits", "user_1").await;
     let slow = Scripted { delay: PATIENCE * 2, ..Scripted::json(200, &json!({})) };
     fixture.provider.script("/api/profile", [slow]);
-    let first_call = {
+    let first = {
         let (engine, caller) = (fixture.engine.clone(), fixture.caller.clone());
         tokio::spawn(async move {
-            let call =
-                ExecuteTool::new(AccountRef::named("limits", "user_1"), "limits_get_profile", json!({}));
-            engine.execute_tool(&caller, ExecuteTool { deadline: Some(PATIENCE * 2), ..call }).await
+            let wanted = AccountRef::named("limits", "user_1");
+            let call = ExecuteTool::new(wanted, "limits_get_profile", json!({}));
+            let call = ExecuteTool { deadline: Some(PATIENCE * 2), ..call };
+            let _aborted_before = engine.execute_tool(&caller, call).await;
         })
     };
     let under_way = async {
@@ -312,6 +312,36 @@ async fn queue_of_this_server_that_is_full_is_told_as_its_own() {
         }
     };
     tokio::time::timeout(PATIENCE, under_way).await.unwrap();
+    (fixture, first)
+}
+
+/// A call that was still in line when its deadline passed never left: the provider is not suspected.
+#[tokio::test]
+async fn call_that_waited_too_long_in_line_is_told_as_never_sent() {
+    let (fixture, first_call) = crowded(5).await;
+    let call = ExecuteTool::new(AccountRef::named("limits", "user_1"), "limits_get_profile", json!({}));
+    let call = ExecuteTool { deadline: Some(Duration::from_millis(300)), ..call };
+    let failure = fixture.engine.execute_tool(&fixture.caller, call).await.unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::UpstreamTimeout);
+    let short = failure.details().diagnosis.clone().unwrap();
+    assert!(short.summary.contains("in line before it"), "{}", short.summary);
+    let id = failure.details().execution.clone().unwrap().to_string();
+    let of = DiagnosisOf::Execution(id.clone());
+    let diagnosis = diagnose_with(&fixture, &of, DiagnosisOptions::default()).await;
+    let finding = first(&diagnosis, ErrorCode::UpstreamTimeout);
+    assert_eq!(finding.actor, Actor::Nobody);
+    assert!(finding.cause.contains("provider was not asked"), "{}", finding.cause);
+    rests_on(finding, EvidenceKind::Setting, "calls_per_connection");
+    rests_on(finding, EvidenceKind::Execution, &id);
+    assert_eq!(finding.remedies[0].action, RemedyAction::Retry);
+    assert!(finding.remedies.iter().all(|remedy| remedy.url.is_none()), "{:?}", finding.remedies);
+    first_call.abort();
+}
+
+/// S43: our own queue is bounded; that it is full is told as ours, and the provider is not suspected.
+#[tokio::test]
+async fn queue_of_this_server_that_is_full_is_told_as_its_own() {
+    let (fixture, first_call) = crowded(0).await;
     let failure = call(&fixture, "limits", "limits_get_profile", json!({})).await.unwrap_err();
     assert_eq!(failure.code(), ErrorCode::Overloaded);
     let short = failure.details().diagnosis.clone().unwrap();
