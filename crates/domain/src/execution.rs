@@ -161,3 +161,36 @@ pub struct Execution {
     /// Where that time went, in order; empty if nobody noted it.
     pub phases: Vec<Phase>,
 }
+
+impl Execution {
+    /// The bytes that a seal of the audit log covers: every field, in this order, each kept apart from its neighbours by
+    /// JSON whatever is in it (S57).
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        let micros =
+            i64::try_from(self.started_at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX);
+        serde_json::json!([
+            self.id.as_str(),
+            self.environment.as_str(),
+            self.tool,
+            self.connector,
+            self.connection.as_str(),
+            self.account.as_str(),
+            self.identifier,
+            self.agent_run_id,
+            self.client.as_str(),
+            self.source.as_str(),
+            self.request_id,
+            self.upstream_request,
+            self.upstream_status,
+            self.status.as_str(),
+            self.error_code.map(ErrorCode::as_str),
+            self.error_message,
+            self.instance.map(|instance| instance.0),
+            micros,
+            self.duration_us,
+        ])
+        .to_string()
+        .into_bytes()
+    }
+}

@@ -64,6 +64,7 @@ tools:
     title: Get profile
     description: Reads the profile of the user who is signed in.
     read_only: true
+    cacheable: true
     scopes: [[read]]
     input: { type: object, properties: {} }
     example: {}

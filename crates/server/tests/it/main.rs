@@ -21,5 +21,6 @@ mod proxy;
 mod rest;
 mod result_pages;
 mod routes;
+mod sso;
 mod support;
 mod token;
