@@ -32,6 +32,9 @@ PATHS = {
     "clients": "/settings/clients",
     "keys": "/settings/keys",
     "audit": "/audit",
+    "simulator": "/simulator",
+    "bulk-ask": "/bulk?of=all&action=disconnect",
+    "accounts-failing": "/accounts?renewals=failing",
     "nothing-there": "/accounts/ca_" + "0" * 26,
 }
 VIEWS: dict[str, dict[str, Any]] = {
@@ -156,6 +159,70 @@ def test_every_page_is_accessible_and_fits(house: Valetkey, page: Any, seeded: d
         assert_accessible(page, f"{name} {page.kind}")
 
 
+def test_many_accounts_are_worked_on_together(house: Valetkey, chromium: Any, owner: dict[str, Any]) -> None:
+    """Ticked or by a filter: the page says how many it will hit, then how far it is, then what did not work."""
+    connect_sandbox(house, "user_many_1")
+    connect_sandbox(house, "user_many_2", "grace")
+    house.link("sandbox", "user_many_3")
+    context = chromium.new_context(ignore_https_errors=True, storage_state=owner, viewport={"width": 1280, "height": 900})
+    page = open_page(context)
+    page.goto(house.url + "/dashboard/accounts?q=user_many")
+    page.get_by_label("All on this page").check()
+    assert page.locator("input[name=account]:checked").count() == 3
+    page.get_by_label("Do", exact=True).select_option("refresh")
+    page.get_by_role("button", name="With those ticked").click()
+    assert page.get_by_text("3 accounts").first.is_visible()
+    shoot(page, "bulk-refresh")
+    page.get_by_role("button", name="Refresh them now").click()
+    page.wait_for_url("**/dashboard/bulk/*")
+    page.get_by_text("ended", exact=True).wait_for(timeout=60_000)
+    assert page.get_by_text("3 of 3").is_visible()
+    assert page.get_by_role("table").get_by_text("account_pending").is_visible()
+    shoot(page, "bulk-ended")
+    assert_accessible(page, "work that has ended")
+
+    page.goto(house.url + "/dashboard/accounts?q=user_many&status=ACTIVE")
+    page.get_by_label("Do", exact=True).select_option("link")
+    page.get_by_role("button", name="With all 2 that fit").click()
+    page.get_by_role("button", name="Make the links").click()
+    page.get_by_text("ended", exact=True).wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download them as CSV").click()
+    lines = pathlib.Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == 3 and all("/connect/" in line for line in lines[1:]), lines
+
+    page.goto(house.url + "/dashboard/accounts?q=user_many")
+    page.get_by_label("Do", exact=True).select_option("delete")
+    page.get_by_role("button", name="With all 3 that fit").click()
+    page.get_by_label("I mean 3 accounts", exact=False).check()
+    page.get_by_label("Revoke the grant", exact=False).check()
+    page.get_by_role("button", name="Delete them").click()
+    page.get_by_text("ended", exact=True).wait_for(timeout=60_000)
+    page.goto(house.url + "/dashboard/accounts?q=user_many")
+    assert page.get_by_text("No account fits these filters.").is_visible()
+    context.close()
+
+
+def test_calls_are_watched_and_taken_apart(house: Valetkey, chromium: Any, owner: dict[str, Any]) -> None:
+    """Live: a call shows when it is made, without a press. On its own page its time is drawn."""
+    connect_sandbox(house, "user_watched")
+    context = chromium.new_context(ignore_https_errors=True, storage_state=owner, viewport={"width": 1280, "height": 900})
+    page = open_page(context)
+    page.goto(house.url + "/dashboard/executions")
+    page.get_by_role("button", name="Watch live").click()
+    page.get_by_text("Live", exact=True).wait_for()
+    house.execute("sandbox_get_profile", "user_watched")
+    row = page.get_by_role("row").filter(has_text="user_watched").first
+    row.wait_for(timeout=30_000)
+    assert_accessible(page, "executions, watched")
+    page.get_by_role("button", name="Stop watching").click()
+    row.get_by_role("link", name="sandbox_get_profile").click()
+    page.get_by_role("heading", name="Where the time went").wait_for()
+    assert page.get_by_role("cell", name="With the provider").is_visible()
+    shoot(page, "execution-time")
+    context.close()
+
+
 def test_login_by_keyboard_without_scripts(house: Valetkey, chromium: Any, owner: dict[str, Any]) -> None:
     """S44: what a person types wrong is said, and the way on leads where they wanted to go."""
     context = chromium.new_context(ignore_https_errors=True, java_script_enabled=False)
@@ -210,20 +277,27 @@ def test_operator_sees_a_lost_account_and_mends_it(house: Valetkey, chromium: An
     account = house.account("sandbox", "user_story")
     assert account["status"] == "ACTIVE"
 
-    simulator = house.api("GET", "/connections/sandbox")["overrides"]["api_base_url"]
-    simulator = "/".join(simulator.split("/")[:3])
-    revoked = house.http.post(simulator + "/_sim/revoke-grants", json={}, headers={"authorization": ""}, timeout=30)
-    assert revoked.ok and revoked.json()["affected"] > 0, revoked.text
+    page.goto(house.url + "/dashboard/simulator")
+    page.get_by_label("Whom").last.select_option("ada")
+    page.get_by_role("button", name="Takes the access away").click()
+    assert page.get_by_text("The simulator was told.").is_visible()
+    assert page.get_by_text("revoked").first.is_visible()
+    shoot(page, "simulator-told")
     refused = house.raw("POST", f"/v1/connect/accounts/{account['id']}/refresh", json={})
     assert not refused.ok, refused.text
 
     page.goto(house.url + "/dashboard")
     need = page.get_by_role("listitem").filter(has_text="lost access at the provider")
     assert need.first.is_visible()
+    assert need.first.get_by_role("button", name="New link").first.is_visible()
     shoot(page, "overview-asks")
     assert_accessible(page, "overview that asks")
     page.goto(house.url + f"/dashboard/accounts/{account['id']}")
     assert "Revoked" in page.get_by_role("heading", level=1).inner_text()
+    assert page.get_by_role("heading", name="Errors").is_visible()
+    with page.expect_download() as bundle:
+        page.get_by_role("link", name="Support bundle").click()
+    assert account["id"] in pathlib.Path(bundle.value.path()).read_text()
     shoot(page, "account-revoked")
     assert_accessible(page, "account that was revoked")
     page.get_by_role("button", name="New authorization link").click()

@@ -35,7 +35,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
         Some(url) => url.clone(),
         None => own_url(address, tls.is_some())?,
     };
-    let start = Start { public_url: public_url.clone(), master_key, simulator: None, lock };
+    let start = Start { public_url: public_url.clone(), master_key, simulator: None, desk: None, lock };
     let assembly = wiring::assemble(settings, start).await?;
     warn_if_nobody_can_call(&assembly).await;
     invite_the_first_owner(settings, &assembly).await?;

@@ -70,6 +70,53 @@ impl Source {
     }
 }
 
+/// What a call was about during a stretch of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseKind {
+    /// Looked at here: account, connection, input, scopes.
+    Check,
+    /// Waited for a credential that is good, which may have been a renewal.
+    Credential,
+    /// Waited for its turn at the provider.
+    Queue,
+    /// Its record was made durable before it left.
+    Record,
+    /// With the provider: name, connection, request, answer.
+    Provider,
+    /// Waited before it was made again.
+    BackOff,
+    /// The answer was read and shaped.
+    Answer,
+}
+
+impl PhaseKind {
+    /// The name in storage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Credential => "credential",
+            Self::Queue => "queue",
+            Self::Record => "record",
+            Self::Provider => "provider",
+            Self::BackOff => "back_off",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// A stretch of a call's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What it was spent on.
+    pub kind: PhaseKind,
+    /// When it began, in microseconds since the call did.
+    pub from_us: u64,
+    /// How long it took, in microseconds.
+    pub took_us: u64,
+}
+
 /// The durable record of one tool or proxy call. It holds no input and no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -103,7 +150,7 @@ pub struct Execution {
     pub status: ExecutionStatus,
     /// Why it failed.
     pub error_code: Option<ErrorCode>,
-    /// The error message as the caller got it, bounded.
+    /// The error message as the caller got it, bounded, with the provider's own code where it had one.
     pub error_message: Option<String>,
     /// The process that began it; if that is gone, nobody will end it.
     pub instance: Option<InstanceId>,
@@ -111,4 +158,39 @@ pub struct Execution {
     pub started_at: Time,
     /// How long it took, in microseconds.
     pub duration_us: Option<u64>,
+    /// Where that time went, in order; empty if nobody noted it.
+    pub phases: Vec<Phase>,
+}
+
+impl Execution {
+    /// The bytes that a seal of the audit log covers: every field, in this order, each kept apart from its neighbours by
+    /// JSON whatever is in it (S57).
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        let micros =
+            i64::try_from(self.started_at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX);
+        serde_json::json!([
+            self.id.as_str(),
+            self.environment.as_str(),
+            self.tool,
+            self.connector,
+            self.connection.as_str(),
+            self.account.as_str(),
+            self.identifier,
+            self.agent_run_id,
+            self.client.as_str(),
+            self.source.as_str(),
+            self.request_id,
+            self.upstream_request,
+            self.upstream_status,
+            self.status.as_str(),
+            self.error_code.map(ErrorCode::as_str),
+            self.error_message,
+            self.instance.map(|instance| instance.0),
+            micros,
+            self.duration_us,
+        ])
+        .to_string()
+        .into_bytes()
+    }
 }

@@ -15,6 +15,17 @@ pub struct Overview {
     pub due: u64,
 }
 
+/// How many accounts were in a status on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusCount {
+    /// The day: its first instant, in UTC.
+    pub day: Time,
+    /// The status.
+    pub status: AccountStatus,
+    /// How many there were when the day was counted last.
+    pub accounts: u64,
+}
+
 /// How the executions of a connector went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectorUse {

@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant};
 use valetkey_domain::{
     Account, Caller, Change, Changes, Connection, Error, ErrorCode, Execution, ExecutionId, Page,
     PageRequest, Permission, Time,
-    execution::{ExecutionStatus, Source},
+    execution::{ExecutionStatus, Phase, PhaseKind, Source},
     store::ExecutionFilter,
 };
 
@@ -17,10 +17,14 @@ use crate::{Engine, execute::Keeping};
 
 /// The longest error message that is kept, in bytes.
 const MAX_MESSAGE: usize = 500;
+/// And of the provider's own code.
+const MAX_CODE: usize = 100;
 /// The longest method and path that is kept, in bytes.
 const MAX_REQUEST: usize = 500;
 /// The use of an account is noted at most this often.
 const TOUCH_AFTER: time::Duration = time::Duration::minutes(1);
+/// How many stretches of a call's time are told apart; the last one takes the rest.
+const MAX_PHASES: usize = 32;
 /// How often the end of a call that has happened is tried to be written.
 const WRITE_ATTEMPTS: u32 = 4;
 
@@ -44,6 +48,19 @@ pub(crate) struct Run {
     keeping: Option<Keeping>,
     /// The generation of the credential that the provider accepted.
     proved: Option<u64>,
+    /// What it is about just now, and since when.
+    phase: (PhaseKind, Instant),
+}
+
+/// What is kept of an error: its message, with the provider's own code where the message does not have it, so that what
+/// it means can still be looked up.
+fn recorded_message(error: &Error) -> String {
+    let details = error.details();
+    let message = bounded(&details.message, MAX_MESSAGE);
+    match details.provider.as_ref().and_then(|provider| provider.code.as_deref()) {
+        Some(code) if !message.contains(code) => format!("{message} ({})", bounded(code, MAX_CODE)),
+        _ => message,
+    }
 }
 
 fn bounded(text: &str, limit: usize) -> String {
@@ -78,6 +95,22 @@ impl Run {
     /// Whether another call with the same key was first: this one is not made and leaves no record.
     pub(crate) fn is_outrun(&self) -> bool {
         self.keeping.as_ref().is_some_and(|keeping| keeping.outrun)
+    }
+
+    /// Notes that it is about something else from now on.
+    pub(crate) fn enter(&mut self, kind: PhaseKind) {
+        if self.phase.0 == kind || self.execution.phases.len() + 1 >= MAX_PHASES {
+            return;
+        }
+        self.end_phase();
+        self.phase = (kind, Instant::now());
+    }
+
+    fn end_phase(&mut self) {
+        let (kind, since) = self.phase;
+        let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        let from_us = micros(since.saturating_duration_since(self.began));
+        self.execution.phases.push(Phase { kind, from_us, took_us: micros(since.elapsed()) });
     }
 
     /// Notes where the request goes: method and path, nothing else of it.
@@ -132,10 +165,13 @@ impl Engine {
             instance: self.0.joined.get().map(|joined| joined.instance),
             started_at: self.now(),
             duration_us: None,
+            phases: Vec::new(),
         };
+        let began = Instant::now();
         Run {
             execution,
-            began: Instant::now(),
+            began,
+            phase: (PhaseKind::Check, began),
             last_used_at: account.last_used_at,
             announced: false,
             sent: false,
@@ -191,6 +227,7 @@ impl Engine {
             return Ok(());
         }
         let answer = self.answer_of(run, failure, brought).await;
+        run.end_phase();
         let execution = &mut run.execution;
         execution.duration_us = Some(u64::try_from(run.began.elapsed().as_micros()).unwrap_or(u64::MAX));
         match failure {
@@ -198,7 +235,7 @@ impl Engine {
             Some(error) => {
                 execution.status = ExecutionStatus::Failed;
                 execution.error_code = Some(error.code());
-                execution.error_message = Some(bounded(&error.details().message, MAX_MESSAGE));
+                execution.error_message = Some(recorded_message(error));
             }
         }
         let now = self.now();

@@ -10,6 +10,7 @@ mod audit;
 mod authorize;
 mod background;
 mod branding;
+mod bulk;
 mod calls;
 mod clients;
 mod connection_test;
@@ -47,6 +48,7 @@ pub use authorize::{
 };
 pub use background::{Background, BackgroundSettings, JobStatus};
 pub use branding::{BrandingUpdate, MAX_LOGO_BYTES};
+pub use bulk::{BulkAction, BulkChoice, BulkFailure, BulkPreview, BulkView, MAX_BULK};
 pub use clients::{AccessToken, CreatedApiClient, CreatedApiToken, NewApiClient, NewApiToken};
 pub use connection_test::{ConnectionCheck, ConnectionTest, UncheckedItem};
 pub use connections::{ConnectionUpdate, ConnectionView, NewConnection};
@@ -56,9 +58,10 @@ pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_AGE, MAX_BATCH, To
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
 pub use operators::{
-    DASHBOARD_CLIENT, InvitationPage, InviteLink, LoggedIn, NewPassword, SessionView, UserUpdate, Visitor,
+    DASHBOARD_CLIENT, InvitationPage, InviteLink, LoggedIn, NewPassword, NewUser, SSO_CALLBACK, SessionView,
+    SignedOn, SsoAnswer, SsoSettings, SsoStart, UserUpdate, Visitor,
 };
-pub use overview::{Need, OverviewView};
+pub use overview::{Need, NeedCause, OverviewView};
 pub use proxy::{ProxyCall, ProxyReply};
 pub use revoke::{End, EndPreview, Ended, PendingView, Receipt, Siblings};
 pub use scopes::{AccountScopes, ScopeGap, ScopeGaps, ToolScopes};

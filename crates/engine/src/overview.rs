@@ -2,13 +2,16 @@
 
 use time::Duration;
 use valetkey_domain::{
-    AccountStatus, Caller, Error, ErrorCode, PageRequest, Permission, Time,
-    overview::{Overview, OverviewSpan},
+    AccountStatus, Caller, Error, ErrorCode, Finding, PageRequest, Permission, Time,
+    diagnosis::Verdict,
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::Frozen,
     store::{AccountFilter, ConnectionFilter},
 };
 
-use crate::{AccountView, ConnectionView, Engine};
+use crate::{
+    AccountRef, AccountView, ConnectionView, DiagnosisOf, DiagnosisOptions, Engine, support::without_links,
+};
 
 /// How far back executions are counted.
 const LOOK_BACK: Duration = Duration::hours(24);
@@ -16,8 +19,10 @@ const LOOK_BACK: Duration = Duration::hours(24);
 const AT_MOST: u32 = 10_000;
 /// How far ahead renewals are counted.
 const LOOK_AHEAD: Duration = Duration::hours(1);
-/// How many accounts in each status are named.
+/// How many accounts in each status are looked at closely, and named.
 const NAMED: u32 = 5;
+/// How far back the statuses of accounts are shown.
+const HISTORY: Duration = Duration::days(90);
 
 /// Something that does not go away by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,9 +37,25 @@ pub enum Need {
         status: AccountStatus,
         /// How many there are.
         count: u64,
-        /// The newest of them.
-        newest: Vec<AccountView>,
+        /// Why, for the newest of them: what hits most of them first.
+        causes: Vec<NeedCause>,
     },
+    /// Accounts that work as long as their access token lives, and whose renewals fail.
+    Failing {
+        /// How many there are.
+        count: u64,
+        /// Why, for the newest of them.
+        causes: Vec<NeedCause>,
+    },
+}
+
+/// What the diagnosis finds about some accounts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NeedCause {
+    /// The first finding; `None` if nothing is known to be wrong.
+    pub finding: Option<Finding>,
+    /// The accounts that it is about. The finding's words are those of the first.
+    pub accounts: Vec<AccountView>,
 }
 
 /// The overview of an environment.
@@ -50,6 +71,8 @@ pub struct OverviewView {
     pub due_by: Time,
     /// What needs a person, the most urgent first.
     pub needs: Vec<Need>,
+    /// How many accounts were in each status, day by day.
+    pub history: Vec<StatusCount>,
 }
 
 impl Engine {
@@ -76,12 +99,53 @@ impl Engine {
         for status in [S::Error, S::Revoked, S::Expired, S::PendingVerification] {
             let counted = counts.accounts.iter().find(|(found, _)| *found == status);
             let Some(&(_, count)) = counted else { continue };
-            let filter = AccountFilter { status: Some(status), ..AccountFilter::default() };
+            let filter =
+                AccountFilter { status: Some(status), count_at_most: Some(0), ..AccountFilter::default() };
             let page = PageRequest { size: NAMED, cursor: None };
             let newest = self.list_accounts(caller, &[], filter, &page).await?.items;
-            needs.push(Need::Accounts { status, count, newest });
+            needs.push(Need::Accounts { status, count, causes: self.causes(caller, newest).await? });
         }
-        Ok(OverviewView { counts, since: span.since, at_most: AT_MOST, due_by: span.due_by, needs })
+        if counts.degraded > 0 {
+            let filter = AccountFilter {
+                degraded: true,
+                status: Some(S::Active),
+                count_at_most: Some(0),
+                ..AccountFilter::default()
+            };
+            let page = PageRequest { size: NAMED, cursor: None };
+            let newest = self.list_accounts(caller, &[], filter, &page).await?.items;
+            let causes = self.causes(caller, newest).await?;
+            needs.push(Need::Failing { count: counts.degraded, causes });
+        }
+        let history = self.0.store.status_history(&caller.environment, now - HISTORY).await?;
+        Ok(OverviewView { counts, since: span.since, at_most: AT_MOST, due_by: span.due_by, needs, history })
+    }
+
+    /// Why these accounts do not work, as far as is known without asking anybody; like causes together, and the one
+    /// that hits most of them first. An overview that is only looked at makes no authorization links.
+    async fn causes(&self, caller: &Caller, accounts: Vec<AccountView>) -> Result<Vec<NeedCause>, Error> {
+        let caller = without_links(caller);
+        let mut causes: Vec<NeedCause> = Vec::new();
+        for view in accounts {
+            let of = DiagnosisOf::Account(AccountRef::id(view.account.id.as_str()));
+            let finding = match self.diagnose(&caller, &of, &DiagnosisOptions::default()).await {
+                Ok(found) => found.findings.into_iter().find(|one| one.severity != Verdict::Healthy),
+                // It went away while it was looked at.
+                Err(error) if error.code() == ErrorCode::AccountNotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let code = finding.as_ref().map(|finding| finding.code);
+            let same = causes.iter_mut().find(|cause| {
+                cause.finding.as_ref().map(|finding| finding.code) == code
+                    && cause.accounts.iter().all(|other| other.account.connection == view.account.connection)
+            });
+            match same {
+                Some(cause) => cause.accounts.push(view),
+                None => causes.push(NeedCause { finding, accounts: vec![view] }),
+            }
+        }
+        causes.sort_by_key(|cause| std::cmp::Reverse(cause.accounts.len()));
+        Ok(causes)
     }
 }
 
@@ -93,6 +157,9 @@ impl Need {
             Self::Frozen(_) => Some(ErrorCode::GrantFrozen),
             Self::Connection(view) => view.connection.fault.as_ref().map(|fault| fault.code),
             Self::Accounts { status, .. } => status.refusal(),
+            Self::Failing { causes, .. } => {
+                causes.iter().find_map(|cause| cause.finding.as_ref()).map(|finding| finding.code)
+            }
         }
     }
 }

@@ -10,8 +10,9 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use valetkey_domain::{
-    Account, Caller, Connection, Credential, Error, ErrorCode, ExecutionId, Permission, SecretString,
-    error::ProviderEvidence, execution::Source,
+    Account, Caller, Connection, Credential, Error, ErrorCode, ExecutionId, SecretString,
+    error::ProviderEvidence,
+    execution::{PhaseKind, Source},
 };
 use valetkey_upstream::{
     connector::Connector,
@@ -95,7 +96,7 @@ impl Engine {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        caller.require(Permission::ToolsExecute)?;
+        self.require_calls(caller, None).await?;
         let deadline = self.deadline(call.deadline);
         let (account, connection) = self.resolve_account(&caller.environment, &call.account, None).await?;
         let origin = CallOrigin {
@@ -175,6 +176,7 @@ impl Engine {
         }
         let connector = self.connector_of(&connection)?;
         let deadline = self.bounded(deadline, connector, &connection);
+        run.enter(PhaseKind::Credential);
         let ready = self.ready(&account, &connection, deadline).await?;
         let leg = Leg {
             connector,
@@ -187,8 +189,10 @@ impl Engine {
         let may_repeat = method.is_safe() && body.is_end_stream();
         let request = leg.request(&ready, body)?;
         if !method.is_safe() {
+            run.enter(PhaseKind::Record);
             self.announce_run(run).await?;
         }
+        run.enter(PhaseKind::Queue);
         self.wait_for_provider(&ready.account, &connection, deadline).await?;
         let response = self.send_leg(request, &ready, deadline, run).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -196,6 +200,7 @@ impl Engine {
             return Ok(response);
         }
         let refused = refusal_of(response).await;
+        run.enter(PhaseKind::Credential);
         match deadline.hold(self.renew_refused(&ready, &connection, &refused)).await? {
             Renewal::Futile(error) => Err(error),
             Renewal::Renewed(_) if !may_repeat => Err(not_repeated(refused)),
@@ -245,8 +250,10 @@ impl Engine {
     {
         let head_deadline = deadline.limits(self.call_limits())?.deadline;
         let limits = StreamLimits { head_deadline, ..StreamLimits::default() };
+        run.enter(PhaseKind::Provider);
         run.leaves_for(request.method(), request.uri().path());
         let response = self.0.egress.stream(request, limits).await;
+        run.enter(PhaseKind::Answer);
         let response = response.map_err(|fault| deadline.explain(fault.into()))?;
         run.answered(response.status());
         if response.status().as_u16() < 400 {

@@ -3,6 +3,7 @@
 //! [`router`] is the whole surface as one [`axum::Router`]; [`serve`] puts it on a port.
 
 mod auth;
+mod client_address;
 mod compat;
 mod dashboard;
 mod docs;
@@ -22,7 +23,7 @@ mod state;
 pub use error::ApiError;
 pub use front::RequestContext;
 pub use listener::{Drained, ListenerSettings, TlsError, serve, server_config};
-pub use options::ServerOptions;
+pub use options::{ServerOptions, SimulatorDesk};
 #[doc(hidden)]
 pub use pages::fuzz_callback_query;
 pub use routes::{description as openapi, health_router, router};

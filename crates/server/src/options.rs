@@ -2,9 +2,22 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use serde_json::Value;
 use url::Url;
 use valetkey_domain::{Clock, Entropy};
 use valetkey_engine::Background;
+
+/// What commands the provider for trials that runs beside a development server. The verbs and what they take are those of
+/// its control API.
+#[async_trait]
+pub trait SimulatorDesk: Send + Sync + 'static {
+    /// Asks (`None`) or tells (a body) the simulator, by the name of a verb: `faults`, `clock`, `revoke-grants`.
+    ///
+    /// # Errors
+    /// What the simulator says against it, in words.
+    async fn ask(&self, verb: &str, body: Option<Value>) -> Result<Value, String>;
+}
 
 /// Settings of the HTTP surfaces.
 #[derive(Clone)]
@@ -23,8 +36,12 @@ pub struct ServerOptions {
     pub proxy_body_timeout: Duration,
     /// Requests being worked on at once; more are told to come back.
     pub max_in_flight: usize,
+    /// Whether something in front ends TLS and says in `X-Forwarded-For` where requests come from.
+    pub behind_proxy: bool,
     /// The background of this process, if it does that work.
     pub background: Option<Arc<Background>>,
+    /// The provider for trials that runs beside this server, if there is one.
+    pub simulator: Option<Arc<dyn SimulatorDesk>>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// Where request ids and browser cookies come from.
@@ -43,7 +60,9 @@ impl ServerOptions {
             body_timeout: Duration::from_secs(30),
             proxy_body_timeout: Duration::from_secs(300),
             max_in_flight: 4096,
+            behind_proxy: false,
             background: None,
+            simulator: None,
             clock,
             entropy,
         }

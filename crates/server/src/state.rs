@@ -3,10 +3,14 @@
 use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use valetkey_domain::Error;
 use valetkey_engine::Engine;
 
 use crate::{RequestContext, ServerOptions, error::ErrorBody};
+
+/// How many people watch executions as they happen at the same time: each of them asks the database every second.
+const TAILS: usize = 32;
 
 /// The state of every handler. Cheap to clone.
 #[derive(Clone)]
@@ -20,11 +24,14 @@ pub(crate) struct Parts {
     pub(crate) options: ServerOptions,
     /// The description of the native API, as JSON.
     pub(crate) openapi: Bytes,
+    /// Room for people who watch executions as they happen.
+    pub(crate) tails: Arc<Semaphore>,
 }
 
 impl App {
     pub(crate) fn new(engine: Engine, options: ServerOptions, openapi: Bytes) -> Self {
-        Self(Arc::new(Parts { engine, options, openapi }))
+        let tails = Arc::new(Semaphore::new(TAILS));
+        Self(Arc::new(Parts { engine, options, openapi, tails }))
     }
 }
 

@@ -105,3 +105,16 @@ pub(crate) fn search_text(account: &Account) -> String {
     fields.extend(optional.into_iter().flatten().map(String::as_str));
     folded(&fields.join("\u{1f}"))
 }
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// The day of an instant, in UTC, counted from 1970-01-01.
+pub(crate) fn day(at: Time) -> i64 {
+    at.unix_timestamp().div_euclid(DAY)
+}
+
+/// The first instant of a day. One that lies outside of the calendar is the first day of all.
+pub(crate) fn first_of_day(day: i64) -> Time {
+    Time::from_unix_timestamp(day.saturating_mul(DAY)).unwrap_or(Time::UNIX_EPOCH)
+}

@@ -2,6 +2,7 @@
 
 mod env_file;
 mod folder;
+mod found;
 mod keys;
 mod page;
 mod sandbox;
@@ -25,6 +26,7 @@ use crate::{
 use env_file::EnvFile;
 pub(crate) use env_file::NAME as ENV_FILE;
 use folder::Folder;
+pub(crate) use found::complete;
 pub(crate) use sandbox::here as sandbox_here;
 
 /// Where `valetkey dev` keeps its data unless told otherwise.
@@ -48,6 +50,7 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
         public_url: public_url.clone(),
         master_key: &master_key,
         simulator: Some((sandbox.address, tls.simulator_ca()?)),
+        desk: Some(sandbox.desk()),
         lock: Some(lock),
     };
     let assembly = wiring::assemble(settings, start).await?;

@@ -6,16 +6,24 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use http::{
+    Method, Request,
+    header::{CONTENT_TYPE, HOST},
+};
 use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use url::Url;
 use valetkey_domain::{
     Caller, Error, ErrorCode, ExposeSecret, SecretString, SystemClock, connection::Overrides,
 };
 use valetkey_engine::{ConnectionUpdate, ConnectionView, Engine, NewConnection};
-use valetkey_server::ListenerSettings;
+use valetkey_server::{ListenerSettings, SimulatorDesk};
 use valetkey_simulator::{ClientSetup, Simulator, Snapshot};
 use valetkey_vault::SystemEntropy;
 
@@ -151,7 +159,44 @@ fn overrides(simulator: SocketAddr) -> Result<Overrides, url::ParseError> {
     })
 }
 
+/// The simulator's control API, asked without a socket.
+struct Desk(axum::Router);
+
+/// The longest answer of the control API that is read: some thousands of grants.
+const MAX_ANSWER: usize = 8 << 20;
+
+#[async_trait]
+impl SimulatorDesk for Desk {
+    async fn ask(&self, verb: &str, body: Option<Value>) -> Result<Value, String> {
+        let request = Request::builder().uri(format!("/_sim/{verb}")).header(HOST, "127.0.0.1");
+        let request = match body {
+            None => request.body(Body::empty()),
+            Some(body) => request
+                .method(Method::POST)
+                .header(CONTENT_TYPE, "application/json")
+                .body(Body::from(body.to_string())),
+        };
+        let request = request.map_err(|error| error.to_string())?;
+        let answer = match self.0.clone().oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        };
+        let ok = answer.status().is_success();
+        let text = to_bytes(answer.into_body(), MAX_ANSWER).await.map_err(|error| error.to_string())?;
+        let said: Value = serde_json::from_slice(&text).unwrap_or_default();
+        match ok {
+            true => Ok(said),
+            false => Err(said["error"]["message"].as_str().unwrap_or("it did not do so").to_owned()),
+        }
+    }
+}
+
 impl Sandbox {
+    /// What commands it.
+    pub(super) fn desk(&self) -> Arc<dyn SimulatorDesk> {
+        Arc::new(Desk(self.simulator.router()))
+    }
+
     /// Serves until told to stop, and writes what must survive a restart whenever it has changed.
     pub(super) async fn serve(
         self,

@@ -34,6 +34,10 @@ pub struct AccountFilter {
     pub provider_subject: Option<String>,
     /// Whose identifier, label, id, organization or user id contains this, whatever the case.
     pub query: Option<String>,
+    /// Whose renewals fail in passing.
+    pub degraded: bool,
+    /// How many of them are counted at most; `None` counts all of them.
+    pub count_at_most: Option<u32>,
 }
 
 /// Which events.
@@ -64,6 +68,8 @@ pub struct ExecutionFilter {
     pub tool: Option<String>,
     /// With this end.
     pub status: Option<ExecutionStatus>,
+    /// How many of them are counted at most; `None` counts all of them.
+    pub count_at_most: Option<u32>,
 }
 
 /// What grows without end and is removed by age.

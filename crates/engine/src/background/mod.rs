@@ -6,11 +6,13 @@
 //! due work is claimed in the database, and a claim that is never finished comes back by itself.
 
 mod ahead;
+mod count;
 mod instances;
 mod lanes;
 mod prune;
 mod recover;
 mod revocations;
+mod seal;
 
 use std::{
     collections::BTreeMap,
@@ -114,7 +116,9 @@ impl Background {
             Arc::new(recover::Recover { lanes }),
             Arc::new(instances::Instances),
             Arc::new(revocations::RetryRevocations),
+            Arc::new(seal::SealExecutions),
             Arc::new(prune::Prune { settings }),
+            Arc::new(count::CountStatuses),
         ];
         let (stop, tasks, poke) = (CancellationToken::new(), TaskTracker::new(), Arc::new(Notify::new()));
         let statuses = Statuses::default();

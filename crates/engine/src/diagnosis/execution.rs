@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) code: ErrorCode,
     /// Our own message.
     pub(super) message: Option<String>,
+    /// Our own words about why, where more is known than the catalogue says.
+    pub(super) cause: Option<String>,
     pub(super) said: Said,
     pub(super) tool: Option<String>,
     pub(super) execution: Option<String>,
@@ -45,6 +47,8 @@ pub(super) struct Seen {
     pub(super) retry_after_ms: Option<u64>,
     pub(super) retry_at: Option<Time>,
     pub(super) remedies: Vec<Remedy>,
+    /// Whether a request left for the provider, where that is known.
+    pub(super) left: Option<bool>,
 }
 
 impl Seen {
@@ -52,6 +56,7 @@ impl Seen {
         Self {
             code,
             message: None,
+            cause: None,
             said: Said::default(),
             tool: None,
             execution: None,
@@ -59,6 +64,7 @@ impl Seen {
             retry_after_ms: None,
             retry_at: None,
             remedies: Vec::new(),
+            left: None,
         }
     }
 
@@ -67,6 +73,7 @@ impl Seen {
         let details = error.details();
         Self {
             message: Some(details.message.clone()),
+            cause: details.cause.clone(),
             said: Said::of_provider(details.provider.as_ref()),
             execution: details.execution.as_ref().map(ToString::to_string),
             retry_after_ms: details.retry_after_ms,
@@ -92,6 +99,7 @@ impl Seen {
             tool: execution.tool.clone(),
             execution: Some(execution.id.to_string()),
             at: Some(execution.started_at),
+            left: Some(execution.upstream_request.is_some()),
             ..Self::of_code(code)
         }
     }
@@ -168,6 +176,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
                 .catalogue_remedies()
         }),
         C::ToolInputInvalid => input(seen),
+        C::Overloaded => queue(seen),
         C::UpstreamNotFound => scene.explained(seen).unwrap_or_else(|| {
             Finding::new(C::UpstreamNotFound)
                 .message(format!("{provider} does not know the resource that the call names."))
@@ -177,8 +186,9 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
         C::UpstreamForbidden
         | C::UpstreamInvalidRequest
         | C::UpstreamConflict
-        | C::UpstreamError
-        | C::UpstreamTimeout => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        | C::UpstreamError => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        C::UpstreamTimeout if seen.left == Some(false) => in_line(seen),
+        code if is_on_the_way(code) => on_the_way(scene, seen),
         _ => scene.plain(seen),
     };
     vec![finding.evidences(seen.evidence()).evidences(seen.said.evidence(Place::Api))]
@@ -199,6 +209,9 @@ impl Scene<'_> {
     /// The code as it is, with the provider's status page where it is the provider's trouble.
     fn plain(&self, seen: &Seen) -> Finding {
         let mut finding = Finding::new(seen.code);
+        if let Some(cause) = &seen.cause {
+            finding = finding.cause(cause);
+        }
         for remedy in &seen.remedies {
             finding.remedies.push(remedy.clone());
         }
@@ -219,6 +232,82 @@ impl Scene<'_> {
             None => finding,
         }
     }
+}
+
+/// Whether the failure is of the way to the provider and back: DNS, proxy, TLS, sockets, time.
+fn is_on_the_way(code: ErrorCode) -> bool {
+    use ErrorCode as C;
+    let name = code.as_str();
+    name.starts_with("upstream_tls_")
+        || name.starts_with("upstream_proxy_")
+        || matches!(
+            code,
+            C::UpstreamDnsFailed
+                | C::UpstreamResolverFailed
+                | C::UpstreamRefused
+                | C::UpstreamUnreachable
+                | C::UpstreamConnectTimeout
+                | C::UpstreamTimeout
+                | C::UpstreamAddressBlocked
+                | C::ServerClockWrong
+        )
+}
+
+/// What happened on the way, in the words of whoever met it: they name the host, the issuer of a certificate, the proxy.
+fn on_the_way(scene: &Scene<'_>, seen: &Seen) -> Finding {
+    let finding = scene.plain(seen);
+    match &seen.message {
+        Some(met) => finding
+            .message(met)
+            .evidence(Evidence::new(EvidenceKind::Network, met.clone()).reference(seen.code.as_str())),
+        None => finding,
+    }
+}
+
+/// The deadline passed before the request left: the provider is not suspected.
+fn in_line(seen: &Seen) -> Finding {
+    Finding::new(seen.code)
+        .message("The deadline of the call passed before its request could leave.")
+        .cause(
+            "Other calls through the connection were in line before it, or its credential took too long to be ready. The \
+             provider was not asked.",
+        )
+        .evidence(
+            Evidence::new(
+                EvidenceKind::Setting,
+                "calls_per_connection calls of a connection go at once; the others wait for their turn.",
+            )
+            .reference("calls_per_connection"),
+        )
+        .remedy(RemedyAction::Retry, "Send the call again: nothing was sent.")
+        .remedy(RemedyAction::FixRequest, "If it lasts, give the call more time or make fewer at once.")
+}
+
+/// Our own queue was full: the provider was not asked.
+fn queue(seen: &Seen) -> Finding {
+    let finding = Finding::new(ErrorCode::Overloaded)
+        .message(seen.message.clone().unwrap_or_else(|| ErrorCode::Overloaded.entry().meaning.to_owned()))
+        .cause("The queue is this server's own and is bounded, so that calls in it are made in time; the provider was not asked.")
+        .evidence(
+            Evidence::new(
+                EvidenceKind::Setting,
+                "calls_per_connection calls at once and calls_waiting in line is what a connection takes.",
+            )
+            .reference("calls_waiting"),
+        );
+    let finding = match seen.retry_after_ms {
+        Some(millis) => finding.remedy(
+            RemedyAction::Wait,
+            format!("Wait {} seconds, then send the call again: nothing was sent.", millis.div_ceil(1000)),
+        ),
+        None => finding.remedy(RemedyAction::Retry, "Send the call again in a moment: nothing was sent."),
+    };
+    finding
+        .remedy(RemedyAction::FixRequest, "If it lasts, make fewer calls at the same time.")
+        .remedy(
+            RemedyAction::ConfigureServer,
+            "Where the provider takes more at once, the operator can raise calls_per_connection and calls_waiting.",
+        )
 }
 
 /// Which scope is missing, whether the connection asks for it, and who must act.
@@ -275,13 +364,16 @@ fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
 fn limits(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
     let shared = scene.connection.use_shared_credentials;
     let of_table = scene.explained(seen).map(|finding| finding.cause);
+    let told: Vec<String> = of_table.into_iter().chain(seen.cause.clone()).collect();
     let whose = if shared {
         "the shared OAuth client of this server, or this account"
     } else {
         "this account, or the connection's own OAuth client"
     };
-    let cause =
-        of_table.unwrap_or_else(|| format!("Too many calls in a short time: the limit is of {whose}."));
+    let cause = match told.is_empty() {
+        true => format!("Too many calls in a short time: the limit is of {whose}."),
+        false => told.join(" "),
+    };
     let wait = seen.retry_at.map(|at| (at - scene.now).whole_seconds().max(0)).or_else(|| {
         let millis = seen.retry_after_ms?;
         i64::try_from(millis.div_ceil(1000)).ok()

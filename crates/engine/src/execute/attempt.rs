@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use valetkey_domain::{Account, Error, ErrorCode, catalogue::RemedyAction};
+use valetkey_domain::{Account, Error, ErrorCode, catalogue::RemedyAction, execution::PhaseKind};
 use valetkey_upstream::{
     oauth,
     tool::{self, Tool},
@@ -45,6 +45,7 @@ impl Engine {
     ) -> Result<(Account, Value), Error> {
         let Prepared { tool, account, connection, deadline, .. } = prepared;
         self.check_call(prepared)?;
+        run.enter(PhaseKind::Credential);
         let ready = self.ready(account, connection, *deadline).await?;
         // A refresh may have brought fewer scopes than there were.
         require_scopes(prepared, &ready.account)?;
@@ -52,6 +53,7 @@ impl Engine {
             Err(error) if error.code() == ErrorCode::UpstreamUnauthorized => error,
             done => return done.map(|data| (ready.account, data)),
         };
+        run.enter(PhaseKind::Credential);
         match deadline.hold(self.renew_refused(&ready, connection, &refused)).await? {
             Renewal::Futile(error) => Err(error),
             Renewal::Renewed(_) if !may_repeat(tool) => Err(not_repeated(refused)),
@@ -89,6 +91,7 @@ impl Engine {
         let Prepared { connector, tool, connection, deadline, .. } = prepared;
         let mut tries = 1;
         loop {
+            run.enter(PhaseKind::Queue);
             let turn = self.admit(connector, &ready.account, connection, *deadline).await?;
             let outcome = self.call_once(prepared, ready, run).await;
             drop(turn);
@@ -103,6 +106,7 @@ impl Engine {
                 return Err(error);
             }
             tracing::debug!(%error, execution = %run.id(), tries, "a call failed in passing and is made again");
+            run.enter(PhaseKind::BackOff);
             tokio::time::sleep(wait).await;
             tries += 1;
         }
@@ -117,11 +121,14 @@ impl Engine {
         tool::attach_credential(&target, Some(tool), &ready.credential, &mut request)?;
         let limits = deadline.limits(self.call_limits())?;
         if !tool.read_only || run.is_kept() {
+            run.enter(PhaseKind::Record);
             self.announce_run(run).await?;
         }
+        run.enter(PhaseKind::Provider);
         run.leaves_for(&method, &path);
         let mask = tool::Mask::of(&ready.credential);
         let response = self.0.egress.send(request, limits).await;
+        run.enter(PhaseKind::Answer);
         let response = response.map_err(|fault| {
             if !fault.sent {
                 run.came_back();

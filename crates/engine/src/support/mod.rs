@@ -176,7 +176,7 @@ fn mask_of(secret: SecretString) -> Mask {
 }
 
 /// A caller for whom no authorization link is made: a link is a secret, and making one leaves a trace.
-fn without_links(caller: &Caller) -> Caller {
+pub(crate) fn without_links(caller: &Caller) -> Caller {
     let permissions =
         caller.permissions.iter().filter(|permission| *permission != Permission::AccountsAccess);
     Caller { permissions: permissions.collect(), ..caller.clone() }

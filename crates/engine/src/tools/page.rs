@@ -16,6 +16,8 @@ pub struct ConnectorPage {
     pub docs: Option<String>,
     /// Where an OAuth client is made and its redirect URI registered, or where API keys are made.
     pub console: Option<String>,
+    /// The way to the field there that takes the redirect URI, in the console's own words.
+    pub redirect_field: Option<String>,
     /// Its tools, in the order of the file.
     pub tools: Vec<ToolLine>,
     /// Every scope that its file speaks of: those asked for by default first.
@@ -95,6 +97,7 @@ impl Engine {
             view: self.connector_view(connector),
             docs: connector.links.docs.clone(),
             console: connector.links.console.clone(),
+            redirect_field: connector.links.redirect_field.clone(),
             tools: connector.tools.iter().map(line).collect(),
             scopes,
         })

@@ -18,7 +18,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -208,6 +208,7 @@ reads! {
     events(env: &EnvironmentId, filter: &EventFilter, page: &PageRequest) -> Page<Event>;
     execution(id: &ExecutionId) -> Option<Execution>;
     executions(env: &EnvironmentId, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution>;
+    executions_after(after: Option<&ExecutionId>, up_to: &ExecutionId, limit: u32) -> Vec<Execution>;
     answer(execution: &ExecutionId) -> Option<KeptAnswer>;
     answer_by_key(env: &EnvironmentId, client: &ApiClientId, key_hash: &[u8; 32]) -> Option<KeptAnswer>;
     api_client(id: &ApiClientId) -> Option<ApiClient>;
@@ -231,6 +232,7 @@ reads! {
     branding() -> Option<Branding>;
     logo(hash: &[u8; 32]) -> Option<Logo>;
     overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;
+    status_history(env: &EnvironmentId, from: Time) -> Vec<StatusCount>;
 }
 
 impl SeenBy {

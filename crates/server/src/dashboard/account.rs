@@ -40,8 +40,59 @@ struct AccountPage {
     tools: Vec<ToolRow>,
     since: Option<Time>,
     events: Vec<EventRow>,
+    troubles: Vec<Trouble>,
     refreshes: Vec<RefreshRow>,
     executions: Vec<ExecutionRow>,
+}
+
+/// What went wrong, from its meaning down to what the provider said: from the history, or from a call.
+struct Trouble {
+    at: Time,
+    words: &'static str,
+    code: &'static str,
+    docs: String,
+    meaning: &'static str,
+    cause: &'static str,
+    /// The trace: names and values. Bounded and redacted where it was recorded.
+    facts: Vec<(String, String)>,
+    execution: Option<String>,
+}
+
+/// How many errors are shown with all that is known of them.
+const TROUBLES: usize = 5;
+
+impl Trouble {
+    fn of_event(event: &valetkey_domain::Event, app: &App) -> Option<Self> {
+        let code = event.event.code?;
+        let words = text::event_words(event.event.kind);
+        Some(Self { facts: text::facts(&event.event.data), ..Self::new(code, event.at, words, app) })
+    }
+
+    fn of_execution(execution: &valetkey_domain::Execution, app: &App) -> Option<Self> {
+        let code = execution.error_code?;
+        let mut facts = vec![("Request id".to_owned(), execution.request_id.clone())];
+        facts.extend(execution.upstream_request.clone().map(|sent| ("Sent".to_owned(), sent)));
+        let status =
+            execution.upstream_status.map(|status| ("Provider status".to_owned(), status.to_string()));
+        facts.extend(status);
+        facts.extend(execution.error_message.clone().map(|told| ("The caller was told".to_owned(), told)));
+        let new = Self::new(code, execution.started_at, "A call failed", app);
+        Some(Self { facts, execution: Some(execution.id.to_string()), ..new })
+    }
+
+    fn new(code: valetkey_domain::ErrorCode, at: Time, words: &'static str, app: &App) -> Self {
+        let entry = code.entry();
+        Self {
+            at,
+            words,
+            code: code.as_str(),
+            docs: app.options.path_of(&format!("/docs/errors/{}", code.as_str())),
+            meaning: entry.meaning,
+            cause: entry.cause,
+            facts: Vec::new(),
+            execution: None,
+        }
+    }
 }
 
 struct ScopeRow {
@@ -128,6 +179,11 @@ async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel)
     let executions = engine.list_executions(caller, &with, &shown).await?.items;
     // The connector's file may be gone; the page is needed then all the more.
     let scopes = engine.account_scopes(caller, &by_id, None).await.ok();
+    let told = events.iter().filter_map(|event| Trouble::of_event(event, app));
+    let failed = executions.iter().filter_map(|execution| Trouble::of_execution(execution, app));
+    let mut troubles: Vec<_> = told.chain(failed).collect();
+    troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.at));
+    troubles.truncate(TROUBLES);
     let status = account.status();
     let shell = Shell::of(app, Some(visitor), "accounts", query);
     let view = AccountPage {
@@ -145,6 +201,7 @@ async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel)
         since: scopes.as_ref().map(|scopes| scopes.since),
         tools: scopes.as_ref().map(tool_rows).unwrap_or_default(),
         scopes: scopes.as_ref().map(scope_rows).unwrap_or_default(),
+        troubles,
         events: events.iter().map(EventRow::of).collect(),
         refreshes: refreshes.iter().map(refresh_row).collect(),
         executions: executions.iter().map(ExecutionRow::of).collect(),

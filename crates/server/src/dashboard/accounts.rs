@@ -13,7 +13,7 @@ use super::{
     account::LinkPage,
     form::Form,
     gate::Visiting,
-    list::{Filters, Steps},
+    list::{COUNTED, Filters, Steps},
     shell::{Answer, Shell, page_response, query_of, show},
     text,
 };
@@ -67,9 +67,8 @@ impl Row {
     }
 }
 
-/// The list.
-pub(super) async fn list(State(app): State<App>, Visiting(visitor): Visiting, uri: Uri) -> Answer {
-    let filters = Filters::of(query_of(&uri));
+/// Which accounts the filters of a list choose: the names of connections, and what the accounts must be like.
+pub(super) fn chosen(filters: &Filters) -> Result<(Vec<String>, AccountFilter), Error> {
     let status = filters.get("status").map(|text| {
         AccountStatus::parse(&text).ok_or_else(|| Error::invalid("status", "is not a status of accounts"))
     });
@@ -79,9 +78,17 @@ pub(super) async fn list(State(app): State<App>, Visiting(visitor): Visiting, ur
         organization_id: filters.get("organization"),
         identifier: filters.get("identifier"),
         query: filters.get("q"),
+        degraded: filters.text("renewals") == "failing",
         ..AccountFilter::default()
     };
-    let named = Vec::from_iter(filters.get("connection"));
+    Ok((Vec::from_iter(filters.get("connection")), filter))
+}
+
+/// The list.
+pub(super) async fn list(State(app): State<App>, Visiting(visitor): Visiting, uri: Uri) -> Answer {
+    let filters = Filters::of(query_of(&uri));
+    let (named, filter) = chosen(&filters)?;
+    let filter = AccountFilter { count_at_most: Some(COUNTED + 1), ..filter };
     let page = app.engine.list_accounts(&visitor.caller, &named, filter, &filters.request()).await?;
     let view = AccountsPage {
         shell: Shell::of(&app, Some(&visitor), "accounts", query_of(&uri)),

@@ -38,6 +38,8 @@ struct ConnectionPage {
     uses_redirect: bool,
     accounts: u64,
     gaps: Vec<ScopeGap>,
+    /// Where links are made for all of those.
+    gap_links: String,
     test: Option<ConnectionTest>,
     events: Vec<EventRow>,
 }
@@ -49,7 +51,7 @@ pub(super) async fn page(
     Path(id): Path<String>,
     uri: Uri,
 ) -> Answer {
-    made(&app, &visitor, &id, query_of(&uri), None).await
+    made(&app, &visitor, &id, query_of(&uri), Checked::Nothing).await
 }
 
 /// Tests the connection and shows the page with what was found.
@@ -60,7 +62,25 @@ pub(super) async fn test(
     _form: Form,
 ) -> Answer {
     let test = app.engine.test_connection(&visitor.caller, &id).await?;
-    made(&app, &visitor, &id, "", Some(test)).await
+    made(&app, &visitor, &id, "", Checked::Tested(test)).await
+}
+
+/// Looks at everything that otherwise shows when the first user stands before the provider.
+pub(super) async fn preflight(
+    State(app): State<App>,
+    Visiting(visitor): Visiting,
+    Path(id): Path<String>,
+    _form: Form,
+) -> Answer {
+    let found = app.engine.preflight(&visitor.caller, &id).await?;
+    made(&app, &visitor, &id, "", Checked::Launch(diagnosis::panel(&app, found, true))).await
+}
+
+/// What was just checked.
+enum Checked {
+    Nothing,
+    Tested(ConnectionTest),
+    Launch(Panel),
 }
 
 async fn made(
@@ -68,7 +88,7 @@ async fn made(
     visitor: &Visitor,
     id: &str,
     query: &str,
-    test: Option<ConnectionTest>,
+    checked: Checked,
 ) -> Result<Response, crate::ApiError> {
     let (engine, caller) = (&app.engine, &visitor.caller);
     let view = engine.get_connection(caller, id).await?;
@@ -84,11 +104,20 @@ async fn made(
         true => engine.scope_gaps(caller, id, &shown).await?.items,
         false => Vec::new(),
     };
-    let panel =
-        diagnosis::looked_at(app, visitor, &DiagnosisOf::Connection(connection.id.to_string())).await?;
+    let of = DiagnosisOf::Connection(connection.id.to_string());
+    let (panel, test) = match checked {
+        Checked::Launch(panel) => (panel, None),
+        Checked::Tested(test) => (diagnosis::looked_at(app, visitor, &of).await?, Some(test)),
+        Checked::Nothing => (diagnosis::looked_at(app, visitor, &of).await?, None),
+    };
+    let gap_ids = gaps.iter().map(|gap| ("account", gap.account.account.id.as_str()));
+    let chosen = [("action", "link"), ("of", "ticked")].into_iter().chain(gap_ids);
+    let chosen = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(chosen).finish();
+    let shell = Shell::of(app, Some(visitor), "connections", query);
     let (state, tone) = state_of(&view);
     let page = ConnectionPage {
-        shell: Shell::of(app, Some(visitor), "connections", query),
+        gap_links: shell.to(&format!("/bulk?{chosen}")),
+        shell,
         state,
         tone,
         panel,

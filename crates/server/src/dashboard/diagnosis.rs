@@ -66,7 +66,7 @@ pub(super) async fn probed(app: &App, visitor: &Visitor, of: &DiagnosisOf) -> Re
     Ok(panel(app, found, true))
 }
 
-fn panel(app: &App, found: Diagnosis, probed: bool) -> Panel {
+pub(super) fn panel(app: &App, found: Diagnosis, probed: bool) -> Panel {
     let findings = found.findings.into_iter().map(|finding| FindingView {
         code: finding.code.as_str(),
         docs: app.options.path_of(&format!("/docs/errors/{}", finding.code.as_str())),

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{RequestContext, ServerOptions, error::ApiError, state::App};
 
-/// Nothing loads but our own style sheet, script and icon, forms lead to ourselves, and nothing may frame a page.
+/// Nothing loads but our own style sheet, script and icon, the script asks nobody but us, forms lead to ourselves, and nothing may frame a page.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
 /// The visitor, for handlers behind [`require_visitor`].

@@ -10,6 +10,8 @@ mod accounts;
 mod assets;
 mod audit;
 mod branding;
+mod bulk;
+mod chart;
 mod clients;
 mod connection;
 mod connection_form;
@@ -28,8 +30,12 @@ mod login;
 mod overview;
 mod person;
 mod shell;
+mod simulator;
+mod sso;
+mod support;
 mod text;
 mod users;
+mod waterfall;
 mod welcome;
 
 use axum::{
@@ -40,11 +46,13 @@ use axum::{
 
 use crate::state::App;
 
-/// The routes of the dashboard. Those that need no session are the login and the links by which a person sets a
-/// password.
+/// The routes of the dashboard. Those that need no session are the login, the way through the identity provider, and
+/// the links by which a person sets a password.
 pub(crate) fn routes(app: &App) -> Router<App> {
     let open = Router::new()
         .route("/dashboard/login", get(login::page).post(login::log_in))
+        .route("/dashboard/sso", get(sso::begin))
+        .route("/dashboard/sso/callback", get(sso::callback))
         .route("/dashboard/welcome/{token}", get(welcome::page).post(welcome::accept));
     let closed = looked_at().merge(managed());
     let closed = closed.route_layer(from_fn_with_state(app.clone(), gate::require_visitor));
@@ -57,6 +65,7 @@ fn looked_at() -> Router<App> {
     let new_connection: MethodRouter<App> = get(connection_form::blank).post(connection_form::create);
     Router::new()
         .route("/dashboard", get(overview::page))
+        .route("/dashboard/store/confirm", post(overview::confirm))
         .route("/dashboard/logout", post(login::log_out))
         .route("/dashboard/connectors", get(connectors::list))
         .route("/dashboard/connectors/{slug}", get(connectors::one))
@@ -65,6 +74,7 @@ fn looked_at() -> Router<App> {
         .route("/dashboard/connections/{id}", get(connection::page))
         .route("/dashboard/connections/{id}/edit", get(connection_form::filled).post(connection_form::update))
         .route("/dashboard/connections/{id}/test", post(connection::test))
+        .route("/dashboard/connections/{id}/preflight", post(connection::preflight))
         .route("/dashboard/connections/{id}/delete", get(connection::ask_delete).post(connection::delete))
         .route("/dashboard/accounts", get(accounts::list))
         .route("/dashboard/accounts/new", get(accounts::ask_link).post(accounts::make_link))
@@ -73,7 +83,13 @@ fn looked_at() -> Router<App> {
         .route("/dashboard/accounts/{id}/refresh", post(account::refresh))
         .route("/dashboard/accounts/{id}/link", post(account::link))
         .route("/dashboard/accounts/{id}/end", get(end::ask).post(end::carry_out))
+        .route("/dashboard/accounts/{id}/support", get(support::of_account))
+        .route("/dashboard/bulk", get(bulk::ask).post(bulk::begin))
+        .route("/dashboard/bulk/{id}", get(bulk::watch))
+        .route("/dashboard/bulk/{id}/stop", post(bulk::stop))
+        .route("/dashboard/bulk/{id}/links", post(bulk::links))
         .route("/dashboard/executions", get(executions::list))
+        .route("/dashboard/executions/tail", get(executions::tail))
         .route("/dashboard/executions/{id}", get(executions::one))
 }
 
@@ -88,6 +104,7 @@ fn managed() -> Router<App> {
         .route("/dashboard/settings/tokens", post(clients::create_token))
         .route("/dashboard/settings/tokens/{id}/revoke", post(clients::revoke_token))
         .route("/dashboard/settings/users", get(users::page).post(users::invite))
+        .route("/dashboard/settings/users/add", post(users::add))
         .route("/dashboard/settings/users/{id}", post(users::update))
         .route("/dashboard/settings/users/{id}/link", post(users::reset_link))
         .route("/dashboard/settings/invitations/{id}/withdraw", post(users::withdraw))
@@ -96,6 +113,7 @@ fn managed() -> Router<App> {
         .route("/dashboard/settings/branding/logo", post(branding::set_logo))
         .route("/dashboard/settings/branding/logo/remove", post(branding::remove_logo))
         .route("/dashboard/settings/keys", get(keys::page).post(keys::rotate))
+        .route("/dashboard/simulator", get(simulator::page).post(simulator::tell))
         .route("/dashboard/audit", get(audit::page).post(audit::verify))
         .route("/dashboard/audit/export", get(audit::export))
 }

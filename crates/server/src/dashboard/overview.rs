@@ -4,11 +4,13 @@ use askama::Template;
 use axum::extract::State;
 use http::Uri;
 use valetkey_domain::{AccountStatus, Time};
-use valetkey_engine::{Need, OverviewView};
+use valetkey_engine::{Need, NeedCause, OverviewView};
 
 use super::{
+    chart::{self, Chart, STEP},
+    form::Form,
     gate::Visiting,
-    shell::{Answer, Shell, query_of, show},
+    shell::{Answer, Shell, go_to, query_of, show},
     text,
 };
 use crate::state::App;
@@ -29,6 +31,9 @@ struct OverviewPage {
     due: u64,
     degraded: u64,
     has_connections: bool,
+    chart: Option<Chart>,
+    /// How wide the bar of a day is, without the gap.
+    bar: usize,
 }
 
 /// Something to do.
@@ -39,16 +44,33 @@ struct NeedLine {
     remedy: &'static str,
     /// Where to do it, and what the link says.
     link: Option<(String, String)>,
-    named: Vec<Named>,
+    /// What can be done from here, at one press: where the form goes, and what its button says.
+    button: Option<(String, &'static str)>,
+    causes: Vec<CauseLine>,
     more: u64,
+}
+
+/// What the diagnosis says of some accounts.
+struct CauseLine {
+    /// Its words, and the page about it; none if it found nothing.
+    found: Option<Found>,
+    named: Vec<Named>,
+}
+
+struct Found {
+    message: String,
+    remedy: Option<String>,
+    actor: &'static str,
+    code: &'static str,
+    docs: String,
 }
 
 /// One of the accounts that are concerned.
 struct Named {
     href: String,
     text: String,
-    /// Where a new authorization link is made, if the visitor may.
-    link: Option<String>,
+    /// What can be done with it at one press, if the visitor may: where the form goes, and what its button says.
+    button: Option<(String, &'static str)>,
 }
 
 struct StatusTile {
@@ -73,10 +95,24 @@ pub(super) async fn page(State(app): State<App>, Visiting(visitor): Visiting, ur
     let view = app.engine.overview(&visitor.caller).await?;
     let one = valetkey_domain::PageRequest { size: 1, cursor: None };
     let connections = app.engine.list_connections(&visitor.caller, &Default::default(), &one).await?;
-    Ok(show(&made(shell, view, connections.total > 0)))
+    let docs =
+        |code: valetkey_domain::ErrorCode| app.options.path_of(&format!("/docs/errors/{}", code.as_str()));
+    Ok(show(&made(shell, view, connections.total > 0, app.options.clock.now(), docs)))
 }
 
-fn made(shell: Shell, view: OverviewView, has_connections: bool) -> OverviewPage {
+/// Takes the visitor's word that this database is the one that goes on.
+pub(super) async fn confirm(State(app): State<App>, Visiting(visitor): Visiting, _form: Form) -> Answer {
+    app.engine.confirm_store(&visitor.caller).await?;
+    Ok(go_to(&app, "?done=confirmed"))
+}
+
+fn made(
+    shell: Shell,
+    view: OverviewView,
+    has_connections: bool,
+    now: Time,
+    docs: impl Fn(valetkey_domain::ErrorCode) -> String,
+) -> OverviewPage {
     let accounts: u64 = view.counts.accounts.iter().map(|(_, count)| count).sum();
     let of = |status| {
         let counted = view.counts.accounts.iter().find(|(found, _)| *found == status);
@@ -111,7 +147,9 @@ fn made(shell: Shell, view: OverviewView, has_connections: bool) -> OverviewPage
         due: view.counts.due,
         degraded: view.counts.degraded,
         has_connections,
-        needs: view.needs.iter().map(|need| line(need, &shell)).collect(),
+        chart: chart::chart(&view.history, now),
+        bar: STEP - 2,
+        needs: view.needs.iter().map(|need| line(need, &shell, &docs)).collect(),
         shell,
     }
 }
@@ -121,56 +159,130 @@ fn share(part: u64, whole: u64) -> u64 {
     if part == 0 { 0 } else { (part * 100 / whole.max(1)).max(1) }
 }
 
-fn line(need: &Need, shell: &Shell) -> NeedLine {
+fn line(need: &Need, shell: &Shell, docs: &impl Fn(valetkey_domain::ErrorCode) -> String) -> NeedLine {
     let entry = need.code().map(valetkey_domain::ErrorCode::entry);
-    let cause = entry.map_or("", |entry| entry.cause);
-    let remedy = entry.and_then(|entry| entry.remedies.first()).map_or("", |(_, text)| text);
-    let blank =
-        NeedLine { tone: "bad", title: String::new(), cause, remedy, link: None, named: Vec::new(), more: 0 };
+    let blank = NeedLine {
+        tone: "bad",
+        title: String::new(),
+        cause: entry.map_or("", |entry| entry.cause),
+        remedy: entry.and_then(|entry| entry.remedies.first()).map_or("", |(_, text)| text),
+        link: None,
+        button: None,
+        causes: Vec::new(),
+        more: 0,
+    };
     match need {
-        Need::Frozen(frozen) => {
-            NeedLine { title: format!("Renewals are held back: {}", frozen.reason), link: None, ..blank }
-        }
-        Need::Connection(view) => NeedLine {
-            title: format!("{}: {}", view.connection.name, entry.map_or("", |entry| entry.meaning)),
-            link: Some((
-                shell.to(&format!("/connections/{}", view.connection.id)),
-                "Open the connection".to_owned(),
-            )),
+        Need::Frozen(frozen) => NeedLine {
+            title: format!("Renewals are held back: {}", frozen.reason),
+            button: shell
+                .manages()
+                .then(|| (shell.to("/store/confirm"), "No other server works on this database: go on")),
             ..blank
         },
-        Need::Accounts { status, count, newest } => {
+        Need::Connection(view) => {
+            let path = format!("/connections/{}", view.connection.id);
+            NeedLine {
+                title: format!("{}: {}", view.connection.name, entry.map_or("", |entry| entry.meaning)),
+                link: Some((shell.to(&path), "Open the connection".to_owned())),
+                button: shell.configures().then(|| (shell.to(&format!("{path}/test")), "Test it again")),
+                ..blank
+            }
+        }
+        Need::Accounts { status, count, causes } => {
             let words = match status {
-                AccountStatus::PendingVerification => "wait for the app to confirm the user",
+                AccountStatus::PendingVerification => "for the app to confirm the user",
                 AccountStatus::Expired => "expired and could not be renewed",
                 AccountStatus::Revoked => "lost access at the provider",
                 _ => "could not be authorized",
             };
-            let noun = if *count == 1 { "account" } else { "accounts" };
-            let named: Vec<_> = newest
-                .iter()
-                .map(|view| {
-                    let account = &view.account;
-                    let name = account.label.as_deref().unwrap_or(&account.identifier);
-                    let link = shell.works() && *status != AccountStatus::PendingVerification;
-                    Named {
-                        href: shell.to(&format!("/accounts/{}", account.id)),
-                        text: format!("{name} on {}", view.connection_name),
-                        link: link.then(|| shell.to(&format!("/accounts/{}/link", account.id))),
-                    }
-                })
-                .collect();
+            let waits = *status == AccountStatus::PendingVerification;
+            let verb = match (waits, *count) {
+                (false, _) => "",
+                (true, 1) => "waits ",
+                (true, _) => "wait ",
+            };
+            let remedy = (!waits).then_some(("link", "New link"));
             NeedLine {
-                tone: if *status == AccountStatus::PendingVerification { "note" } else { "bad" },
-                title: format!("{count} {noun} {words}"),
-                link: Some((
-                    shell.to(&format!("/accounts?status={}", status.as_str())),
-                    "Show all of them".to_owned(),
-                )),
-                more: count.saturating_sub(named.len() as u64),
-                named,
-                ..blank
+                tone: if waits { "note" } else { "bad" },
+                title: format!("{} {verb}{words}", accounts(*count)),
+                ..of_accounts(
+                    shell,
+                    causes,
+                    *count,
+                    (&format!("status={}", status.as_str()), remedy),
+                    docs,
+                    blank,
+                )
             }
         }
+        Need::Failing { count, causes } => NeedLine {
+            tone: "note",
+            title: match count {
+                1 => "Renewals of 1 account fail; it works while its access token lives".to_owned(),
+                _ => format!("Renewals of {count} accounts fail; they work while their access tokens live"),
+            },
+            ..of_accounts(
+                shell,
+                causes,
+                *count,
+                ("renewals=failing", Some(("refresh", "Refresh now"))),
+                docs,
+                blank,
+            )
+        },
+    }
+}
+
+fn accounts(count: u64) -> String {
+    if count == 1 { "1 account".to_owned() } else { format!("{count} accounts") }
+}
+
+/// What to do about accounts: for each of those that are named, and for all of them. `query` lists them; `remedy` is the
+/// action that mends one, with its words.
+fn of_accounts(
+    shell: &Shell,
+    causes: &[NeedCause],
+    count: u64,
+    (query, remedy): (&str, Option<(&str, &'static str)>),
+    docs: &impl Fn(valetkey_domain::ErrorCode) -> String,
+    blank: NeedLine,
+) -> NeedLine {
+    let remedy = remedy.filter(|_| shell.works());
+    let lines = causes.iter().map(|cause| CauseLine {
+        found: cause.finding.as_ref().map(|finding| Found {
+            message: finding.message.clone(),
+            remedy: finding.remedies.first().map(|remedy| remedy.text.clone()),
+            actor: text::actor_words(finding.actor),
+            code: finding.code.as_str(),
+            docs: docs(finding.code),
+        }),
+        named: cause
+            .accounts
+            .iter()
+            .map(|view| {
+                let account = &view.account;
+                let name = account.label.as_deref().unwrap_or(&account.identifier);
+                let path = format!("/accounts/{}", account.id);
+                Named {
+                    text: format!("{name} on {}", view.connection_name),
+                    button: remedy.map(|(action, words)| (shell.to(&format!("{path}/{action}")), words)),
+                    href: shell.to(&path),
+                }
+            })
+            .collect(),
+    });
+    let lines: Vec<_> = lines.collect();
+    let named: usize = lines.iter().map(|line| line.named.len()).sum();
+    let all = match remedy {
+        Some((action, words)) if count > 1 => {
+            (format!("/bulk?{query}&of=all&action={action}"), format!("{words} for all {count} …"))
+        }
+        _ => (format!("/accounts?{query}"), "Show all of them".to_owned()),
+    };
+    NeedLine {
+        more: count.saturating_sub(named as u64),
+        causes: lines,
+        link: Some((shell.to(&all.0), all.1)),
+        ..blank
     }
 }

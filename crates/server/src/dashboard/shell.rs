@@ -42,6 +42,8 @@ pub(super) struct Member {
     pub(super) works: bool,
     /// May manage users, keys and read the audit log.
     pub(super) manages: bool,
+    /// There is a simulator beside this server, and they may command it.
+    pub(super) simulator: bool,
 }
 
 impl Shell {
@@ -58,6 +60,7 @@ impl Shell {
                     && may(Permission::AccountsAccess)
                     && may(Permission::AccountsRevoke),
                 manages: may(Permission::ServerManage),
+                simulator: app.options.simulator.is_some() && may(Permission::ConnectionsWrite),
             }
         });
         Self {
@@ -121,6 +124,8 @@ fn noted(query: &str) -> Option<&'static str> {
         "rotated" => "The keyring was rotated. Secrets are being sealed anew in the background.",
         "password" => "Your password is set. Your other sessions have ended.",
         "ended" => "The session has ended.",
+        "told" => "The simulator was told.",
+        "confirmed" => "Confirmed: renewals go on.",
         _ => return None,
     })
 }

@@ -168,6 +168,27 @@ pub(super) fn details(data: &serde_json::Value) -> String {
     text
 }
 
+/// The details of an event as names and values, those of what is inside too.
+pub(super) fn facts(data: &serde_json::Value) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    for (name, value) in data.as_object().into_iter().flatten() {
+        if value.is_object() {
+            facts.extend(self::facts(value));
+            continue;
+        }
+        let alone = serde_json::Value::Object([(name.clone(), value.clone())].into_iter().collect());
+        if let Some((name, value)) = details(&alone).split_once(": ") {
+            facts.push((first_upper(name), value.to_owned()));
+        }
+    }
+    facts
+}
+
+fn first_upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 fn instant(seconds: &serde_json::Number) -> String {
     let at = seconds.as_i64().and_then(|seconds| Time::from_unix_timestamp(seconds).ok());
     at.map_or_else(|| seconds.to_string(), exact)
@@ -205,6 +226,9 @@ mod tests {
             "evidence: (code: x · status: 400)"
         );
         assert_eq!(details(&json!("text")), "");
+        let inside = json!({"evidence": {"code": "x", "status": 400}, "retry_at": 86400, "none": null});
+        let told = [("Code", "x"), ("Status", "400"), ("Retry at", "1970-01-02 00:00:00 UTC")];
+        assert_eq!(facts(&inside), told.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]

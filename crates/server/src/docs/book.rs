@@ -64,6 +64,7 @@ fn path_of(file: &str) -> String {
 const ORDER: &[(&str, &[&str])] = &[
     ("Start", &["", "skill", "hosted-pages", "compatible-api"]),
     ("When something fails", &["troubleshooting", "errors", "simulator"]),
+    ("Running it", &["single-sign-on"]),
     ("Inside", &["architecture", "add-a-connector"]),
 ];
 /// The heading of the pages about why it is as it is.

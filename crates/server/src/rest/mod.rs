@@ -23,6 +23,7 @@ mod tools;
 
 pub(crate) use background::routes as background_routes;
 pub(crate) use openapi::Errors;
+pub(crate) use support::bundle_of as support_bundle;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::App;

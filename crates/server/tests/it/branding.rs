@@ -107,7 +107,10 @@ async fn branding_set_on_one_replica_is_on_the_pages_of_another() {
         let request = Request::builder().uri("/connect/unknown").body(Body::empty()).unwrap();
         let page = replica.clone().oneshot(request).await.unwrap();
         let page = axum::body::to_bytes(page.into_body(), usize::MAX).await.unwrap();
-        assert!(String::from_utf8_lossy(&page).contains(&format!("<span>{name}</span></header>")), "{page:?}");
+        assert!(
+            String::from_utf8_lossy(&page).contains(&format!("<span>{name}</span></header>")),
+            "{page:?}"
+        );
     }
 }
 

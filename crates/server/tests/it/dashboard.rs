@@ -12,7 +12,7 @@ use crate::{
     browser::form_token,
 };
 
-const PASSWORD: &str = "a calm and sunny morning";
+pub(crate) const PASSWORD: &str = "a calm and sunny morning";
 
 /// Every page of the dashboard that shows itself without an id.
 const PAGES: [&str; 14] = [
@@ -43,7 +43,7 @@ fn origin(app: &App) -> String {
     app.fixture.engine.settings().public_url.origin().ascii_serialization()
 }
 
-async fn send(
+pub(crate) async fn send(
     app: &App,
     method: Method,
     path: &str,

@@ -40,6 +40,7 @@ pub(crate) const TABLES: &[&str] = &[
     "audit_head",
     "branding",
     "branding_logos",
+    "status_counts",
     INSTANCES,
 ];
 

@@ -203,5 +203,7 @@ pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scop
         .and_maybe("user_id = ?", filter.user_id.clone())
         .and_maybe("organization_id = ?", filter.organization_id.clone())
         .and_maybe("status = ?", filter.status.map(AccountStatus::as_str))
+        .and_if("degraded IS NOT NULL", filter.degraded)
         .and_maybe("strpos(search_text, ?) > 0", filter.query.as_deref().map(folded))
+        .counted(filter.count_at_most)
 }

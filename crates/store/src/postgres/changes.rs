@@ -4,7 +4,7 @@ use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
     accounts, answers, api_clients, audit, auth_requests, branding, clock::Observer, connections,
-    credentials, environments, events, executions, home, instances, keys, refreshes, revocations,
+    credentials, environments, events, executions, home, instances, keys, overview, refreshes, revocations,
     row::Conflicts, sealed, statement::Write, users,
 };
 
@@ -100,6 +100,10 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::PutBranding(branding) => branding::put(branding)?,
         Change::PutLogo(logo) => branding::put_logo(logo),
         Change::DropLogos { keep } => branding::drop_logos(*keep),
+        Change::CountStatuses { at, keep_from } => {
+            writes.extend(overview::count_statuses(*at, *keep_from));
+            return Ok(());
+        }
     });
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::values::earlier;
 
 use super::{
     list::Scope,
-    row::{Columns, Conflicts, Listed, Record, count, micros, values},
+    row::{Columns, Conflicts, Listed, Record, count, json, micros, values},
     statement::{Query, Write},
 };
 
@@ -22,7 +22,7 @@ impl Record for Execution {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
         agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
-        error_message, instance, started_at, duration_us";
+        error_message, instance, started_at, duration_us, phases";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -45,6 +45,7 @@ impl Record for Execution {
             instance: columns.optional_number("instance")?.map(InstanceId),
             started_at: columns.time("started_at")?,
             duration_us: columns.optional_number("duration_us")?,
+            phases: columns.optional_json("phases")?.unwrap_or_default(),
         })
     }
 }
@@ -58,10 +59,10 @@ impl Listed for Execution {
 pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
     let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
             agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
-            error_message, started_at, duration_us, instance)
+            error_message, started_at, duration_us, instance, phases)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
             $9, $10, $11, $12, $13, $14, $15,
-            $16, $17, $18, $19)";
+            $16, $17, $18, $19, $20)";
     let values = values![
         it.id.as_str(),
         it.environment.as_str(),
@@ -82,8 +83,13 @@ pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
         micros(it.started_at),
         duration(it)?,
         it.instance.map(|instance| i64::from(instance.0)),
+        phases(it)?,
     ];
     Ok(Write::one(sql, CONFLICTS, values))
+}
+
+fn phases(it: &Execution) -> Result<Option<String>, StoreError> {
+    if it.phases.is_empty() { Ok(None) } else { json(&it.phases, TABLE, "phases").map(Some) }
 }
 
 fn duration(execution: &Execution) -> Result<Option<i64>, StoreError> {
@@ -94,7 +100,7 @@ fn duration(execution: &Execution) -> Result<Option<i64>, StoreError> {
 pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
     let sql = "UPDATE executions SET upstream_request = $2, upstream_status = $3,
             status = $4, error_code = $5, error_message = $6,
-            duration_us = $7
+            duration_us = $7, phases = $8
         WHERE id = $1 AND status = 'RUNNING'";
     let values = values![
         it.id.as_str(),
@@ -104,6 +110,7 @@ pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
         it.error_code.map(ErrorCode::as_str),
         &it.error_message,
         duration(it)?,
+        phases(it)?,
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }
@@ -146,12 +153,19 @@ impl Record for ToolUse {
     }
 }
 
+pub(super) fn after(after: Option<&ExecutionId>, up_to: &ExecutionId, limit: u32) -> Query<Execution> {
+    let after = after.map_or("", ExecutionId::as_str);
+    let rest = "id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+    Query::new(rest, values![after, up_to.as_str(), i64::from(limit)])
+}
+
 pub(super) fn by_id(id: &ExecutionId) -> Query<Execution> {
     Query::new("id = $1", values![id.as_str()])
 }
 
 pub(super) fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
     let scope = Scope::default()
+        .counted(filter.count_at_most)
         .and("environment = ?", environment.as_str())
         .and_maybe("account = ?", filter.account.as_ref().map(|id| id.as_str()))
         .and_maybe("connection = ?", filter.connection.as_ref().map(|id| id.as_str()))

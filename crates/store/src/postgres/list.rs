@@ -19,6 +19,8 @@ pub(super) struct Scope {
     /// Conditions on connections: the list is then of what belongs to those that fit.
     of_connections: Option<Conditions>,
     conditions: Conditions,
+    /// How many rows are counted at most.
+    count_at_most: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -58,6 +60,16 @@ impl Scope {
     pub(super) fn and_fixed(mut self, condition: &'static str) -> Self {
         self.conditions.texts.push(condition);
         self
+    }
+
+    /// With one more condition without a value, if it shall hold.
+    pub(super) fn and_if(self, condition: &'static str, holds: bool) -> Self {
+        if holds { self.and_fixed(condition) } else { self }
+    }
+
+    /// Counts so many rows at most.
+    pub(super) fn counted(self, at_most: Option<u32>) -> Self {
+        Self { count_at_most: at_most, ..self }
     }
 
     /// Of the connections alone that fit `chosen`.
@@ -106,7 +118,13 @@ impl Scope {
         let chosen = chosen.map_or_else(String::new, |chosen| {
             format!("connection IN (SELECT id FROM connections WHERE {chosen}) AND ")
         });
-        (format!("SELECT count(*) FROM {table} WHERE {chosen}{conditions}"), values)
+        let text = match self.count_at_most {
+            None => format!("SELECT count(*) FROM {table} WHERE {chosen}{conditions}"),
+            Some(limit) => format!(
+                "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {chosen}{conditions} LIMIT {limit}) AS counted"
+            ),
+        };
+        (text, values)
     }
 }
 

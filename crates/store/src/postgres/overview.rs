@@ -1,16 +1,16 @@
 //! What an environment looks like from afar.
 
 use valetkey_domain::{
-    AccountStatus, EnvironmentId, ExecutionId, StoreError,
-    overview::{ConnectorUse, Overview, OverviewSpan},
+    AccountStatus, EnvironmentId, ExecutionId, StoreError, Time,
+    overview::{ConnectorUse, Overview, OverviewSpan, StatusCount},
 };
 
-use crate::values::earlier;
+use crate::values::{day, earlier, first_of_day};
 
 use super::{
     pool::Sessions,
-    row::{Columns, Record, micros, values},
-    statement::Query,
+    row::{Columns, Conflicts, Record, micros, values},
+    statement::{Query, Write},
 };
 
 /// How many accounts are in a status.
@@ -78,4 +78,48 @@ pub(super) async fn overview(
         degraded,
         due,
     })
+}
+
+const COUNTS: Conflicts = Conflicts {
+    table: "status_counts",
+    record: "status_count",
+    unique: "status_count",
+    reference: "status_count.environment",
+};
+
+/// Counts the accounts by status for a day. A status that no account is in any more is counted as none; two processes that
+/// count at the same time write the same rows.
+pub(super) fn count_statuses(at: Time, keep_from: Time) -> [Write; 3] {
+    let today = day(at);
+    let old = "DELETE FROM status_counts WHERE day < $1";
+    let none = "UPDATE status_counts SET accounts = 0 WHERE day = $1";
+    let sql = "INSERT INTO status_counts (environment, day, status, accounts)
+        SELECT environment, $1, status, count(*) FROM accounts GROUP BY environment, status
+            ORDER BY environment, status
+        ON CONFLICT (environment, day, status) DO UPDATE SET accounts = excluded.accounts";
+    [
+        Write::any(old, COUNTS, values![day(keep_from)]),
+        Write::any(none, COUNTS, values![today]),
+        Write::any(sql, COUNTS, values![today]),
+    ]
+}
+
+impl Record for StatusCount {
+    const TABLE: &'static str = "status_counts";
+    const COLUMNS: &'static str = "day, status, accounts";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            day: first_of_day(columns.get("day")?),
+            status: columns.word("status", AccountStatus::parse)?,
+            accounts: columns.number("accounts")?,
+        })
+    }
+}
+
+pub(super) fn status_history(env: &EnvironmentId, from: Time) -> Query<StatusCount> {
+    Query::new(
+        "environment = $1 AND day >= $2 AND accounts > 0 ORDER BY day, status",
+        values![env.as_str(), day(from)],
+    )
 }

@@ -11,7 +11,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -207,6 +207,15 @@ impl Store for PostgresStore {
         self.sessions.page(executions::scope(env, filter), page).await
     }
 
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError> {
+        self.sessions.all(executions::after(after, up_to, limit)).await
+    }
+
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
         self.sessions.one(answers::of(execution)).await
     }
@@ -303,6 +312,10 @@ impl Store for PostgresStore {
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.sessions.one(branding::logo(hash)).await
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        self.sessions.all(overview::status_history(env, from)).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

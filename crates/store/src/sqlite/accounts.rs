@@ -218,7 +218,7 @@ pub(super) fn list(
     filter: &AccountFilter,
     request: &PageRequest,
 ) -> Result<Page<Account>, StoreError> {
-    page(database, &scopes(database, environment, filter)?, request)
+    page(database, &scopes(database, environment, filter)?, request, filter.count_at_most)
 }
 
 /// One scope per connection where the filter names connections, else one for the whole environment.
@@ -275,5 +275,6 @@ fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &Accou
         .and_maybe("name = ?", filter.name.clone())
         .and_maybe("provider_subject = ?", filter.provider_subject.clone())
         .and_maybe(status_condition, status)
+        .and_if("degraded IS NOT NULL", filter.degraded)
         .and_maybe("instr(search_text, ?) > 0", filter.query.as_deref().map(folded))
 }

@@ -5,7 +5,8 @@ use valetkey_domain::{Change, Changes, InstanceId, StoreError};
 
 use super::{
     accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials, environments,
-    events, executions, home, instances, keys, refreshes, revocations, row::unavailable, sealed, users,
+    events, executions, home, instances, keys, overview, refreshes, revocations, row::unavailable, sealed,
+    users,
 };
 
 /// Applies all changes inside the transaction that is open. An empty list is a probe: it writes a row of no meaning.
@@ -88,5 +89,6 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::PutBranding(branding) => branding::put(c, branding),
         Change::PutLogo(logo) => branding::put_logo(c, logo),
         Change::DropLogos { keep } => branding::drop_logos(c, *keep),
+        Change::CountStatuses { at, keep_from } => overview::count_statuses(c, *at, *keep_from),
     }
 }

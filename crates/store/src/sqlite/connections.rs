@@ -149,7 +149,7 @@ pub(super) fn list(
     filter: &ConnectionFilter,
     request: &PageRequest,
 ) -> Result<Page<Connection>, StoreError> {
-    page(database, &[scope(environment, filter)], request)
+    page(database, &[scope(environment, filter)], request, None)
 }
 
 pub(super) fn scope(environment: &EnvironmentId, filter: &ConnectionFilter) -> Scope {

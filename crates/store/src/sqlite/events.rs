@@ -68,7 +68,7 @@ pub(super) fn list(
     filter: &EventFilter,
     request: &PageRequest,
 ) -> Result<Page<Event>, StoreError> {
-    page(connection, &[scope(environment, filter)], request)
+    page(connection, &[scope(environment, filter)], request, None)
 }
 
 pub(super) fn scope(environment: &EnvironmentId, filter: &EventFilter) -> Scope {

@@ -12,7 +12,7 @@ use crate::values::earlier;
 
 use super::{
     list::{Scope, page},
-    row::{Columns, Conflicts, Listed, Record, all, count, execute, execute_one, micros, one},
+    row::{Columns, Conflicts, Listed, Record, all, count, execute, execute_one, json, micros, one},
 };
 
 const TABLE: &str = "executions";
@@ -23,7 +23,7 @@ impl Record for Execution {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
         agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
-        error_message, instance, started_at, duration_us";
+        error_message, instance, started_at, duration_us, phases";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -46,6 +46,7 @@ impl Record for Execution {
             instance: columns.get::<Option<u32>>("instance")?.map(InstanceId),
             started_at: columns.time("started_at")?,
             duration_us: columns.optional_count("duration_us")?,
+            phases: columns.optional_json("phases")?.unwrap_or_default(),
         })
     }
 }
@@ -59,10 +60,10 @@ impl Listed for Execution {
 pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), StoreError> {
     let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
             agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
-            error_message, instance, started_at, duration_us)
+            error_message, instance, started_at, duration_us, phases)
         VALUES (:id, :environment, :tool, :connector, :connection, :account, :identifier, :agent_run_id,
             :client, :source, :request_id, :upstream_request, :upstream_status, :status, :error_code,
-            :error_message, :instance, :started_at, :duration_us)";
+            :error_message, :instance, :started_at, :duration_us, :phases)";
     let values: &[(&str, &dyn ToSql)] = named_params! {
         ":id": it.id.as_str(),
         ":environment": it.environment.as_str(),
@@ -83,8 +84,13 @@ pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), Stor
         ":instance": it.instance.map(|instance| instance.0),
         ":started_at": micros(it.started_at),
         ":duration_us": duration(it)?,
+        ":phases": phases(it)?,
     };
     execute_one(connection, CONFLICTS, sql, values)
+}
+
+fn phases(it: &Execution) -> Result<Option<String>, StoreError> {
+    if it.phases.is_empty() { Ok(None) } else { json(&it.phases, TABLE, "phases").map(Some) }
 }
 
 fn duration(execution: &Execution) -> Result<Option<i64>, StoreError> {
@@ -96,7 +102,7 @@ pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), Stor
     let sql =
         "UPDATE executions SET upstream_request = :upstream_request, upstream_status = :upstream_status,
             status = :status, error_code = :error_code, error_message = :error_message,
-            duration_us = :duration_us
+            duration_us = :duration_us, phases = :phases
         WHERE id = :id AND status = 'RUNNING'";
     let values: &[(&str, &dyn ToSql)] = named_params! {
         ":id": it.id.as_str(),
@@ -106,6 +112,7 @@ pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), Stor
         ":error_code": it.error_code.map(ErrorCode::as_str),
         ":error_message": it.error_message,
         ":duration_us": duration(it)?,
+        ":phases": phases(it)?,
     };
     execute_one(connection, CONFLICTS, sql, values)
 }
@@ -154,13 +161,24 @@ pub(super) fn by_id(connection: &Connection, id: &ExecutionId) -> Result<Option<
     one(connection, "id = ?1", [id.as_str()])
 }
 
+pub(super) fn after(
+    connection: &Connection,
+    after: Option<&ExecutionId>,
+    up_to: &ExecutionId,
+    limit: u32,
+) -> Result<Vec<Execution>, StoreError> {
+    let after = after.map_or("", ExecutionId::as_str);
+    let values = params![after, up_to.as_str(), limit];
+    all(connection, "id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3", values)
+}
+
 pub(super) fn list(
     connection: &Connection,
     environment: &EnvironmentId,
     filter: &ExecutionFilter,
     request: &PageRequest,
 ) -> Result<Page<Execution>, StoreError> {
-    page(connection, &[scope(environment, filter)], request)
+    page(connection, &[scope(environment, filter)], request, filter.count_at_most)
 }
 
 /// The most telling condition decides which index is walked; the others get a `+` and are only checked.

@@ -31,6 +31,11 @@ impl Scope {
         }
     }
 
+    /// With one more condition without a value, if it shall hold.
+    pub(super) fn and_if(self, condition: &'static str, holds: bool) -> Self {
+        if holds { self.and_fixed(condition) } else { self }
+    }
+
     /// With one more condition without a value.
     pub(super) fn and_fixed(mut self, condition: &'static str) -> Self {
         self.conditions.push(condition);
@@ -91,17 +96,28 @@ fn any<T: Listed>(
     Ok(!walk::<T>(connection, scopes, direction, Some(from), 1)?.is_empty())
 }
 
-fn total<T: Listed>(connection: &Connection, scopes: &[Scope]) -> Result<u64, StoreError> {
+/// How many rows there are, or `at_most` if there are more.
+fn total<T: Listed>(
+    connection: &Connection,
+    scopes: &[Scope],
+    at_most: Option<u32>,
+) -> Result<u64, StoreError> {
     let mut total = 0;
     for scope in scopes {
-        let sql = format!("SELECT count(*) FROM {} WHERE {}", T::TABLE, scope.text());
+        let (table, conditions) = (T::TABLE, scope.text());
+        let sql = match at_most {
+            None => format!("SELECT count(*) FROM {table} WHERE {conditions}"),
+            Some(limit) => {
+                format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {conditions} LIMIT {limit})")
+            }
+        };
         let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
         let counted: i64 = statement
             .query_row(params_from_iter(scope.values.iter()), |row| row.get(0))
             .map_err(unavailable)?;
         total += counted.unsigned_abs();
     }
-    Ok(total)
+    Ok(at_most.map_or(total, |limit| total.min(limit.into())))
 }
 
 /// One page of the union of `scopes`, which must be disjoint. Rows, neighbours and total are of one snapshot.
@@ -109,6 +125,7 @@ pub(super) fn page<T: Listed>(
     connection: &Connection,
     scopes: &[Scope],
     request: &PageRequest,
+    count_at_most: Option<u32>,
 ) -> Result<Page<T>, StoreError> {
     let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
     let size = request.size.clamp(1, MAX_PAGE_SIZE) as usize;
@@ -134,7 +151,7 @@ pub(super) fn page<T: Listed>(
     };
     let next = items.last().filter(|_| older).map(|item| item.id().to_owned());
     let previous = items.first().filter(|_| newer).map(|item| format!("~{}", item.id()));
-    Ok(Page { next, previous, total: total::<T>(&snapshot, scopes)?, items })
+    Ok(Page { next, previous, total: total::<T>(&snapshot, scopes, count_at_most)?, items })
 }
 
 /// How SQLite would walk a scope from a cursor on.

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, params};
 use valetkey_domain::{
-    AccountStatus, EnvironmentId, ExecutionId, StoreError,
-    overview::{ConnectorUse, Overview, OverviewSpan},
+    AccountStatus, EnvironmentId, ExecutionId, StoreError, Time,
+    overview::{ConnectorUse, Overview, OverviewSpan, StatusCount},
 };
 
-use crate::values::earlier;
+use crate::values::{day, earlier, first_of_day};
 
-use super::row::{Columns, Record, all, micros, unavailable};
+use super::row::{Columns, Conflicts, Record, all, execute, micros, unavailable};
 
 /// How many accounts are in a status.
 struct InStatus(AccountStatus, u64);
@@ -63,4 +63,43 @@ pub(super) fn overview(
         accounts: accounts.into_iter().map(|InStatus(status, count)| (status, count)).collect(),
         executions,
     })
+}
+
+const COUNTS: Conflicts = Conflicts {
+    table: "status_counts",
+    record: "status_count",
+    unique: "status_count",
+    reference: "status_count.environment",
+};
+
+/// Counts the accounts by status for a day. A status that no account is in any more is counted as none.
+pub(super) fn count_statuses(connection: &Connection, at: Time, keep_from: Time) -> Result<(), StoreError> {
+    let today = day(at);
+    let old = "DELETE FROM status_counts WHERE day = ?1 OR day < ?2";
+    execute(connection, COUNTS, old, [today, day(keep_from)])?;
+    let sql = "INSERT INTO status_counts (environment, day, status, accounts)
+        SELECT environment, ?1, status, count(*) FROM accounts GROUP BY environment, status";
+    execute(connection, COUNTS, sql, [today])?;
+    Ok(())
+}
+
+impl Record for StatusCount {
+    const TABLE: &'static str = "status_counts";
+    const COLUMNS: &'static str = "day, status, accounts";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            day: first_of_day(columns.get("day")?),
+            status: columns.word("status", AccountStatus::parse)?,
+            accounts: columns.count("accounts")?,
+        })
+    }
+}
+
+pub(super) fn status_history(
+    connection: &Connection,
+    env: &EnvironmentId,
+    from: Time,
+) -> Result<Vec<StatusCount>, StoreError> {
+    all(connection, "environment = ?1 AND day >= ?2 ORDER BY day, status", params![env.as_str(), day(from)])
 }

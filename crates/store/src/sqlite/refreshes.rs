@@ -144,7 +144,7 @@ pub(super) fn list(
     account: &AccountId,
     request: &PageRequest,
 ) -> Result<Page<RefreshAttempt>, StoreError> {
-    page(connection, &[scope(account)], request)
+    page(connection, &[scope(account)], request, None)
 }
 
 pub(super) fn scope(account: &AccountId) -> Scope {

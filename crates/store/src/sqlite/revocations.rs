@@ -92,7 +92,7 @@ pub(super) fn list(
     account: Option<&AccountId>,
     request: &PageRequest,
 ) -> Result<Page<PendingRevocation>, StoreError> {
-    page(connection, &[scope(environment, account)], request)
+    page(connection, &[scope(environment, account)], request, None)
 }
 
 pub(super) fn scope(environment: &EnvironmentId, account: Option<&AccountId>) -> Scope {

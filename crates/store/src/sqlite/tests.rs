@@ -423,6 +423,7 @@ async fn lists_with_any_filter_walk_an_index_in_order() {
                 connection: on(1).then(|| gmail.id.clone()),
                 tool: text(on(2)),
                 status: statuses[(bits >> 3) as usize % 3],
+                ..ExecutionFilter::default()
             };
             plans.push((
                 format!("{filter:?}"),

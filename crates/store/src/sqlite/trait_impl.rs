@@ -11,7 +11,7 @@ use valetkey_domain::{
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan},
+    overview::{Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
@@ -223,6 +223,16 @@ impl Store for SqliteStore {
         self.readers.list(move |c| executions::list(c, &env, &filter, &page)).await
     }
 
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError> {
+        let (after, up_to) = (after.cloned(), up_to.clone());
+        self.readers.list(move |c| executions::after(c, after.as_ref(), &up_to, limit)).await
+    }
+
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
         self.readers.get(|c| answers::of(c, execution))
     }
@@ -323,6 +333,11 @@ impl Store for SqliteStore {
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.readers.get(|c| branding::logo(c, hash))
+    }
+
+    async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {
+        let env = env.clone();
+        self.readers.list(move |c| overview::status_history(c, &env, from)).await
     }
 
     async fn overview(&self, env: &EnvironmentId, span: &OverviewSpan) -> Result<Overview, StoreError> {

@@ -67,7 +67,8 @@ pub async fn everything(f: &Fixture) {
             .and(Change::InsertUser(user.clone()))
             .and(Change::InsertInvitation(f.invitation(Some(&user))))
             .and(Change::InsertSession(f.session(&user)))
-            .and(Change::AppendAudit(f.audit_entry("user.created")));
+            .and(Change::AppendAudit(f.audit_entry("user.created")))
+            .and(Change::CountStatuses { at: f.now(), keep_from: f.now() });
         f.commit(people).await.unwrap();
         let logo = f.logo();
         let version = n as u64 + 1;

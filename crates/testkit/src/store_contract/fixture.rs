@@ -212,6 +212,7 @@ impl Fixture {
             instance: None,
             started_at: now,
             duration_us: None,
+            phases: Vec::new(),
         }
     }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use time::Duration;
 use valetkey_domain::{
-    AccountStatus, Change, Changes, Execution, Role, Store, User,
+    AccountStatus, Change, Changes, Execution, PageRequest, Role, Store, Time, User,
     execution::ExecutionStatus,
-    overview::{ConnectorUse, OverviewSpan},
-    store::Prunable,
+    overview::{ConnectorUse, OverviewSpan, StatusCount},
+    store::{AccountFilter, ConnectionFilter, ExecutionFilter, Prunable},
     user::SsoIdentity,
 };
 
@@ -184,4 +184,70 @@ pub async fn overview_counts_what_is_there(store: Arc<dyn Store>) {
         f.store.overview(&elsewhere, &span).await.unwrap(),
         valetkey_domain::overview::Overview::default()
     );
+}
+
+/// Counting a day again puts the new counts in the place of the old ones; what is too old is forgotten.
+pub async fn statuses_counted_by_day(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let first_day = Time::UNIX_EPOCH + Duration::days(20_000);
+    let count = async |at, keep_from| f.commit(Change::CountStatuses { at, keep_from }).await.unwrap();
+    let counted =
+        |days, status, accounts| StatusCount { day: first_day + Duration::days(days), status, accounts };
+    let account = f.stored_account(&connection, "user_1").await;
+    count(first_day + Duration::hours(23), first_day).await;
+    let active = with(&account, |account| account.version += 1).restored(AccountStatus::Active);
+    f.commit(Change::UpdateAccount(active)).await.unwrap();
+    count(first_day + Duration::days(1), first_day).await;
+    f.stored_account(&connection, "user_2").await;
+    f.stored_account(&connection, "user_3").await;
+    // A little before midnight, in another zone: the day is that of UTC.
+    let zone = time::UtcOffset::from_hms(9, 0, 0).unwrap();
+    let late = (first_day + Duration::hours(47)).to_offset(zone);
+    count(late, first_day).await;
+    assert_eq!(
+        f.store.status_history(&f.env, first_day + Duration::hours(5)).await.unwrap(),
+        [
+            counted(0, AccountStatus::Pending, 1),
+            counted(1, AccountStatus::Active, 1),
+            counted(1, AccountStatus::Pending, 2),
+        ]
+    );
+    count(first_day + Duration::days(2), first_day + Duration::days(2)).await;
+    let left = f.store.status_history(&f.env, first_day).await.unwrap();
+    assert_eq!(left, [counted(2, AccountStatus::Active, 1), counted(2, AccountStatus::Pending, 2)]);
+    let elsewhere = f.other_environment().await;
+    assert_eq!(f.store.status_history(&elsewhere, first_day).await.unwrap(), []);
+}
+
+/// Who only wants to know that there are many is not made to wait for how many.
+pub async fn pages_counted_no_further_than_asked(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let page = PageRequest { size: 2, cursor: None };
+    for name in ["gmail", "slack"] {
+        let connection = f.stored_connection(name).await;
+        for n in 0..3 {
+            let account = with(&f.account(&connection, &format!("user_{n}")), |account| {
+                account.degraded = (n == 0).then(|| f.degraded(1));
+            });
+            f.commit(Change::InsertAccount(account.clone())).await.unwrap();
+            f.commit(Change::InsertExecution(f.execution(&account))).await.unwrap();
+        }
+    }
+    let connections = f.store.connections(&f.env, &ConnectionFilter::default(), &page).await.unwrap().items;
+    let connections: Vec<_> = connections.into_iter().map(|connection| connection.id).collect();
+    for (count_at_most, total) in [(None, 6), (Some(0), 0), (Some(4), 4), (Some(7), 6)] {
+        for connections in [Vec::new(), connections.clone()] {
+            let filter = AccountFilter { connections, count_at_most, ..AccountFilter::default() };
+            let found = f.store.accounts(&f.env, &filter, &page).await.unwrap();
+            assert_eq!((found.items.len(), found.total, found.next.is_some()), (2, total, true));
+        }
+        let filter = ExecutionFilter { count_at_most, ..ExecutionFilter::default() };
+        let found = f.store.executions(&f.env, &filter, &page).await.unwrap();
+        assert_eq!((found.items.len(), found.total), (2, total));
+    }
+    let failing = AccountFilter { degraded: true, ..AccountFilter::default() };
+    let failing = f.store.accounts(&f.env, &failing, &page).await.unwrap();
+    assert_eq!(failing.total, 2);
+    assert!(failing.items.iter().all(|account| account.degraded.is_some()));
 }

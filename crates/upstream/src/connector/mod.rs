@@ -137,6 +137,8 @@ pub struct Links {
     pub docs: Option<String>,
     /// Where an OAuth client is made and its redirect URI registered, or where API keys are made.
     pub console: Option<String>,
+    /// The way to the field of the console that takes the redirect URI, in the console's own words.
+    pub redirect_field: Option<String>,
     /// The provider's status page.
     pub status: Option<String>,
     /// Where users look at and remove the access of apps.

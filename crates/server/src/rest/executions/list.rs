@@ -56,6 +56,7 @@ pub(crate) async fn list(
         connection: id("connection_id", query.connection_id)?,
         tool: filled(query.tool_name),
         status: filled(query.status).map(|text| status(&text)).transpose()?,
+        ..ExecutionFilter::default()
     };
     let found = app.engine.list_executions(&caller, &filter, &page).await?;
     Ok(Json(found.into()))

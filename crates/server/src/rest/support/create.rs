@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use valetkey_domain::Error;
+use valetkey_domain::{Caller, Error};
 use valetkey_engine::{AccountRef, DiagnosisOf, SupportFacts};
 
 use crate::{
@@ -148,12 +148,22 @@ pub(crate) async fn create(
 ) -> Reply<Value> {
     let of = body.subject()?;
     let told = body.told()?;
-    let facts = app.engine.support_facts(&caller, &of).await?;
-    let server = server(&app).await?;
-    let (bundle, redactor) = bundle(&app, caller.environment.to_string(), facts, told, server);
+    Ok(axum::Json(bundle_of(&app, &caller, &of, told).await?))
+}
+
+/// A bundle, cleaned.
+pub(crate) async fn bundle_of(
+    app: &App,
+    caller: &Caller,
+    of: &DiagnosisOf,
+    told: Value,
+) -> Result<Value, Error> {
+    let facts = app.engine.support_facts(caller, of).await?;
+    let server = server(app).await?;
+    let (bundle, redactor) = bundle(app, caller.environment.to_string(), facts, told, server);
     let mut bundle = value(bundle);
     redactor.clean(&mut bundle);
-    Ok(axum::Json(bundle))
+    Ok(bundle)
 }
 
 async fn server(app: &App) -> Result<Value, Error> {
