@@ -10,7 +10,8 @@ use valetkey_domain::{
     execution::{ExecutionStatus, Source},
 };
 use valetkey_engine::{
-    AccountRef, AuditVerdict, Background, BackgroundSettings, ExecuteTool, NewApiClient, NewApiToken,
+    AccountRef, AuditVerdict, Background, BackgroundSettings, Engine, ExecuteTool, NewApiClient, NewApiToken,
+    keyring::SealLimits,
 };
 use valetkey_testkit::engine_fixture::EngineFixture;
 
@@ -48,8 +49,12 @@ async fn executions(f: &EngineFixture, count: usize) -> Vec<Execution> {
 
 /// Has the background look once.
 async fn background(f: &EngineFixture, kept: Duration) {
+    background_of(&f.engine, kept).await;
+}
+
+async fn background_of(engine: &Engine, kept: Duration) {
     let settings = BackgroundSettings { keep_executions: kept, ..BackgroundSettings::default() };
-    let background = Background::start(&f.engine, settings);
+    let background = Background::start(engine, settings);
     let done = async {
         let both = |background: &Background| {
             let status = background.status();
@@ -136,6 +141,24 @@ async fn windows_follow_on_each_other() {
     executions(&f, 1).await;
     background(&f, KEPT).await;
     assert_eq!(verdict(&f).await.entries, 3);
+}
+
+/// S57: replicas that look at the same time seal each window once.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_sealed_by_several_replicas_are_sealed_once() {
+    let f = EngineFixture::start().await;
+    let others = [f.another(SealLimits::default()).await, f.another(SealLimits::default()).await];
+    for round in 1..=4 {
+        executions(&f, 2).await;
+        f.clock.advance(Duration::hours(1));
+        tokio::join!(
+            background_of(&f.engine, KEPT),
+            background_of(&others[0], KEPT),
+            background_of(&others[1], KEPT)
+        );
+        let whole = verdict(&f).await;
+        assert_eq!((whole.broken, whole.entries, whole.executions), (None, round, 2 * round));
+    }
 }
 
 /// S57: what is still running when its window is sealed is sealed once it has ended.

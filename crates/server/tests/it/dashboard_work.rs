@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::{Request, header};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use valetkey_domain::{AccountStatus, Change, Role};
+use valetkey_domain::{AccountStatus, Change, Role, Store};
 use valetkey_server::SimulatorDesk;
 
 use crate::{
@@ -146,7 +146,11 @@ async fn overview_ranks_what_needs_a_person_with_a_remedy_at_hand() {
     // Looking makes no link.
     let page = valetkey_domain::PageRequest { size: 100, cursor: None };
     let made = app.fixture.engine.list_events(&app.fixture.caller, &Default::default(), &page).await.unwrap();
-    let links = made.items.iter().filter(|event| event.event.kind.as_str() == "link_created").count();
+    let links = made
+        .items
+        .iter()
+        .filter(|event| event.event.kind == valetkey_domain::event::EventKind::LinkCreated)
+        .count();
     assert_eq!(links, 2, "those that the accounts were authorized by");
 }
 
