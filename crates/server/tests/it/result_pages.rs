@@ -278,7 +278,7 @@ async fn consent_that_is_missing_has_words_of_its_own() {
     let app = app().await;
     let page = refused(&app, "notes", "consent_required").await;
     assert_eq!((page.status.as_u16(), title(&page).as_str()), (403, "Somebody has to agree first"));
-    assert!(page.text.contains("administrator") && page.text.contains("provider_refused_authorization"));
+    assert!(page.text.contains("administrator") && page.text.contains("provider_consent_required"));
     assert_eq!(title(&refused(&app, "notes", "interaction_required").await), "The service refused");
 }
 
