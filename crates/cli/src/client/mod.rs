@@ -4,6 +4,7 @@ mod account;
 mod api_client;
 mod audit;
 mod background;
+mod branding;
 mod connection;
 mod connector;
 mod doctor;
@@ -86,6 +87,8 @@ pub(crate) enum Noun {
     SupportBundle(support::SupportBundle),
     /// The work that nobody asks for: refreshes ahead of time, revocations tried again, old records removed
     Background(On<background::Command>),
+    /// What stands on the pages for end users: name, logo, colours, own words
+    Branding(On<branding::Command>),
 }
 
 pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
@@ -104,6 +107,7 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::SupportBundle(command) => support::run(command).await,
         Noun::Doctor(on) => doctor::run(on.command, &on.common).await,
         Noun::Background(on) => background::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Branding(on) => branding::run(on.command, &Session::open(&on.common)?).await,
     }
 }
 

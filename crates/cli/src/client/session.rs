@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Method, RequestBuilder, StatusCode, redirect};
+use reqwest::{Certificate, Client, Method, RequestBuilder, StatusCode, header::CONTENT_TYPE, redirect};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -78,6 +78,11 @@ impl Session {
 
     pub(super) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
         self.send(self.http.patch(self.address(path)?).json(body)).await
+    }
+
+    pub(super) async fn put_bytes(&self, path: &[&str], content: Vec<u8>) -> Result<Value, Failure> {
+        let request = self.http.put(self.address(path)?).body(content);
+        self.send(request.header(CONTENT_TYPE, "application/octet-stream")).await
     }
 
     pub(super) async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
