@@ -68,7 +68,7 @@ pub(super) async fn page(State(app): State<App>, Visiting(visitor): Visiting, ur
     let seconds = clock["ahead_s"].as_i64().unwrap_or_default();
     let view = SimulatorPage {
         shell: Shell::of(&app, Some(&visitor), "simulator", query_of(&uri)),
-        now: text(&clock["now"]),
+        now: whole_seconds(&text(&clock["now"])),
         ahead: (seconds != 0).then(|| apart(seconds)),
         frozen: clock["frozen"] == true,
         faults: items(&faults, "faults").map(facts).collect(),
@@ -87,6 +87,14 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// An instant without its fraction of a second.
+fn whole_seconds(instant: &str) -> String {
+    match instant.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => instant.to_owned(),
     }
 }
 

@@ -10,3 +10,11 @@ CREATE TABLE status_counts (
 
 -- Where the time of a call went; nothing for calls from before it was noted.
 ALTER TABLE executions ADD COLUMN phases TEXT;
+
+-- Lists by two of their filters: without these, every account of a connection and every call of a tool is looked at to
+-- find the few in a status.
+CREATE INDEX accounts_by_connection_and_status ON accounts (connection, status, id);
+CREATE INDEX executions_failed_by_tool ON executions (environment, tool, id) WHERE status = 'FAILED' AND tool IS NOT NULL;
+
+-- A search for a part of a text looks at the text of every account: from here it need not read the accounts themselves.
+CREATE INDEX accounts_by_search ON accounts (environment, id, search_text);
