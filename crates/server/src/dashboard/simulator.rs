@@ -105,7 +105,7 @@ fn facts(fault: &Value) -> Vec<(String, String)> {
 
 fn grant(grant: &Value) -> Grant {
     let scopes: Vec<_> = items(grant, "scopes").map(text).collect();
-    let ended = Some(text(&grant["ending"])).filter(|ending| !ending.is_empty());
+    let ended = Some(text(&grant["ending"]).replace('_', " ")).filter(|ending| !ending.is_empty());
     Grant {
         id: text(&grant["id"]),
         user: text(&grant["user"]),
