@@ -20,7 +20,8 @@ VALETKEY_CA_FILE, if its certificate is private); the key is VALETKEY_API_TOKEN,
 VALETKEY_CLIENT_SECRET. Without VALETKEY_URL, the `valetkey dev` of the present folder is used.
 
 `backup`, `restore`, `verify`, `export` and `import` do not speak to a server: they work on the database and the master
-key that the settings of `valetkey serve` name. `doctor system` reads the same settings and works where no server runs.
+key that the settings of `valetkey serve` name. `doctor system` reads the same settings, or what the `valetkey dev` of the
+present folder keeps, and works where no server runs; the server that client commands would speak to is asked too.
 
 `simulate` needs neither: it is a provider of its own, for tests; its commands find it by SIMULATOR_URL.
 

@@ -70,6 +70,12 @@ impl Failure {
         Self::settings(&[Problem::new(name, message.to_string())])
     }
 
+    /// The code of the catalogue: the server's own, where it answered with one.
+    pub(crate) fn code(&self) -> ErrorCode {
+        let answered = self.answer.as_ref().and_then(|answer| answer["error"]["code"].as_str());
+        answered.and_then(ErrorCode::parse).unwrap_or(self.code)
+    }
+
     /// For people. A failure that did not come from a server says where to read on.
     pub(crate) fn as_text(&self) -> String {
         match &self.answer {

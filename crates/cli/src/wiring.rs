@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use valetkey_domain::{Clock, Entropy, Store, SystemClock};
 use valetkey_engine::{
-    Background, Engine, EngineParts, EngineSettings,
+    Background, Engine, EngineParts, EngineSettings, SsoSettings,
     keyring::{KeyringError, MasterKeys, SealLimits, VaultKeeper},
 };
 use valetkey_server::{ListenerSettings, ServerOptions, SimulatorDesk};
@@ -120,6 +120,7 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         allow: allow.clone(),
         extra_ca_pem: ca_pem,
         https_proxy: settings.upstreams.https_proxy.clone(),
+        no_proxy: settings.upstreams.no_proxy.clone(),
         ..EgressSettings::default()
     })
     .map_err(|error| named(&error))?;
@@ -135,7 +136,10 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         egress,
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
-        settings: engine_settings(settings, start.public_url.clone(), allow),
+        settings: EngineSettings {
+            sso: single_sign_on(settings)?,
+            ..engine_settings(settings, start.public_url.clone(), allow)
+        },
     });
     let joined = engine.join().await.map_err(|error| named(&error))?;
     if let Some(frozen) = &joined.frozen {
@@ -150,6 +154,7 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         engine.ensure_bootstrap_client(id, secret).await.map_err(|error| named(&error))?;
     }
     let mut options = ServerOptions::new(start.public_url, clock, entropy);
+    options.behind_proxy = settings.network.behind_proxy;
     options.app_name = settings.app_name.clone();
     options.simulator = start.desk;
     if let Some(bytes) = settings.limits.max_body_bytes {
@@ -172,6 +177,33 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         async move { engine.keep_keys(stop).await }
     });
     Ok(Assembly { engine, router, background, database, keys: (keys, stop), _lock: start.lock })
+}
+
+/// Single sign-on as the settings have it. The way to the identity provider is one of its own: the issuer may be on a
+/// private address when the providers of connections may not, and the other way round.
+pub(crate) fn single_sign_on(settings: &Settings) -> Result<Option<SsoSettings>, Failure> {
+    let Some(sso) = &settings.sso else { return Ok(None) };
+    let egress = Egress::new(EgressSettings {
+        allow_private: sso.allow_private,
+        extra_ca_pem: settings.upstreams.ca_pem.clone(),
+        https_proxy: settings.upstreams.https_proxy.clone(),
+        ..EgressSettings::default()
+    })
+    .map_err(|error| named(&error))?;
+    let mut made = SsoSettings::new(&sso.issuer, &sso.client_id, egress);
+    made.client_secret.clone_from(&sso.client_secret);
+    if !sso.scopes.is_empty() {
+        made.scopes.clone_from(&sso.scopes);
+    }
+    made.domains.clone_from(&sso.domains);
+    made.admit_domains = sso.admit_domains;
+    made.default_role = sso.default_role.unwrap_or(made.default_role);
+    made.role_claim.clone_from(&sso.role_claim);
+    made.roles.clone_from(&sso.roles);
+    made.trust_email = sso.trust_email;
+    made.require = sso.require;
+    made.label = sso.label.clone().unwrap_or(made.label);
+    Ok(Some(made))
 }
 
 fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>) -> EngineSettings {

@@ -150,7 +150,7 @@ pub struct Execution {
     pub status: ExecutionStatus,
     /// Why it failed.
     pub error_code: Option<ErrorCode>,
-    /// The error message as the caller got it, bounded.
+    /// The error message as the caller got it, bounded, with the provider's own code where it had one.
     pub error_message: Option<String>,
     /// The process that began it; if that is gone, nobody will end it.
     pub instance: Option<InstanceId>,
@@ -160,4 +160,37 @@ pub struct Execution {
     pub duration_us: Option<u64>,
     /// Where that time went, in order; empty if nobody noted it.
     pub phases: Vec<Phase>,
+}
+
+impl Execution {
+    /// The bytes that a seal of the audit log covers: every field, in this order, each kept apart from its neighbours by
+    /// JSON whatever is in it (S57).
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        let micros =
+            i64::try_from(self.started_at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX);
+        serde_json::json!([
+            self.id.as_str(),
+            self.environment.as_str(),
+            self.tool,
+            self.connector,
+            self.connection.as_str(),
+            self.account.as_str(),
+            self.identifier,
+            self.agent_run_id,
+            self.client.as_str(),
+            self.source.as_str(),
+            self.request_id,
+            self.upstream_request,
+            self.upstream_status,
+            self.status.as_str(),
+            self.error_code.map(ErrorCode::as_str),
+            self.error_message,
+            self.instance.map(|instance| instance.0),
+            micros,
+            self.duration_us,
+        ])
+        .to_string()
+        .into_bytes()
+    }
 }

@@ -4,6 +4,7 @@
 //! A use case that must change an account and tell of it therefore hands both to one commit, and a backend is free
 //! to gather many commits into one durable write.
 
+mod error;
 mod filter;
 
 use std::time::Duration;
@@ -23,33 +24,8 @@ use crate::{
     user::SsoIdentity,
 };
 
+pub use error::StoreError;
 pub use filter::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable};
-
-/// Why storage did not do it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// Another writer was first: the record has another version, or the unique name is taken. Nothing was written.
-    #[error("conflict on {what}")]
-    Conflict {
-        /// The record: `account`, `connection.name`, `auth_request`, …
-        what: &'static str,
-    },
-    /// The database cannot be reached, is full or read-only. Nothing is known to be written.
-    #[error("storage is unavailable: {0}")]
-    Unavailable(String),
-    /// A row holds what no row may hold.
-    #[error("inconsistent row in {table}.{column} of {row}: {reason}")]
-    Inconsistent {
-        /// The table.
-        table: &'static str,
-        /// The column.
-        column: &'static str,
-        /// The key of the row.
-        row: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
 
 /// One write. Updates carry the record *after* the change with its version counted up by the caller by one; storage
 /// applies them only if the stored version is exactly one less, else the whole commit is a conflict. Changing or
@@ -541,6 +517,14 @@ pub trait Store: Send + Sync + 'static {
         filter: &ExecutionFilter,
         page: &PageRequest,
     ) -> Result<Page<Execution>, StoreError>;
+
+    /// Executions of all environments above one id and up to another, by id.
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError>;
 
     /// The kept answer of an execution.
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError>;

@@ -14,17 +14,19 @@ use valetkey_domain::{
 use valetkey_upstream::{
     connector::{Connector, Connectors, Target},
     http::{CallLimits, Egress},
+    oidc::Provider,
 };
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::Refusals,
     bulk::Bulks,
     calls::Calls,
     clients::{SigningKeys, VERIFIED_TOKENS, Verified},
     events::EventIds,
     keyring::VaultKeeper,
     keys::Resealing,
-    operators::{Attempts, Passwords},
+    operators::{Addresses, Attempts, Passwords, SsoSettings},
 };
 
 /// Seals and opens secrets for storage.
@@ -114,6 +116,8 @@ pub struct EngineSettings {
     pub session_idle: Duration,
     /// How long a session of the dashboard goes on at most. Default: 12 hours.
     pub session_life: Duration,
+    /// Single sign-on for the dashboard, if it is set up.
+    pub sso: Option<SsoSettings>,
 }
 
 impl EngineSettings {
@@ -142,6 +146,7 @@ impl EngineSettings {
             batch_at_once: 8,
             session_idle: Duration::from_secs(3600),
             session_life: Duration::from_secs(12 * 3600),
+            sso: None,
         }
     }
 }
@@ -179,6 +184,12 @@ pub(crate) struct Inner {
     pub(crate) attempts: Attempts,
     /// Work on many accounts.
     pub(crate) bulks: Bulks,
+    /// Refused calls that the audit log has.
+    pub(crate) refusals: Refusals,
+    /// Failed sign-ins by network address.
+    pub(crate) addresses: Addresses,
+    /// Whom people at the dashboard prove to who they are.
+    pub(crate) identity_provider: Option<Provider>,
 }
 
 impl Engine {
@@ -188,6 +199,7 @@ impl Engine {
         let EngineParts { store, keyring, connectors, egress, clock, entropy, settings } = parts;
         let egress = egress.with_clock(Arc::clone(&clock));
         let calls = Calls::new(&settings);
+        let identity_provider = settings.sso.as_ref().and_then(|sso| sso.provider(&settings.public_url).ok());
         Self(Arc::new(Inner {
             store,
             keyring,
@@ -210,6 +222,9 @@ impl Engine {
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             bulks: Bulks::default(),
+            refusals: Refusals::default(),
+            addresses: Addresses::default(),
+            identity_provider,
         }))
     }
 

@@ -17,6 +17,8 @@ use crate::{Engine, execute::Keeping};
 
 /// The longest error message that is kept, in bytes.
 const MAX_MESSAGE: usize = 500;
+/// And of the provider's own code.
+const MAX_CODE: usize = 100;
 /// The longest method and path that is kept, in bytes.
 const MAX_REQUEST: usize = 500;
 /// The use of an account is noted at most this often.
@@ -48,6 +50,17 @@ pub(crate) struct Run {
     proved: Option<u64>,
     /// What it is about just now, and since when.
     phase: (PhaseKind, Instant),
+}
+
+/// What is kept of an error: its message, with the provider's own code where the message does not have it, so that what
+/// it means can still be looked up.
+fn recorded_message(error: &Error) -> String {
+    let details = error.details();
+    let message = bounded(&details.message, MAX_MESSAGE);
+    match details.provider.as_ref().and_then(|provider| provider.code.as_deref()) {
+        Some(code) if !message.contains(code) => format!("{message} ({})", bounded(code, MAX_CODE)),
+        _ => message,
+    }
 }
 
 fn bounded(text: &str, limit: usize) -> String {
@@ -222,7 +235,7 @@ impl Engine {
             Some(error) => {
                 execution.status = ExecutionStatus::Failed;
                 execution.error_code = Some(error.code());
-                execution.error_message = Some(bounded(&error.details().message, MAX_MESSAGE));
+                execution.error_message = Some(recorded_message(error));
             }
         }
         let now = self.now();

@@ -58,7 +58,8 @@ pub use execute::{Accepted, ExecuteTool, ExecutionAnswer, MAX_AGE, MAX_BATCH, To
 pub use keys::{KeysStatus, ResealProgress, SecretKind, SecretsChecked, TermView, check_secrets};
 pub use links::{Link, LinkOptions};
 pub use operators::{
-    DASHBOARD_CLIENT, InvitationPage, InviteLink, LoggedIn, NewPassword, SessionView, UserUpdate, Visitor,
+    DASHBOARD_CLIENT, InvitationPage, InviteLink, LoggedIn, NewPassword, NewUser, SSO_CALLBACK, SessionView,
+    SignedOn, SsoAnswer, SsoSettings, SsoStart, UserUpdate, Visitor,
 };
 pub use overview::{Need, NeedCause, OverviewView};
 pub use proxy::{ProxyCall, ProxyReply};

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use valetkey_domain::{
-    Account, Caller, Connection, Credential, Error, ErrorCode, ExecutionId, Permission, SecretString,
+    Account, Caller, Connection, Credential, Error, ErrorCode, ExecutionId, SecretString,
     error::ProviderEvidence,
     execution::{PhaseKind, Source},
 };
@@ -96,7 +96,7 @@ impl Engine {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        caller.require(Permission::ToolsExecute)?;
+        self.require_calls(caller, None).await?;
         let deadline = self.deadline(call.deadline);
         let (account, connection) = self.resolve_account(&caller.environment, &call.account, None).await?;
         let origin = CallOrigin {

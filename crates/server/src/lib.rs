@@ -3,6 +3,7 @@
 //! [`router`] is the whole surface as one [`axum::Router`]; [`serve`] puts it on a port.
 
 mod auth;
+mod client_address;
 mod compat;
 mod dashboard;
 mod docs;

@@ -36,6 +36,8 @@ pub struct ServerOptions {
     pub proxy_body_timeout: Duration,
     /// Requests being worked on at once; more are told to come back.
     pub max_in_flight: usize,
+    /// Whether something in front ends TLS and says in `X-Forwarded-For` where requests come from.
+    pub behind_proxy: bool,
     /// The background of this process, if it does that work.
     pub background: Option<Arc<Background>>,
     /// The provider for trials that runs beside this server, if there is one.
@@ -58,6 +60,7 @@ impl ServerOptions {
             body_timeout: Duration::from_secs(30),
             proxy_body_timeout: Duration::from_secs(300),
             max_in_flight: 4096,
+            behind_proxy: false,
             background: None,
             simulator: None,
             clock,

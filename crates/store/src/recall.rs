@@ -299,6 +299,15 @@ impl Store for Recall {
         self.store.executions(env, filter, page).await
     }
 
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError> {
+        self.store.executions_after(after, up_to, limit).await
+    }
+
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
         self.store.answer(execution).await
     }

@@ -64,6 +64,7 @@ tools:
     title: Get profile
     description: Reads the profile of the user who is signed in.
     read_only: true
+    cacheable: true
     scopes: [[read]]
     input: { type: object, properties: {} }
     example: {}
@@ -258,6 +259,23 @@ impl EngineFixture {
         settings.shared_credentials.clear();
         let (store, connectors, seals) = (self.store.clone(), &self.connectors, SealLimits::default());
         engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &settings).await
+    }
+
+    /// Another engine on the same database, whose calls leave otherwise.
+    ///
+    /// # Panics
+    /// When the keyring does not open.
+    pub async fn engine_behind(&self, egress: Egress) -> Engine {
+        let keyring = Arc::new(self.keyring(SealLimits::default()).await);
+        Engine::new(EngineParts {
+            store: self.store.clone(),
+            keyring,
+            connectors: self.connectors.clone(),
+            egress,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            settings: self.settings.clone(),
+        })
     }
 
     /// Another engine on the same database that has the product's own connectors beside those of the fixture.

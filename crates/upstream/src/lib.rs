@@ -7,5 +7,6 @@ pub mod connector;
 pub(crate) mod encode;
 pub mod http;
 pub mod oauth;
+pub mod oidc;
 pub mod proxy;
 pub mod tool;

@@ -30,7 +30,9 @@ fn text(answer: &Value) -> String {
             answer["broken_at"]
         ),
         None => format!(
-            "The audit log is whole: {entries} entries. Hash of the last one, to be noted elsewhere: {}\n",
+            "The audit log is whole: {entries} entries. {} sealed executions are as they were. Hash of the last entry, \
+             to be noted elsewhere: {}\n",
+            answer["executions"],
             answer["head"].as_str().unwrap_or("none")
         ),
     }

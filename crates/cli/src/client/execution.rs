@@ -1,6 +1,7 @@
 //! `valetkey execution …`
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::{
     PageArgs, Session, show,
@@ -75,7 +76,17 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
         }
         Command::Get { execution_id } => {
             let answer = session.get(&["executions", &execution_id], &[]).await?;
-            show(session, &answer, |execution| details(execution, &FIELDS))
+            show(session, &answer, |execution| details(execution, &FIELDS) + &brought(execution))
+        }
+    }
+}
+
+/// What a call with mode async or an idempotency key brought, where the server has kept it for this caller.
+fn brought(execution: &Value) -> String {
+    match execution.get("data") {
+        None => String::new(),
+        Some(data) => {
+            format!("\n{}\n", serde_json::to_string_pretty(data).unwrap_or_else(|_| data.to_string()))
         }
     }
 }

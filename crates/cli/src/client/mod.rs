@@ -21,6 +21,8 @@ mod tool;
 mod user;
 mod view;
 
+pub(crate) use target::values_of;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 

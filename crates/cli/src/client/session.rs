@@ -23,6 +23,8 @@ pub(super) struct Session {
     url: Url,
     key: Key,
     bearer: OnceCell<SecretString>,
+    /// What named the server.
+    pub(super) by: &'static str,
     /// Whether answers are printed as JSON.
     pub(super) json: bool,
 }
@@ -44,7 +46,22 @@ impl Session {
             http = http.tls_certs_only(Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?);
         }
         let http = http.build().map_err(|error| Failure::usage(format!("HTTP client: {error}")))?;
-        Ok(Self { http, url: target.url, key: target.key, bearer: OnceCell::new(), json: common.json })
+        let Target { url, key, by, .. } = target;
+        Ok(Self { http, url, key, bearer: OnceCell::new(), by, json: common.json })
+    }
+
+    /// Where it is.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What it says to everybody about whether it is ready.
+    pub(super) async fn ready(&self) -> Result<Value, Failure> {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("readyz");
+        }
+        self.answer(self.http.get(url)).await
     }
 
     pub(super) async fn get(

@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub(super) url: Url,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) key: Key,
+    /// What named it.
+    pub(super) by: &'static str,
 }
 
 impl Target {
@@ -35,9 +37,15 @@ impl Target {
     ) -> Result<Self, Failure> {
         let own_file = PathBuf::from(USUAL_FOLDER).join(ENV_FILE);
         let named = common.url.clone().or_else(|| environment("VALETKEY_URL"));
+        let by = match (&common.url, &common.env_file, &named) {
+            (Some(_), _, _) => "--url",
+            (None, Some(_), _) => "--env-file",
+            (None, None, Some(_)) => "VALETKEY_URL",
+            (None, None, None) => "the `valetkey dev` of this folder",
+        };
         let values = match &common.env_file {
-            Some(path) => read(path)?,
-            None if named.is_none() && own_file.exists() => read(&own_file)?,
+            Some(path) => values_of(path)?,
+            None if named.is_none() && own_file.exists() => values_of(&own_file)?,
             None => {
                 let names =
                     ["CLIENT_ID", "CLIENT_SECRET", "CA_FILE", "API_TOKEN"].map(|n| format!("VALETKEY_{n}"));
@@ -68,11 +76,12 @@ impl Target {
             }
         };
         let ca_file = common.ca_file.clone().or_else(|| get("VALETKEY_CA_FILE").map(PathBuf::from));
-        Ok(Self { url, ca_file, key })
+        Ok(Self { url, ca_file, key, by })
     }
 }
 
-fn read(path: &std::path::Path) -> Result<BTreeMap<String, String>, Failure> {
+/// The values of an environment file.
+pub(crate) fn values_of(path: &std::path::Path) -> Result<BTreeMap<String, String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
     Ok(parse(&text))

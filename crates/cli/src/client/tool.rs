@@ -7,7 +7,7 @@ use super::{
     PageArgs, Session,
     input::{filled, object, pair, typed},
     show,
-    view::{clean, table},
+    view::{clean, details, table},
 };
 use crate::{failure::Failure, output};
 
@@ -71,8 +71,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS", conflicts_with = "idempotency_key")]
     max_age: Option<u64>,
     /// The longest that the call may take
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: Option<u64>,
+    /// Do not wait for the answer: `valetkey execution get ID` shows what it brought
+    #[arg(long = "async", conflicts_with = "max_age")]
+    is_async: bool,
 }
 
 pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
@@ -129,15 +132,21 @@ async fn execute(call: Run, session: &Session) -> Result<(), Failure> {
         "idempotency_key": call.idempotency_key,
         "max_age": call.max_age,
         "timeout_ms": call.timeout_ms,
+        "mode": call.is_async.then_some("async"),
     }));
     let answer = session.post(&["tools", "execute"], &body).await?;
+    if call.is_async {
+        return show(session, &answer, |answer| details(answer, &["execution_id", "status"]));
+    }
     show(session, &answer, |answer| {
         let data = &answer["data"];
         serde_json::to_string_pretty(data).unwrap_or_else(|_| data.to_string()) + "\n"
     })?;
     if !session.json {
         // Beside the answer, so that stdout holds nothing but JSON.
-        output::print_error(&format!("execution {}", clean(answer["execution_id"].as_str().unwrap_or("-"))));
+        let execution = clean(answer["execution_id"].as_str().unwrap_or("-"));
+        let age = answer["age"].as_u64().map(|age| format!(", an answer given {age} s ago"));
+        output::print_error(&format!("execution {execution}{}", age.unwrap_or_default()));
     }
     Ok(())
 }

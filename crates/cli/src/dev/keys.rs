@@ -15,7 +15,7 @@ use crate::{
     settings::Settings,
 };
 
-const MASTER_KEY: &str = "master.key";
+pub(super) const MASTER_KEY: &str = "master.key";
 const ACCESS: &str = "access.json";
 
 /// A secret of 256 random bits.

@@ -2,6 +2,7 @@
 
 mod env_file;
 mod folder;
+mod found;
 mod keys;
 mod page;
 mod sandbox;
@@ -25,6 +26,7 @@ use crate::{
 use env_file::EnvFile;
 pub(crate) use env_file::NAME as ENV_FILE;
 use folder::Folder;
+pub(crate) use found::complete;
 pub(crate) use sandbox::here as sandbox_here;
 
 /// Where `valetkey dev` keeps its data unless told otherwise.

@@ -21,10 +21,10 @@ use valetkey_domain::{Clock as _, SystemClock, Time};
 use super::{broken, folder::Folder};
 use crate::{failure::Failure, settings::Settings};
 
-const CA_CERT: &str = "ca.pem";
+pub(super) const CA_CERT: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
-const CERT: &str = "server.pem";
-const KEY: &str = "server.key";
+pub(super) const CERT: &str = "server.pem";
+pub(super) const KEY: &str = "server.key";
 const ABOUT: &str = "server.json";
 
 const CA_LIFE: Duration = Duration::days(10 * 365);

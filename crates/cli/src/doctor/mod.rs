@@ -1,5 +1,6 @@
-//! `valetkey doctor system`: this server's own troubles. It reads the settings of `valetkey serve` and looks for itself, so
-//! it also works where the server cannot start; of a server that runs it asks what it says about itself.
+//! `valetkey doctor system`: this server's own troubles. It reads the settings of `valetkey serve`, or what `valetkey dev`
+//! keeps in its folder, and looks for itself, so it also works where the server cannot start; of a server that runs it
+//! asks what it says about itself, with a key if there is one.
 //!
 //! Nothing is changed: no migration, no joining, no refresh. The providers of connections that exist are called once,
 //! without any credential, since their answers tell how the network, the egress proxy and the clock are.
@@ -9,6 +10,8 @@ mod database;
 mod files;
 mod providers;
 mod public_url;
+mod running;
+mod sso;
 
 use std::ffi::OsString;
 
@@ -23,9 +26,14 @@ use valetkey_domain::{
 };
 use valetkey_upstream::http::Fault;
 
-use crate::settings::{Flags, Mode, Problem, Settings};
+pub(crate) use running::{Running, Said};
 
-/// What `valetkey doctor system` accepts: the settings of `valetkey serve`.
+use crate::{
+    dev,
+    settings::{Flags, Mode, Problem, Settings},
+};
+
+/// What `valetkey doctor system` accepts: the settings of `valetkey serve`, or of the `valetkey dev` of this folder.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct System {
     /// Do not call the providers of the connections
@@ -89,23 +97,56 @@ fn of_clocks(message: String, evidence: Evidence, hosts: usize) -> Finding {
 }
 
 /// Looks at everything and makes a diagnosis of it.
-pub(crate) async fn diagnose(system: &System) -> (Diagnosis, Option<url::Url>) {
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let (settings, problems) = Settings::read(Mode::Serve, &system.flags, environment);
+pub(crate) async fn diagnose(system: &System, running: Running) -> (Diagnosis, Option<url::Url>) {
     let mut report = Report::default();
+    let (settings, problems) = settings_of(&system.flags, &mut report);
     of_settings(&problems, &mut report);
     files::look(&settings, &mut report);
     let database = database::look(&settings, &mut report).await;
     certificate::look(&settings, now(), &mut report);
     public_url::look(&settings, &database, &mut report).await;
+    running::look(running, &database, &mut report);
     if system.offline {
         report.skipped("providers", "--offline was given");
+        report.skipped("single_sign_on", "--offline was given");
     } else {
         providers::look(&settings, &database, &mut report).await;
+        sso::look(&settings, &mut report).await;
     }
     let Report { findings, steps, well } = report;
     let subject = Subject { kind: SubjectKind::System, ..Subject::default() };
     (Diagnosis::of(subject, findings, steps, well), settings.network.public_url)
+}
+
+/// What development servers make for themselves, and others are told.
+const NAMING_A_SERVER: [&str; 4] = ["master_key", "master_key_file", "master_key_command", "database_url"];
+
+/// The settings of `valetkey serve`, unless they are those of a development server: nothing names a key or a database
+/// server, and in the folder that `valetkey dev` would take there is what it makes at its start.
+fn settings_of(flags: &Flags, report: &mut Report) -> (Settings, Vec<Problem>) {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let is_named = |name: &str| {
+        let variable = format!("VALETKEY_{}", name.to_ascii_uppercase());
+        flags.values.contains_key(name)
+            || environment.iter().any(|(name, value)| *name == *variable && !value.is_empty())
+    };
+    let mut development = None;
+    if flags.config.is_none() && !NAMING_A_SERVER.into_iter().any(is_named) {
+        let (mut settings, mut problems) = Settings::read(Mode::Dev, flags, environment.clone());
+        development = dev::complete(&mut settings).map(|of_folder| {
+            problems.extend(of_folder);
+            (settings, problems)
+        });
+    }
+    if let Some((settings, problems)) = development {
+        let folder = settings.storage.data_dir.display();
+        let detail = format!("Looked at: the development server (`valetkey dev`) of the folder {folder}.");
+        report.ok("which", EvidenceKind::Setting, detail);
+        return (settings, problems);
+    }
+    let detail = "Looked at: the server that `valetkey serve` starts with these settings.";
+    report.ok("which", EvidenceKind::Setting, detail);
+    Settings::read(Mode::Serve, flags, environment)
 }
 
 fn now() -> Time {

@@ -44,6 +44,7 @@ pub(super) async fn look(settings: &Settings, known: &Known, report: &mut Report
         allow: settings.upstreams.allow.clone(),
         extra_ca_pem: settings.upstreams.ca_pem.clone(),
         https_proxy: settings.upstreams.https_proxy.clone(),
+        no_proxy: settings.upstreams.no_proxy.clone(),
         connect_timeout: CONNECT,
     });
     let egress = match egress {
@@ -55,6 +56,7 @@ pub(super) async fn look(settings: &Settings, known: &Known, report: &mut Report
         }
     };
     let origins = origins(&known.connections, &connectors);
+    of_proxy(settings, &egress, &origins, report);
     if origins.is_empty() {
         report.skipped("providers", "No connection names a provider yet.");
         return;
@@ -68,6 +70,34 @@ pub(super) async fn look(settings: &Settings, known: &Known, report: &mut Report
             report.ok("clock", EvidenceKind::Clock, detail);
         }
     }
+}
+
+/// Which way calls leave: an egress proxy that is passed by unnoticed is as puzzling as one that is not.
+fn of_proxy(settings: &Settings, egress: &Egress, origins: &[Url], report: &mut Report) {
+    let entries: Vec<_> = settings.upstreams.no_proxy.iter().map(ToString::to_string).collect();
+    let Some(proxy) = settings.upstreams.https_proxy.as_ref().and_then(place) else {
+        if !entries.is_empty() {
+            let why = format!("no_proxy names {}, but there is no https_proxy.", entries.join(", "));
+            report.skipped("egress_proxy", why);
+        }
+        return;
+    };
+    let mut detail = format!("Calls to providers over https go through the egress proxy {proxy}");
+    if !entries.is_empty() {
+        detail += &format!(", but for what no_proxy names: {}", entries.join(", "));
+    }
+    let direct: Vec<_> = origins.iter().filter(|origin| egress.proxy_for(origin).is_none()).collect();
+    let direct: Vec<_> = direct.into_iter().filter_map(|origin| origin.host_str()).collect();
+    detail += &match direct.is_empty() {
+        true => ".".to_owned(),
+        false => format!(". Called directly: {}.", direct.join(", ")),
+    };
+    report.ok("egress_proxy", EvidenceKind::Setting, detail);
+}
+
+/// Host and port of a proxy; its URL may hold a password.
+fn place(url: &Url) -> Option<String> {
+    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
 }
 
 fn of_skew(skew: &ClockSkew) -> Finding {

@@ -9,6 +9,7 @@ mod network;
 mod print;
 mod read;
 mod source;
+mod sso;
 mod storage;
 mod table;
 mod upstreams;
@@ -20,10 +21,11 @@ use valetkey_domain::SecretString;
 pub(crate) use background::{Role, Work};
 pub(crate) use limits::Limits;
 pub(crate) use logging::{LogFormat, Logging};
-pub(crate) use network::Network;
+pub(crate) use network::{Network, Tls};
 pub(crate) use print::{as_markdown, as_text};
 pub(crate) use read::Problem;
 pub(crate) use source::Flags;
+pub(crate) use sso::Sso;
 pub(crate) use storage::Storage;
 pub(crate) use upstreams::Upstreams;
 
@@ -54,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) work: Work,
     pub(crate) logging: Logging,
     pub(crate) app_name: Option<String>,
+    pub(crate) sso: Option<Sso>,
 }
 
 impl Settings {
@@ -89,6 +92,7 @@ impl Settings {
         let bootstrap = keys::bootstrap(&mut reader);
         let upstreams = Upstreams::read(&mut reader);
         let app_name = app_name(&mut reader);
+        let sso = Sso::read(&mut reader);
         let limits = Limits::read(&mut reader);
         let work = Work::read(&mut reader);
         let logging = Logging::read(&mut reader);
@@ -103,6 +107,7 @@ impl Settings {
             work,
             logging,
             app_name,
+            sso,
         };
         (settings, reader.problems)
     }

@@ -18,6 +18,8 @@ pub(crate) struct Network {
     pub(crate) public_url: Option<Url>,
     /// Certificate chain and private key, both PEM.
     pub(crate) tls: Option<Tls>,
+    /// Whether something in front ends TLS.
+    pub(crate) behind_proxy: bool,
 }
 
 /// Certificate chain and private key, both PEM.
@@ -43,7 +45,7 @@ impl Network {
             require_protection(reader, listen, tls.is_some(), behind_proxy);
             require_reachable(reader, listen, public_url.as_ref(), tls.is_some(), behind_proxy);
         }
-        Self { listen, public_url, tls }
+        Self { listen, public_url, tls, behind_proxy }
     }
 }
 

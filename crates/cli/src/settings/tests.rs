@@ -152,6 +152,7 @@ fn serve_with_a_weak_or_missing_setting_is_refused_by_its_name() {
         ),
         (Sources::good().and("UPSTREAM_CA_FILE", &path("none.pem")), &["upstream_ca_file"]),
         (Sources::good().and("HTTPS_PROXY", "socks://u:hunter2@proxy"), &["https_proxy"]),
+        (Sources::good().and("NO_PROXY", "corp.example, http://a.example"), &["no_proxy"]),
         (Sources::good().and("ALLOWED_UPSTREAMS", "10.0.0.5"), &["allowed_upstreams"]),
         (Sources::good().and("CONNECTORS_DIR", &path("none")), &["connectors_dir"]),
         (
@@ -243,4 +244,46 @@ fn settings_printed_for_debugging_hold_no_secret() {
         .and("BOOTSTRAP_CLIENT_SECRET", "hunter2-hunter2-hunter2");
     let told = format!("{:?}", sources.serve());
     assert!(!told.contains("hunter2") && !told.contains(KEY), "{told}");
+}
+
+/// Single sign-on: what belongs together is set together, and what would let in anybody or nobody is refused.
+#[test]
+fn single_sign_on_is_read_whole_or_refused() {
+    use valetkey_domain::Role;
+    assert!(Sources::good().serve().sso.is_none());
+    let sso =
+        || Sources::good().and("SSO_ISSUER", "https://login.example.com").and("SSO_CLIENT_ID", "valetkey");
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "s3cret-of-the-client\n").unwrap();
+    let whole = sso()
+        .and("SSO_CLIENT_SECRET_FILE", secret.path().to_str().unwrap())
+        .and("SSO_DOMAINS", "Example.com, example.org")
+        .and("SSO_ROLE_CLAIM", "groups")
+        .and("SSO_ROLES", "a=b=owner, staff=viewer")
+        .and("SSO_REQUIRE", "true")
+        .serve()
+        .sso
+        .unwrap();
+    // A slash at the end would be another issuer.
+    assert_eq!(whole.issuer, "https://login.example.com");
+    assert_eq!(whole.client_secret.as_ref().unwrap().expose_secret(), "s3cret-of-the-client");
+    assert_eq!(whole.domains, ["example.com", "example.org"]);
+    assert_eq!(whole.roles, [("a=b".to_owned(), Role::Owner), ("staff".to_owned(), Role::Viewer)].into());
+    assert!(whole.require && !whole.allow_private && !format!("{whole:?}").contains("s3cret"));
+    for (sources, setting) in [
+        (Sources::good().and("SSO_ISSUER", "https://login.example.com"), "sso_client_id"),
+        (Sources::good().and("SSO_CLIENT_ID", "valetkey"), "sso_issuer"),
+        (Sources::good().and("SSO_ISSUER", "http://10.0.0.5").and("SSO_CLIENT_ID", "v"), "sso_issuer"),
+        (Sources::good().and("SSO_REQUIRE", "true"), "sso_require"),
+        (sso().and("SSO_ADMIT_DOMAINS", "true"), "sso_admit_domains"),
+        (sso().and("SSO_DOMAINS", "ada@example.com"), "sso_domains"),
+        (sso().and("SSO_ROLES", "staff=king"), "sso_roles"),
+        (sso().and("SSO_ROLES", "staff=owner"), "sso_role_claim"),
+        (sso().and("SSO_ROLE_CLAIM", "groups"), "sso_roles"),
+        (sso().and("SSO_DEFAULT_ROLE", "king"), "sso_default_role"),
+    ] {
+        assert_eq!(sources.refused(), [setting]);
+    }
+    let private = sso().and("SSO_ALLOW_PRIVATE", "true").flag("sso_issuer", "http://10.0.0.5:8080").serve();
+    assert_eq!(private.sso.unwrap().issuer, "http://10.0.0.5:8080");
 }

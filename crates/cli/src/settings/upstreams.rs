@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use figment::value::{Dict, Value};
 use url::Url;
 use valetkey_domain::SecretString;
+use valetkey_upstream::http::Direct;
 
 use super::{Mode, read::Reader, table::SHARED_CREDENTIALS};
 
@@ -15,6 +16,8 @@ pub(crate) struct Upstreams {
     pub(crate) allow: Vec<SocketAddr>,
     pub(crate) ca_pem: Option<Vec<u8>>,
     pub(crate) https_proxy: Option<Url>,
+    /// What is called without it.
+    pub(crate) no_proxy: Vec<Direct>,
     pub(crate) connectors_dir: Option<PathBuf>,
     /// Connector slug to client id and secret.
     pub(crate) shared_credentials: BTreeMap<String, (String, SecretString)>,
@@ -27,12 +30,16 @@ impl Upstreams {
         let allow = reader.list("allowed_upstreams", "an address and port such as 10.0.0.5:8443");
         let ca_pem = reader.file("upstream_ca_file");
         let https_proxy = reader.url("https_proxy", &["http"]);
+        let no_proxy = reader.list(
+            "no_proxy",
+            "a host such as example.com, a suffix such as .example.com, an address, a range such as 10.0.0.0/8, or *",
+        );
         let connectors_dir = reader.path("connectors_dir");
         if let Some(dir) = connectors_dir.as_deref().filter(|dir| !dir.is_dir()) {
             reader.refuse("connectors_dir", format!("{} is not a folder", dir.display()));
         }
         let shared_credentials = shared_credentials(reader);
-        Self { allow_private, allow, ca_pem, https_proxy, connectors_dir, shared_credentials }
+        Self { allow_private, allow, ca_pem, https_proxy, no_proxy, connectors_dir, shared_credentials }
     }
 }
 

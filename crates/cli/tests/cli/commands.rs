@@ -3,7 +3,7 @@
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::harness::{Dev, folder, run, valetkey};
+use crate::harness::{Dev, folder, run, valetkey, wait_until};
 
 #[test]
 fn connection_lives_its_life_on_the_command_line() {
@@ -156,6 +156,63 @@ async fn tool_run_reads_its_input_as_the_schema_says() {
     let shown = dev.run(&["execution", "get", executions["items"][0]["id"].as_str().unwrap()]);
     assert!(shown.stdout.contains("POST /api/v1/messages"), "{}", shown.stdout);
     assert!(dev.run(&["tool", "get", "sandbox_send_message"]).stdout.contains("\"subject\""));
+}
+
+/// The flags of `tool run` that say how a call is made, each seen by what the server did.
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_run_takes_key_age_time_out_and_mode() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    dev.connect("user_1").await;
+    let account = dev.json(&["account", "get", "--identifier", "user_1"])["id"].as_str().unwrap().to_owned();
+    let run =
+        |arguments: &[&str]| dev.run(&[&["tool", "run"], arguments, &["--identifier", "user_1"]].concat());
+    let send =
+        ["sandbox_send_message", "--input", r#"{"to": "grace@example.com", "subject": "Hi", "body": "Hi"}"#];
+    let sent = || dev.json(&["execution", "list", "--tool", "sandbox_send_message"])["total_size"].clone();
+
+    // The same key: the same answer, and the same execution.
+    let keyed = |key: &str| run(&[&send[..], &["--idempotency-key", key]].concat());
+    let (first, again, other) = (keyed("k-1"), keyed("k-1"), keyed("k-2"));
+    assert_eq!((again.json(), &again.stderr), (first.json(), &first.stderr));
+    assert_ne!(other.json()["id"], first.json()["id"]);
+    assert_eq!(sent(), 2);
+    run(&["sandbox_list_files", "--idempotency-key", "k-1"]).refused(1, &["[idempotency_key_reused]"]);
+
+    // An answer from memory says how old it is.
+    let read = || run(&["sandbox_get_profile", "--max-age", "3600"]);
+    let (first, again) = (read(), read());
+    assert_eq!(again.json(), first.json());
+    assert!(
+        !first.stderr.contains("given") && again.stderr.contains(", an answer given "),
+        "{}",
+        again.stderr
+    );
+    run(&[&send[..], &["--max-age", "5"]].concat()).refused(1, &["max_age", "not cacheable"]);
+    run(&["sandbox_get_profile", "--max-age", "5", "--async"]).refused(2, &["--max-age", "--async"]);
+    run(&["sandbox_get_profile", "--max-age", "5", "--idempotency-key", "k"]).refused(2, &["--max-age"]);
+
+    // The answer of a call that nobody waits for is read later.
+    let taken = run(&[&send[..], &["--async", "--json", "--agent-run-id", "run-7"]].concat()).json();
+    assert_eq!(taken.as_object().unwrap().len(), 2, "{taken}");
+    let id = taken["execution_id"].as_str().unwrap();
+    wait_until("the call is over", || dev.json(&["execution", "get", id])["status"] == "SUCCEEDED");
+    let shown = dev.run(&["execution", "get", id]).stdout;
+    assert!(shown.contains("run-7") && shown.contains("\"subject\": \"Hi\""), "{shown}");
+    let told = run(&[&send[..], &["--async"]].concat());
+    assert!(
+        told.code == 0 && told.stdout.contains("ex_") && told.stdout.contains("RUNNING"),
+        "{}",
+        told.stdout
+    );
+
+    // A provider that is too slow, and an account instead of a user.
+    let slow = json!({"endpoint": "api", "kind": "delay", "delay_ms": 20_000, "times": 10});
+    let faults = format!("{}/_sim/faults", dev.simulator());
+    assert!(dev.http().post(faults).json(&slow).send().await.unwrap().status().is_success());
+    let by_account = ["tool", "run", "sandbox_get_profile", "--account", &account, "--timeout-ms", "150"];
+    dev.run(&by_account).refused(1, &["[upstream_timeout]", "The caller allowed the call 150 ms"]);
+    run(&["sandbox_get_profile", "--timeout-ms", "0"]).refused(2, &["--timeout-ms"]);
 }
 
 #[test]

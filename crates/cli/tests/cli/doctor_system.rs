@@ -13,7 +13,7 @@ use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Ended, Server, folder, run, valetkey},
+    harness::{Dev, Ended, Server, folder, run, valetkey},
     serve::{KEY, OTHER_KEY, started},
 };
 
@@ -138,6 +138,54 @@ fn system_with_a_running_server_is_healthy_and_leaves_it_alone() {
     // A database that was looked at is no copy: nothing is frozen afterwards.
     let (server, _) = started(folder.path(), &[("MASTER_KEY", KEY)]);
     assert!(!server.output("stderr").contains("restored or copied"));
+}
+
+fn detail<'a>(diagnosis: &'a Value, name: &str) -> &'a str {
+    let steps = diagnosis["steps"].as_array().unwrap();
+    steps.iter().find(|step| step["name"] == name).map_or("", |step| step["detail"].as_str().unwrap())
+}
+
+/// In the folder of a `valetkey dev` nothing needs to be said: its key, address, certificate and database are found, and
+/// the server is asked with the key that client commands use.
+#[test]
+fn development_server_of_the_folder_is_found_and_asked() {
+    let place = folder();
+    let dev = Dev::start(place.path());
+    let here = || read(&run(valetkey(place.path()).args(["doctor", "system", "--json"]), ""));
+    let found = here();
+    assert_eq!(codes(&found), ["healthy"], "{found:#}");
+    assert!(detail(&found, "which").contains("`valetkey dev`) of the folder .valetkey"), "{found:#}");
+    for name in ["master_key", "certificate", "public_url", "server", "background", "providers"] {
+        assert_eq!(step(&found, name), "ok", "{name}: {found:#}");
+    }
+    let said = detail(&found, "server");
+    assert!(said.contains(dev.url()) && said.contains("on this very database"), "{said}");
+    assert!(said.contains("named by the `valetkey dev` of this folder"), "{said}");
+
+    // From elsewhere, and with a key that it does not know.
+    let elsewhere = used();
+    let ask = |token: &str| {
+        let own = [("MASTER_KEY", KEY), ("LISTEN", &closed())];
+        let mut command = doctor(elsewhere.path(), &own);
+        command.env("VALETKEY_URL", dev.url()).env("VALETKEY_CA_FILE", &dev.env["VALETKEY_CA_FILE"]);
+        read(&run(command.env("VALETKEY_API_TOKEN", token), ""))
+    };
+    let found = ask(&dev.env["VALETKEY_API_TOKEN"]);
+    assert!(detail(&found, "which").contains("`valetkey serve`"), "{found:#}");
+    let said = detail(&found, "server");
+    assert!(said.contains("named by VALETKEY_URL") && said.contains("on another database"), "{said}");
+    let found = ask("vk_of_nobody");
+    let refused = finding(&found, "unauthenticated");
+    assert_eq!(refused["severity"], "degraded");
+    assert!(!found.to_string().contains("vk_of_nobody"), "{found:#}");
+
+    dev.server.stop("-TERM");
+    let found = here();
+    assert_eq!(codes(&found).iter().filter(|code| **code == "server_unreachable").count(), 1, "{found:#}");
+    finding(&found, "public_url_unreachable");
+    assert_eq!(step(&found, "master_key"), "ok");
+    std::fs::remove_file(place.path().join(".valetkey/master.key")).unwrap();
+    told(finding(&here(), "master_key_missing"), "master_key_file", "openssl rand");
 }
 
 #[test]
@@ -380,6 +428,32 @@ fn egress_proxy_in_trouble_is_told_with_its_address() {
     assert_eq!(step(&found, "providers"), "skipped");
 }
 
+/// What `no_proxy` names is not sent through the proxy, and the doctor says which way calls leave.
+#[test]
+fn host_of_no_proxy_is_looked_at_without_the_proxy() {
+    let folder = with_connection(Some("https://api.hub.invalid"));
+    let asking = answering("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    let proxy = format!("http://user:hunter2@{asking}");
+    let with = |no_proxy: &str| {
+        let variables = [("MASTER_KEY", KEY), ("HTTPS_PROXY", &proxy), ("NO_PROXY", no_proxy)];
+        let found = diagnosis(folder.path(), &variables);
+        let steps = found["steps"].as_array().unwrap().clone();
+        let way = steps.into_iter().find(|step| step["name"] == "egress_proxy").unwrap();
+        (found, way["detail"].as_str().unwrap().to_owned())
+    };
+    let (found, way) = with("10.0.0.0/8,other.invalid");
+    told(finding(&found, "upstream_proxy_auth_required"), "407", "user:password");
+    assert!(way.contains(&asking) && way.contains("10.0.0.0/8, other.invalid"), "{way}");
+    assert!(!way.contains("directly") && !way.contains("hunter2"), "{way}");
+    let (found, way) = with(".hub.invalid");
+    assert!(way.contains("Called directly: api.hub.invalid"), "{way}");
+    assert!(!codes(&found).contains(&"upstream_proxy_auth_required"), "{found:#}");
+    // Its name is looked up here, and there is none.
+    assert!(found.to_string().contains("api.hub.invalid"), "{found:#}");
+    let names_only = [("MASTER_KEY", KEY), ("NO_PROXY", "a.example")];
+    assert_eq!(step(&diagnosis(folder.path(), &names_only), "egress_proxy"), "skipped");
+}
+
 #[test]
 fn provider_that_is_down_is_told_with_its_status_page() {
     let api = format!("http://{}", closed());
@@ -399,4 +473,32 @@ fn clock_that_providers_contradict_is_told_with_the_difference() {
     told(skew, "days ahead of", "NTP");
     // A single provider may have a wrong clock itself.
     assert_eq!((&skew["confidence"], &skew["severity"]), (&json!("likely"), &json!("broken")));
+}
+
+/// The identity provider of the dashboard: one that is not there and one that is no such thing are told apart.
+#[test]
+fn identity_provider_in_trouble_is_told_with_its_issuer() {
+    let folder = used();
+    let of = |issuer: &str, private: &str| {
+        let variables = [
+            ("MASTER_KEY", KEY),
+            ("SSO_ISSUER", issuer),
+            ("SSO_CLIENT_ID", "valetkey"),
+            ("SSO_CLIENT_SECRET", "hunter2-hunter2"),
+            ("SSO_ALLOW_PRIVATE", private),
+        ];
+        let found = diagnosis(folder.path(), &variables);
+        assert!(!found.to_string().contains("hunter2"), "{found:#}");
+        found
+    };
+    let nobody = closed();
+    let found = of(&format!("http://{nobody}"), "true");
+    told(finding(&found, "sso_unavailable"), &nobody, "sso_issuer");
+    assert_eq!(step(&found, "single_sign_on"), "failed");
+    let other = answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let found = of(&format!("http://{other}"), "true");
+    told(finding(&found, "sso_provider_invalid"), &other, "sso_issuer");
+    // S47: an address inside has to be allowed.
+    let found = of(&format!("https://{nobody}"), "false");
+    told(finding(&found, "sso_unavailable"), &nobody, "sso_allow_private");
 }

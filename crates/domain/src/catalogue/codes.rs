@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Entry, GrpcCode, RemedyAction, Retry, findings::with_findings};
+use super::{Actor, Entry, GrpcCode, RemedyAction, Retry, findings::with_findings, people::with_people};
 
 macro_rules! catalogue {
     ($($name:ident = $code:literal, $http:literal, $grpc:ident, $actor:ident, $retry:ident,
@@ -37,7 +37,7 @@ macro_rules! catalogue {
     };
 }
 
-with_findings! {
+with_people! {
 {
     // Requests.
     InvalidRequest = "invalid_request", 400, InvalidArgument, Developer, Never,
@@ -311,6 +311,18 @@ with_findings! {
         "The provider cannot authorize at the moment.",
         "The provider reported that it is overloaded or under maintenance.",
         [(Retry, "Try again in a few minutes; look at the provider's status page.")];
+    ProviderConsentRequired = "provider_consent_required", 403, PermissionDenied, EndUser, Never,
+        "The permissions that are asked for need consent at the provider first.",
+        "Neither the user nor an administrator of the user's organization has consented to them.",
+        [(Authorize, "Start again from a new authorization link and agree to what the provider's page asks for.")];
+    ProviderAdminRequired = "provider_admin_required", 403, PermissionDenied, ProviderAdmin, Never,
+        "An administrator of the user's organization has to allow this first.",
+        "The organization lets only administrators admit apps or grant these permissions, or a policy of theirs keeps this app out.",
+        [(CheckProvider, "Ask an administrator of the organization to allow the app."), (Authorize, "Then start again from a new authorization link.")];
+    ProviderSignInRequired = "provider_sign_in_required", 403, PermissionDenied, EndUser, Never,
+        "The provider wants the user to sign in again.",
+        "It asks for a session, an account to choose or a second factor, and the user was sent back without.",
+        [(Authorize, "Start again from a new authorization link and answer what the provider's pages ask.")];
     ProviderRefusedAuthorization = "provider_refused_authorization", 400, FailedPrecondition, Developer, Never,
         "The provider refused the authorization.",
         "It answered with an error of its own.",
@@ -462,35 +474,8 @@ with_findings! {
         "The path of the proxied call is not acceptable.",
         "It leaves the connector's API, or holds forbidden characters.",
         [(FixRequest, "Give a path below the connector's API base URL, without `..`, `//` or control characters.")];
-    // People at the dashboard.
-    LoginRefused = "login_refused", 401, Unauthenticated, Operator, Never,
-        "The address or the password is wrong.",
-        "No user who may log in has this address and password.",
-        [(CheckCredentials, "Try again, or ask an owner for a link to set a new password.")];
-    LoginTooOften = "login_too_often", 429, ResourceExhausted, Operator, Later,
-        "There were too many wrong passwords for this address.",
-        "Guessing is slowed down: after five wrong passwords each further try has to wait longer.",
-        [(Wait, "Wait as long as the page says, or ask an owner for a link to set a new password.")];
-    CrossSiteRequest = "cross_site_request", 403, PermissionDenied, Operator, Never,
-        "The form was not sent from this dashboard's own page.",
-        "The page was open before you logged in again, or another site tried to act in your name.",
-        [(Retry, "Go back, load the page again and send the form once more. If that does not help, check that public_url is the address in your browser.")];
-    InvitationInvalid = "invitation_invalid", 404, NotFound, Operator, Never,
-        "This link does not work (any more).",
-        "Links to set a password work once and for a day.",
-        [(Authorize, "Ask an owner for a new link; on the server's own machine `valetkey user invite` makes one.")];
-    UserNotFound = "user_not_found", 404, NotFound, Operator, Never,
-        "There is no such user.",
-        "No user of the dashboard has this id.",
-        [(FixRequest, "Look the user up in the settings of the dashboard.")];
-    UserAlreadyExists = "user_already_exists", 409, AlreadyExists, Operator, Never,
-        "A user with this address exists.",
-        "Addresses are unique.",
-        [(CheckCredentials, "Log in with this address, or use another one.")];
-    LastOwner = "last_owner", 409, FailedPrecondition, Operator, Never,
-        "This is the last owner.",
-        "Without an owner nobody could manage users and keys any more.",
-        [(FixRequest, "Make somebody else an owner first.")];
+}
+{
     // API clients.
     ApiClientNotFound = "api_client_not_found", 404, NotFound, Developer, Never,
         "There is no such API client.",

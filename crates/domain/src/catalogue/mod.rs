@@ -6,6 +6,7 @@
 mod codes;
 mod findings;
 mod page;
+mod people;
 mod related;
 mod reproduce;
 mod sdk;

@@ -29,6 +29,10 @@ pub const SECTIONS: &[Section] = &[
 /// Codes that one looks at together. A code may be in several.
 const FAMILIES: &[&[ErrorCode]] = &[
     &[C::LoginRefused, C::LoginTooOften, C::InvitationInvalid],
+    &[C::LoginRefused, C::PasswordLoginOff, C::SsoNotConfigured],
+    &[C::SsoUnavailable, C::SsoProviderInvalid, C::SsoClientRefused],
+    &[C::SsoStateLost, C::SsoCodeRefused, C::SsoTokenInvalid, C::SsoClockSkew, C::SsoRefused],
+    &[C::SsoNotInvited, C::SsoEmailUnverified, C::SsoDomainRefused, C::SsoIdentityTaken],
     &[C::UserNotFound, C::UserAlreadyExists, C::LastOwner],
     &[C::CrossSiteRequest, C::FormExpired],
     &[
@@ -69,6 +73,9 @@ const FAMILIES: &[&[ErrorCode]] = &[
         C::InvalidScope,
         C::ProviderServerError,
         C::ProviderTemporarilyUnavailable,
+        C::ProviderConsentRequired,
+        C::ProviderAdminRequired,
+        C::ProviderSignInRequired,
         C::ProviderRefusedAuthorization,
     ],
     &[C::ExchangeRefused, C::ExchangeFailed, C::InvalidClient],
@@ -137,6 +144,8 @@ const FAMILIES: &[&[ErrorCode]] = &[
     &[C::AccountRevoked, C::AccessRevokedByUser, C::AccessRevokedByAdmin, C::ProviderAccountDisabled],
     &[
         C::AccessDenied,
+        C::ProviderConsentRequired,
+        C::ProviderAdminRequired,
         C::AdminPolicy,
         C::AdminConsentRequired,
         C::ConsentRequired,

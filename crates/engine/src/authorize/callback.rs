@@ -7,7 +7,10 @@ use valetkey_domain::{
     AuthPhase, AuthRequest, Connection, ConnectionId, Error, ErrorCode, ExposeSecret, SecretString,
     event::{EventKind, NewEvent},
 };
-use valetkey_upstream::{connector::Connector, oauth};
+use valetkey_upstream::{
+    connector::{Connector, Place},
+    oauth,
+};
 
 use super::{
     CallbackOutcome, FailurePage,
@@ -179,7 +182,7 @@ impl Engine {
             return self.end(scene, Ending::new(ErrorCode::LinkWithdrawn, json!({}))).await;
         }
         if params.is_repeated("error") || params.one("error").is_some() {
-            let ending = refusal(params, names);
+            let ending = refusal(connector, params, names);
             return self.end(scene, ending).await;
         }
         let code = params.one(&names.code).filter(|_| !params.is_repeated(&names.code));
@@ -265,7 +268,7 @@ impl Engine {
 }
 
 /// The provider's refusal (RFC 6749 §4.1.2.1) as an ending.
-fn refusal(params: &CallbackParams, names: &ParamNames) -> Ending {
+fn refusal(connector: &Connector, params: &CallbackParams, names: &ParamNames) -> Ending {
     let error = params.quoted("error", names, 100);
     let description = params.quoted("error_description", names, 500);
     let evidence = json!({ "code": error, "message": description });
@@ -273,6 +276,11 @@ fn refusal(params: &CallbackParams, names: &ParamNames) -> Ending {
         .as_deref()
         .map(str::to_ascii_lowercase)
         .is_some_and(|text| text.contains("redirect_uri") || text.contains("redirect uri"));
+    let reason = connector.reasons.find(Place::Callback, error.as_deref(), description.as_deref());
+    // What the provider's own table knows to be somebody else's move is not told as the user's refusal.
+    if let Some(code) = reason.and_then(|reason| page_code(reason.means)) {
+        return Ending::new(code, evidence);
+    }
     let code = match error.as_deref().unwrap_or_default() {
         "access_denied" | "user_denied" | "user_cancelled_login" | "user_cancelled_authorize" => {
             ErrorCode::AccessDenied
@@ -285,7 +293,25 @@ fn refusal(params: &CallbackParams, names: &ParamNames) -> Ending {
         "invalid_scope" => ErrorCode::InvalidScope,
         "server_error" => ErrorCode::ProviderServerError,
         "temporarily_unavailable" => ErrorCode::ProviderTemporarilyUnavailable,
+        // OpenID Connect Core 1.0 §3.1.2.6.
+        "consent_required" => ErrorCode::ProviderConsentRequired,
+        "interaction_required" | "login_required" | "account_selection_required" => {
+            ErrorCode::ProviderSignInRequired
+        }
+        "admin_consent_required" => ErrorCode::ProviderAdminRequired,
         _ => ErrorCode::ProviderRefusedAuthorization,
     };
     Ending::new(code, evidence)
+}
+
+/// How a page says what the provider's table knows.
+fn page_code(means: ErrorCode) -> Option<ErrorCode> {
+    match means {
+        ErrorCode::ConsentRequired => Some(ErrorCode::ProviderConsentRequired),
+        ErrorCode::AdminConsentRequired | ErrorCode::AppApprovalRequired | ErrorCode::AdminPolicy => {
+            Some(ErrorCode::ProviderAdminRequired)
+        }
+        ErrorCode::SignInRequired => Some(ErrorCode::ProviderSignInRequired),
+        _ => None,
+    }
 }

@@ -62,8 +62,6 @@ pub struct FailurePage {
     pub label: Option<String>,
     /// The provider's status page, if an outage of the provider may be the cause.
     pub status_page: Option<String>,
-    /// Whether the provider wants consent that nobody has given (OpenID Connect Core §3.1.2.6).
-    pub consent_required: bool,
 }
 
 impl FailurePage {
@@ -77,7 +75,6 @@ impl FailurePage {
             still_connected: false,
             label: None,
             status_page: None,
-            consent_required: false,
         }
     }
 }
@@ -117,12 +114,6 @@ impl Ending {
                 "detail": error.details().message,
             }),
         )
-    }
-
-    /// Whether the provider refused because nobody has consented yet.
-    fn lacks_consent(&self) -> bool {
-        self.code == ErrorCode::ProviderRefusedAuthorization
-            && self.evidence.get("code").and_then(Value::as_str) == Some("consent_required")
     }
 
     /// The error for the page: the catalogue's words, never the provider's.
@@ -234,11 +225,10 @@ impl Engine {
                 Ok(()) => {
                     let mut outcome = self.failed(&scene, ending.error(), retry_url);
                     // An attempt that ends is this browser's own: it may see whose account goes on working.
-                    if let CallbackOutcome::Failed(page) = &mut outcome {
-                        if page.still_connected {
-                            page.label.clone_from(&scene.account.label);
-                        }
-                        page.consent_required = ending.lacks_consent();
+                    if let CallbackOutcome::Failed(page) = &mut outcome
+                        && page.still_connected
+                    {
+                        page.label.clone_from(&scene.account.label);
                     }
                     return Ok(outcome);
                 }
@@ -338,7 +328,6 @@ impl Engine {
             still_connected,
             label: None,
             status_page,
-            consent_required: false,
         }))
     }
 

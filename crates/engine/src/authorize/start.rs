@@ -218,7 +218,7 @@ impl Engine {
 
     /// Keeps why *Continue* did nothing: a browser without our cookie is one that does not keep cookies, since the page
     /// had just handed it one. Once per attempt and reason.
-    async fn note_refused_form(
+    pub(super) async fn note_refused_form(
         &self,
         scene: &Scene,
         browser: Option<&SecretString>,

@@ -11,6 +11,7 @@ use valetkey_upstream::connector::StaticAuth;
 
 use super::{
     CallbackOutcome, LinkPage,
+    agent::browser_name,
     attempt::{Scene, check_form},
     grant::{Obtained, Source},
     outcome::Ending,
@@ -48,9 +49,36 @@ impl Engine {
         form_token: &str,
         fields: BTreeMap<String, SecretString>,
     ) -> Result<SubmitOutcome, Error> {
-        let hash = check_form(token, browser, form_token)?;
+        self.submit_credentials_in(token, browser, form_token, fields, None).await
+    }
+
+    /// The same with the browser's `User-Agent`, for the history: family and system are kept.
+    ///
+    /// # Errors
+    /// As [`Engine::start_authorization`].
+    pub async fn submit_credentials_in(
+        &self,
+        token: &str,
+        browser: Option<&SecretString>,
+        form_token: &str,
+        fields: BTreeMap<String, SecretString>,
+        user_agent: Option<&str>,
+    ) -> Result<SubmitOutcome, Error> {
+        let agent = browser_name(user_agent);
+        let hash = match check_form(token, browser, form_token) {
+            Ok(hash) => hash,
+            Err(refused) => {
+                if let Ok(scene) = self.scene_of_link(token).await {
+                    self.note_refused_form(&scene, browser, agent, refused.code()).await;
+                }
+                return Err(refused);
+            }
+        };
         let scene = self.scene_of_link(token).await?;
-        self.require_usable(&scene, Some(hash)).await?;
+        if let Err(refused) = self.require_usable(&scene, Some(hash)).await {
+            self.note_refused_form(&scene, browser, agent, refused.code()).await;
+            return Err(refused);
+        }
         let connector = self.connector_of(&scene.connection)?.clone();
         let Some(form) = connector.auth.form() else {
             return Err(Error::new(ErrorCode::InvalidRequest).message("This link has no form to fill in."));
@@ -69,6 +97,8 @@ impl Engine {
                 return Ok(SubmitOutcome::Ended(Box::new(outcome)));
             }
             self.note_rejection(&scene, &error).await?;
+        } else {
+            self.note_untried(&scene, form, &error).await;
         }
         let page = self.link_page(&scene, token, browser)?;
         Ok(SubmitOutcome::Again { page: Box::new(page), error: Box::new(error) })
@@ -117,6 +147,29 @@ impl Engine {
                 "evidence": Ending::of(error).evidence,
             }));
         self.commit(self.event(event)).await
+    }
+
+    /// Keeps that something was entered which could not be tried out: it does not look like a credential, or the provider
+    /// did not answer. Names of fields, never what was in them. Once per attempt and reason within a few minutes.
+    async fn note_untried(&self, scene: &Scene, form: &StaticAuth, error: &Error) {
+        if !self.0.calls.is_news(&format!("untried:{}:{}", scene.attempt.id, error.code().as_str())) {
+            return;
+        }
+        // Other names than the form's own are the sender's words.
+        let wrong = &error.details().fields;
+        let named = form.fields.iter().filter(|field| wrong.iter().any(|wrong| wrong.field == field.name));
+        let event = NewEvent::of_account(&scene.account, EventKind::FormRefused)
+            .by(END_USER)
+            .code(error.code())
+            .data(json!({
+                "auth_request_id": scene.attempt.id.as_str(),
+                "form": "credential",
+                "fields": named.map(|field| field.name.as_str()).collect::<Vec<_>>(),
+                "evidence": Ending::of(error).evidence,
+            }));
+        if let Err(error) = self.commit(self.event(event)).await {
+            tracing::warn!(%error, account = %scene.account.id, "a refused form could not be noted");
+        }
     }
 
     /// Ends an attempt that was refused too often, without a way to try again.

@@ -12,6 +12,7 @@ mod lanes;
 mod prune;
 mod recover;
 mod revocations;
+mod seal;
 
 use std::{
     collections::BTreeMap,
@@ -115,6 +116,7 @@ impl Background {
             Arc::new(recover::Recover { lanes }),
             Arc::new(instances::Instances),
             Arc::new(revocations::RetryRevocations),
+            Arc::new(seal::SealExecutions),
             Arc::new(prune::Prune { settings }),
             Arc::new(count::CountStatuses),
         ];

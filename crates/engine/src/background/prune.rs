@@ -40,7 +40,12 @@ impl Job for Prune {
             (Prunable::Sessions, Duration::ZERO),
             (Prunable::Invitations, KEEP_INVITATIONS),
         ] {
-            let Some(before) = now.checked_sub(kept) else { continue };
+            let Some(mut before) = now.checked_sub(kept) else { continue };
+            // S57: that they go is in the audit log before they do, or else they would seem to be taken away.
+            if what == Prunable::Executions {
+                let Some(noted) = engine.note_removal(before).await? else { continue };
+                before = noted;
+            }
             let gone = engine.0.store.prune(what, before, BATCH).await?;
             removed += gone;
             more |= gone == u64::from(BATCH);

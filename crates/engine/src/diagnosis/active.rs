@@ -69,6 +69,13 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
     let wait = (degraded.retry_at - case.now).whole_seconds().max(0);
     let event = case.newest(&[EventKind::RefreshFailed, EventKind::RefreshOutcomeUnknown]);
     let said = event.map(Said::of_event).unwrap_or_default();
+    let reason = case.reason(Place::Token, &said);
+    let actor = reason
+        .map_or(degraded.code.entry().actor, |reason| reason.actor.unwrap_or(reason.means.entry().actor));
+    let cause = match reason.and_then(|reason| reason.says.clone()) {
+        Some(says) => says,
+        None => format!("{} ({})", degraded.code.entry().meaning, degraded.code.as_str()),
+    };
     let works =
         if still_works(case) { " Its access token still works." } else { " Its access token has run out." };
     Some(
@@ -79,8 +86,8 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
                 case.who(),
                 degraded.failures
             ))
-            .cause(format!("{} ({})", degraded.code.entry().meaning, degraded.code.as_str()))
-            .actor(degraded.code.entry().actor)
+            .cause(cause)
+            .actor(actor)
             .evidence(
                 Evidence::new(
                     EvidenceKind::Credential,
@@ -206,6 +213,7 @@ fn rate_limited(case: &Case<'_>) -> Option<Finding> {
     let seen = execution::Seen {
         code: ErrorCode::UpstreamRateLimited,
         said: Said::of_event(event),
+        cause: event.event.data["counts"].as_str().map(str::to_owned),
         retry_at: Some(until),
         ..execution::Seen::of_code(ErrorCode::UpstreamRateLimited)
     };

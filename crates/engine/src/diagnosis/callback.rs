@@ -21,6 +21,10 @@ const SKEW: time::Duration = time::Duration::seconds(5);
 pub(super) fn of_failure(case: &Case<'_>, event: &Event) -> Vec<Finding> {
     let Some(code) = event.event.code else { return Vec::new() };
     match (event.event.kind, code) {
+        (_, ErrorCode::CredentialRejected) => vec![entered(case, event, code)],
+        (EventKind::FormRefused, _) if event.event.data["form"] == "credential" => {
+            vec![entered(case, event, code)]
+        }
         (EventKind::FormRefused, ErrorCode::BrowserMismatch) => vec![cookies_blocked(case, event)],
         (EventKind::FormRefused, ErrorCode::LinkOtherBrowser) | (_, ErrorCode::BrowserMismatch) => {
             other_browser(case, event)
@@ -62,8 +66,9 @@ fn refused(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
             _ => finding,
         };
     }
-    let finding =
-        Finding::new(code).evidence(event_evidence(event, code_word(event))).evidences(said.evidence(place));
+    let finding = Finding::new(found(code))
+        .evidence(event_evidence(event, code_word(event)))
+        .evidences(said.evidence(place));
     let finding = match code {
         ErrorCode::InvalidScope => {
             let asked =
@@ -79,6 +84,35 @@ fn refused(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
         _ => finding,
     };
     finding.catalogue_remedies()
+}
+
+/// What the code of a page is called among the findings.
+fn found(code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::ProviderConsentRequired => ErrorCode::ConsentRequired,
+        ErrorCode::ProviderAdminRequired => ErrorCode::AdminConsentRequired,
+        ErrorCode::ProviderSignInRequired => ErrorCode::SignInRequired,
+        code => code,
+    }
+}
+
+/// A key was entered on the link's page, and not taken.
+fn entered(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
+    let (ago, provider) = (case.ago(event.at), case.provider());
+    let fields: Vec<_> =
+        event.event.data["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let finding = match code {
+        ErrorCode::CredentialRejected => Finding::new(code)
+            .message(format!("A key was entered {ago}, and {provider} refused it."))
+            .cause("A test call with it was refused. Nothing of it was kept."),
+        ErrorCode::InvalidArgument => Finding::new(ErrorCode::CredentialRejected)
+            .message(format!("What was entered {ago} does not look like a key of {provider}."))
+            .cause(format!("It was not tried out. Wrong or missing: {}.", fields.join(", "))),
+        _ => Finding::new(code)
+            .message(format!("A key was entered {ago} and could not be tried out: {}", code.entry().meaning)),
+    };
+    let said = Said::of_event(event).evidence(Place::Api);
+    finding.evidence(event_evidence(event, code_word(event))).evidences(said).catalogue_remedies()
 }
 
 /// The page had just handed out a cookie, and the form that followed came without it.

@@ -6,7 +6,7 @@ use valetkey_domain::{
     Account, Caller, Connection, Diagnosis, Error, ErrorCode, Evidence, Execution, Finding, Remedy, Step,
     Time,
     catalogue::RemedyAction,
-    diagnosis::{Confidence, EvidenceKind, Subject, SubjectKind, Verdict},
+    diagnosis::{EvidenceKind, Subject, SubjectKind},
     execution::ExecutionStatus,
 };
 use valetkey_upstream::{
@@ -17,6 +17,7 @@ use valetkey_upstream::{
 use super::{
     DiagnosisOptions,
     case::Case,
+    limits,
     said::{Said, of_reason},
 };
 use crate::Engine;
@@ -38,6 +39,8 @@ pub(super) struct Seen {
     pub(super) code: ErrorCode,
     /// Our own message.
     pub(super) message: Option<String>,
+    /// Our own words about why, where more is known than the catalogue says.
+    pub(super) cause: Option<String>,
     pub(super) said: Said,
     pub(super) tool: Option<String>,
     pub(super) execution: Option<String>,
@@ -45,6 +48,8 @@ pub(super) struct Seen {
     pub(super) retry_after_ms: Option<u64>,
     pub(super) retry_at: Option<Time>,
     pub(super) remedies: Vec<Remedy>,
+    /// Whether a request left for the provider, where that is known.
+    pub(super) left: Option<bool>,
 }
 
 impl Seen {
@@ -52,6 +57,7 @@ impl Seen {
         Self {
             code,
             message: None,
+            cause: None,
             said: Said::default(),
             tool: None,
             execution: None,
@@ -59,6 +65,7 @@ impl Seen {
             retry_after_ms: None,
             retry_at: None,
             remedies: Vec::new(),
+            left: None,
         }
     }
 
@@ -67,6 +74,7 @@ impl Seen {
         let details = error.details();
         Self {
             message: Some(details.message.clone()),
+            cause: details.cause.clone(),
             said: Said::of_provider(details.provider.as_ref()),
             execution: details.execution.as_ref().map(ToString::to_string),
             retry_after_ms: details.retry_after_ms,
@@ -92,11 +100,12 @@ impl Seen {
             tool: execution.tool.clone(),
             execution: Some(execution.id.to_string()),
             at: Some(execution.started_at),
+            left: Some(execution.upstream_request.is_some()),
             ..Self::of_code(code)
         }
     }
 
-    fn evidence(&self) -> Option<Evidence> {
+    pub(super) fn evidence(&self) -> Option<Evidence> {
         let id = self.execution.as_ref()?;
         let what = self.tool.as_deref().unwrap_or("a call");
         let evidence =
@@ -158,7 +167,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
     let provider = scene.provider();
     let finding = match seen.code {
         C::InsufficientScope => return vec![scope(scene, seen)],
-        C::UpstreamRateLimited => return limits(scene, seen),
+        C::UpstreamRateLimited => return limits::limited(scene, seen),
         C::UpstreamUnauthorized => scene.explained(seen).unwrap_or_else(|| {
             Finding::new(C::ActiveButRefused)
                 .message(format!(
@@ -168,6 +177,7 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
                 .catalogue_remedies()
         }),
         C::ToolInputInvalid => input(seen),
+        C::Overloaded => limits::queue_full(seen),
         C::UpstreamNotFound => scene.explained(seen).unwrap_or_else(|| {
             Finding::new(C::UpstreamNotFound)
                 .message(format!("{provider} does not know the resource that the call names."))
@@ -177,20 +187,21 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
         C::UpstreamForbidden
         | C::UpstreamInvalidRequest
         | C::UpstreamConflict
-        | C::UpstreamError
-        | C::UpstreamTimeout => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        | C::UpstreamError => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        C::UpstreamTimeout if seen.left == Some(false) => limits::in_line(seen),
+        code if is_on_the_way(code) => on_the_way(scene, seen),
         _ => scene.plain(seen),
     };
     vec![finding.evidences(seen.evidence()).evidences(seen.said.evidence(Place::Api))]
 }
 
 impl Scene<'_> {
-    fn provider(&self) -> &str {
+    pub(super) fn provider(&self) -> &str {
         self.connector.map_or(self.connection.connector.as_str(), |connector| connector.display_name.as_str())
     }
 
     /// What the provider's own table makes of its words.
-    fn explained(&self, seen: &Seen) -> Option<Finding> {
+    pub(super) fn explained(&self, seen: &Seen) -> Option<Finding> {
         let reasons = &self.connector?.reasons;
         let (code, message) = (seen.said.code.as_deref(), seen.said.message.as_deref());
         Some(of_reason(reasons.find(Place::Api, code, message)?))
@@ -199,6 +210,9 @@ impl Scene<'_> {
     /// The code as it is, with the provider's status page where it is the provider's trouble.
     fn plain(&self, seen: &Seen) -> Finding {
         let mut finding = Finding::new(seen.code);
+        if let Some(cause) = &seen.cause {
+            finding = finding.cause(cause);
+        }
         for remedy in &seen.remedies {
             finding.remedies.push(remedy.clone());
         }
@@ -218,6 +232,36 @@ impl Scene<'_> {
             ),
             None => finding,
         }
+    }
+}
+
+/// Whether the failure is of the way to the provider and back: DNS, proxy, TLS, sockets, time.
+fn is_on_the_way(code: ErrorCode) -> bool {
+    use ErrorCode as C;
+    let name = code.as_str();
+    name.starts_with("upstream_tls_")
+        || name.starts_with("upstream_proxy_")
+        || matches!(
+            code,
+            C::UpstreamDnsFailed
+                | C::UpstreamResolverFailed
+                | C::UpstreamRefused
+                | C::UpstreamUnreachable
+                | C::UpstreamConnectTimeout
+                | C::UpstreamTimeout
+                | C::UpstreamAddressBlocked
+                | C::ServerClockWrong
+        )
+}
+
+/// What happened on the way, in the words of whoever met it: they name the host, the issuer of a certificate, the proxy.
+fn on_the_way(scene: &Scene<'_>, seen: &Seen) -> Finding {
+    let finding = scene.plain(seen);
+    match &seen.message {
+        Some(met) => finding
+            .message(met)
+            .evidence(Evidence::new(EvidenceKind::Network, met.clone()).reference(seen.code.as_str())),
+        None => finding,
     }
 }
 
@@ -269,53 +313,6 @@ fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
             RemedyAction::Reauthorize,
             format!("Send the user a new authorization link and ask them to grant {list}."),
         )
-}
-
-/// Who is limited, and until when.
-fn limits(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
-    let shared = scene.connection.use_shared_credentials;
-    let of_table = scene.explained(seen).map(|finding| finding.cause);
-    let whose = if shared {
-        "the shared OAuth client of this server, or this account"
-    } else {
-        "this account, or the connection's own OAuth client"
-    };
-    let cause =
-        of_table.unwrap_or_else(|| format!("Too many calls in a short time: the limit is of {whose}."));
-    let wait = seen.retry_at.map(|at| (at - scene.now).whole_seconds().max(0)).or_else(|| {
-        let millis = seen.retry_after_ms?;
-        i64::try_from(millis.div_ceil(1000)).ok()
-    });
-    let until = seen.retry_at.or_else(|| Some(scene.now + time::Duration::seconds(wait?)));
-    let mut finding = Finding::new(ErrorCode::UpstreamRateLimited)
-        .message(format!("{} asks for fewer calls.", scene.provider()))
-        .cause(cause)
-        .evidences(seen.evidence())
-        .evidences(seen.said.evidence(Place::Api))
-        .evidence(super::connection::client_evidence(scene.connection));
-    finding = match (wait, until) {
-        (Some(wait), Some(until)) => finding
-            .evidence(
-                Evidence::new(EvidenceKind::Provider, "The provider asked to be left alone until then.")
-                    .at(until),
-            )
-            .remedy(RemedyAction::Wait, format!("Wait {wait} seconds, then go on.")),
-        _ => finding.remedy(RemedyAction::Wait, "Wait a minute, then go on with fewer calls at a time."),
-    };
-    let mut findings = vec![finding];
-    if shared {
-        findings.push(
-            Finding::new(ErrorCode::SharedClientLimited)
-                .severity(Verdict::Degraded)
-                .confidence(Confidence::Possible)
-                .evidence(super::connection::client_evidence(scene.connection))
-                .remedy(
-                    RemedyAction::ConfigureConnection,
-                    format!("Give the connection \"{}\" an OAuth client of its own.", scene.connection.name),
-                ),
-        );
-    }
-    findings
 }
 
 /// The input does not fit the tool.

@@ -10,6 +10,8 @@ mod case;
 mod connection;
 mod execution;
 mod expired;
+mod identity;
+mod limits;
 mod pending;
 mod probe;
 mod redirect;
@@ -139,6 +141,10 @@ impl Engine {
             AccountStatus::Disconnected => revoked::of_disconnected(case),
         });
         findings.extend(callback::clock_skew(case));
+        // A pending account's own findings tell it.
+        if case.account.status() != AccountStatus::Pending {
+            findings.extend(identity::changed(case));
+        }
         Ok(findings)
     }
 
@@ -154,9 +160,10 @@ impl Engine {
     ) -> Option<ShortDiagnosis> {
         let seen = execution::Seen { tool: tool.map(str::to_owned), ..execution::Seen::of_error(error) };
         let findings = if execution::is_about_the_account(error.code()) {
+            // The failure may have changed both.
             let account = self.0.store.account(&account.id).await.ok().flatten()?;
-            let case =
-                self.case(caller, account, connection.clone(), &DiagnosisOptions::default()).await.ok()?;
+            let connection = self.0.store.connection(&connection.id).await.ok().flatten()?;
+            let case = self.case(caller, account, connection, &DiagnosisOptions::default()).await.ok()?;
             self.findings_of(&case).await.ok()?
         } else {
             let connector = self.connector_of(connection).ok();

@@ -165,9 +165,18 @@ pub(super) fn of_verification(case: &Case<'_>) -> Vec<Finding> {
             .remedy(RemedyAction::Authorize, "If the user is gone, send a new authorization link."),
     ];
     if let Some(event) = refused.filter(|event| waits.is_none_or(|waits| event.id > waits.id)) {
-        findings.push(
+        let named = event.event.data["named"].as_str().unwrap_or("somebody else");
+        // It comes before the waiting, which it explains.
+        findings.insert(
+            0,
             Finding::new(ErrorCode::VerificationMismatch)
+                .message(format!(
+                    "{}: the app says that {named} finished the authorization, and the link was made for {}.",
+                    case.who(),
+                    case.account.identifier
+                ))
                 .evidence(event_evidence(event, code_word(event)))
+                .evidence(case.status_evidence())
                 .catalogue_remedies(),
         );
     }

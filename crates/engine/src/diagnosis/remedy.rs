@@ -48,9 +48,9 @@ fn is_link(remedy: &Remedy) -> bool {
 
 /// Whether a link helps now. One that is made before the connection is mended would not ask for what is missing.
 fn calls_for_a_link(finding: &Finding) -> bool {
-    let mend_first = [RemedyAction::ConfigureConnection, RemedyAction::RegisterRedirectUri];
-    let first = finding.remedies.iter().any(|remedy| mend_first.contains(&remedy.action));
-    !first && finding.remedies.iter().any(|remedy| is_link(remedy) && remedy.url.is_none())
+    let mends = [RemedyAction::ConfigureConnection, RemedyAction::RegisterRedirectUri];
+    let first = finding.remedies.iter().find(|remedy| is_link(remedy) || mends.contains(&remedy.action));
+    first.is_some_and(|remedy| is_link(remedy) && remedy.url.is_none())
 }
 
 fn fill(finding: &mut Finding, which: impl Fn(&Remedy) -> bool, url: &str) {

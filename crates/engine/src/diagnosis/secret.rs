@@ -163,31 +163,33 @@ fn worked(history: &ClientHistory, at: Time) -> Evidence {
 /// What a refusal of the client means, when one knows whether it was ever accepted: a secret that worked before was
 /// regenerated; one that never did was not the right one to begin with.
 pub(crate) fn with_history(finding: Finding, history: &ClientHistory, now: Time) -> Finding {
-    let (general, wrong) = (ErrorCode::InvalidClient, ErrorCode::ClientSecretWrong);
-    if finding.code != general && finding.code != wrong {
+    if !matches!(finding.code, ErrorCode::InvalidClient | ErrorCode::ClientSecretWrong) {
         return finding;
     }
     let ago = |at: Time| format!("{} ago", duration_words(now - at));
+    // What the provider itself says comes first.
+    let said = Some(finding.cause.clone()).filter(|cause| cause.as_str() != finding.code.entry().cause);
     if let Some(at) = history.worked_at() {
-        return finding
-            .cause(format!(
-                "The provider accepted this client id and secret until {}: since then the secret was regenerated, or the \
-                 app deleted, in the provider's console.",
-                ago(at)
-            ))
-            .evidence(worked(history, at));
+        let accepted = format!("The provider accepted this client id and secret until {}", ago(at));
+        let cause = match said {
+            Some(said) => format!("{said} {accepted}."),
+            None => format!(
+                "{accepted}: since then the secret was regenerated, or the app deleted, in the provider's console."
+            ),
+        };
+        return finding.cause(cause).evidence(worked(history, at));
     }
     let since = Evidence::new(
         EvidenceKind::Connection,
         "The provider has not accepted the client that was set then.",
     );
-    let finding = match finding.code == general {
-        true => finding.cause(format!(
+    let finding = match said {
+        Some(_) => finding,
+        None => finding.cause(format!(
             "The client id and secret were set {}, and the provider has not accepted them since: they are mistyped, or \
              belong to another app.",
             ago(history.set_at)
         )),
-        false => finding,
     };
     finding.evidence(since.at(history.set_at))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use valetkey_domain::{Caller, Error, Permission};
+use valetkey_domain::{Caller, Error};
 
 use super::{ExecuteTool, ToolOutcome};
 use crate::Engine;
@@ -24,7 +24,7 @@ impl Engine {
         caller: &Caller,
         calls: Vec<ExecuteTool>,
     ) -> Result<Vec<Result<ToolOutcome, Error>>, Error> {
-        caller.require(Permission::ToolsExecute)?;
+        self.require_calls(caller, calls.first().map(|call| call.tool_name.as_str())).await?;
         if calls.is_empty() || calls.len() > MAX_BATCH {
             return Err(Error::invalid("calls", format!("must have 1 to {MAX_BATCH} items")));
         }

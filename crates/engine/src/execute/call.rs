@@ -68,12 +68,17 @@ impl Deadline {
         }
     }
 
-    /// An error of the call itself: if the deadline ended it, with which time-out that was.
+    /// An error of the call itself: if a time-out ended it, with which one that was.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        if error.code() != ErrorCode::UpstreamTimeout || !self.remaining().is_zero() {
-            return error;
-        }
-        let cause = format!("{} {}", error.cause_text(), self.words());
+        let passed = self.remaining().is_zero();
+        let words = match error.code() {
+            ErrorCode::UpstreamTimeout | ErrorCode::UpstreamConnectTimeout if passed => self.words(),
+            ErrorCode::UpstreamConnectTimeout => {
+                "The deadline of the call had not passed: no call waits longer for a connection.".to_owned()
+            }
+            _ => return error,
+        };
+        let cause = format!("{} {words}", error.cause_text());
         error.cause(cause)
     }
 
@@ -304,6 +309,7 @@ impl Engine {
             "retry_after_ms": wait,
             "until": until,
             "execution_id": execution.as_str(),
+            "counts": error.details().cause,
             "client": if connection.use_shared_credentials { "shared" } else { "own" },
         }));
         if let Err(error) = self.commit(self.event(event)).await {

@@ -115,7 +115,7 @@ impl Engine {
     /// As [`Engine::execute_tool`] for what is known before a call leaves; `overloaded`, `shutting_down`,
     /// `idempotency_key_reused`.
     pub async fn execute_tool_detached(&self, caller: &Caller, call: ExecuteTool) -> Result<Accepted, Error> {
-        caller.require(Permission::ToolsExecute)?;
+        self.require_calls(caller, Some(&call.tool_name)).await?;
         let claim = Claim::or_without_key(&call)?;
         loop {
             if let Some(accepted) = self.taken_on_before(caller, &claim).await? {

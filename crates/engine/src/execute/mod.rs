@@ -14,8 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use valetkey_domain::{
-    Account, Caller, Connection, Error, ErrorCode, ExecutionId, Permission, catalogue::RemedyAction,
-    execution::Source,
+    Account, Caller, Connection, Error, ErrorCode, ExecutionId, catalogue::RemedyAction, execution::Source,
 };
 use valetkey_upstream::{connector::Connector, tool::Tool};
 
@@ -113,7 +112,7 @@ impl Engine {
     /// `connection_disabled`, the error of the account's status, `insufficient_scope`, `upstream_…`; with a key also
     /// `idempotency_key_reused`, `idempotency_in_progress`, `outcome_unknown` and `answer_not_kept`.
     pub async fn execute_tool(&self, caller: &Caller, call: ExecuteTool) -> Result<ToolOutcome, Error> {
-        caller.require(Permission::ToolsExecute)?;
+        self.require_calls(caller, Some(&call.tool_name)).await?;
         let deadline = self.deadline(call.deadline);
         let Some(claim) = Claim::of(&call)? else {
             let max_age = call.max_age;

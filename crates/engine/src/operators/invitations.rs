@@ -8,7 +8,7 @@ use valetkey_domain::{
     StoreError, Time, User, UserId,
 };
 
-use super::{MAX_EMAIL, folded, password};
+use super::{MAX_EMAIL, MAX_NAME, folded, password};
 use crate::{
     Engine,
     clients::{random_text, sha256},
@@ -18,8 +18,6 @@ use crate::{
 const LINK_LIFE: Duration = Duration::hours(24);
 /// Who made the setup link.
 const SETUP: &str = "system";
-/// The longest name of a person, in characters.
-const MAX_NAME: usize = 100;
 
 /// A link, shown once.
 #[derive(Debug, Clone)]
@@ -68,9 +66,10 @@ impl Engine {
     /// Invites a person to a role. Needs `server:manage`.
     ///
     /// # Errors
-    /// `permission_denied`.
+    /// `permission_denied`; `password_login_off`, since a link sets a password.
     pub async fn invite_user(&self, caller: &Caller, role: Role) -> Result<InviteLink, Error> {
         caller.require(Permission::ServerManage)?;
+        self.require_passwords()?;
         let (invitation, link) = self.new_invitation(role, None, caller.actor())?;
         let entry = self.audit_entry(caller, "invitation.created", Some(invitation.id.as_str()));
         let entry = entry.data(serde_json::json!({ "role": role.as_str() }));
@@ -82,9 +81,10 @@ impl Engine {
     /// Makes a link by which a user sets a new password. Needs `server:manage`.
     ///
     /// # Errors
-    /// `user_not_found`, `permission_denied`.
+    /// `user_not_found`, `permission_denied`, `password_login_off`.
     pub async fn reset_password_link(&self, caller: &Caller, user: &str) -> Result<InviteLink, Error> {
         caller.require(Permission::ServerManage)?;
+        self.require_passwords()?;
         let user = self.user_of(user).await?;
         let (invitation, link) = self.new_invitation(user.role, Some(user.id.clone()), caller.actor())?;
         let entry = self.audit_entry(caller, "user.password_link_created", Some(user.id.as_str()));
@@ -198,10 +198,19 @@ impl Engine {
         }
     }
 
+    pub(super) fn require_passwords(&self) -> Result<(), Error> {
+        if self.takes_passwords() { Ok(()) } else { Err(Error::new(ErrorCode::PasswordLoginOff)) }
+    }
+
     async fn usable(&self, token: &str) -> Result<Invitation, Error> {
         let found = self.0.store.invitation_by_link(&sha256(token.as_bytes())).await?;
         let usable = found.filter(|it| it.used_at.is_none() && it.expires_at > self.now());
         let invitation = usable.ok_or_else(|| Error::new(ErrorCode::InvitationInvalid))?;
+        // The setup link is the way back in for whoever has the machine; a link that was made before passwords were
+        // switched off is none.
+        if invitation.created_by != SETUP {
+            self.require_passwords()?;
+        }
         // The setup link of a process that started before the first owner was there, and was stored after.
         if invitation.created_by == SETUP && !self.0.store.users().await?.is_empty() {
             return Err(Error::new(ErrorCode::InvitationInvalid));
@@ -234,7 +243,7 @@ impl Engine {
 }
 
 /// The shape of an address: what a mistyped one lacks, no more. Nothing is ever sent to it.
-fn check_email(email: &str) -> Result<(), Error> {
+pub(super) fn check_email(email: &str) -> Result<(), Error> {
     let fits = email.len() <= MAX_EMAIL
         && email.split_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
         && !email.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -242,7 +251,7 @@ fn check_email(email: &str) -> Result<(), Error> {
 }
 
 /// A name of a person: not empty, bounded, on one line.
-fn checked_name(name: &str) -> Result<String, Error> {
+pub(super) fn checked_name(name: &str) -> Result<String, Error> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(Error::invalid("name", "must have 1 to 100 characters, all printable"));

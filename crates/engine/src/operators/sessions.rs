@@ -64,7 +64,7 @@ impl Engine {
     /// Logs a user in by address and password.
     ///
     /// # Errors
-    /// `login_refused`, which does not say what was wrong; `login_too_often`; `overloaded`.
+    /// `login_refused`, which does not say what was wrong; `login_too_often`; `overloaded`; `password_login_off`.
     pub async fn log_in(
         &self,
         email: &str,
@@ -72,6 +72,7 @@ impl Engine {
         browser: &str,
         request: Option<&RequestId>,
     ) -> Result<LoggedIn, Error> {
+        self.require_passwords()?;
         let email = folded(email);
         let who = sha256(email.as_bytes());
         self.0.attempts.begin(who, self.now())?;

@@ -126,7 +126,8 @@ impl Engine {
         }
     }
 
-    /// The living accounts, other than `but`, behind which the provider named `subject` to the same OAuth client.
+    /// The living accounts, other than `but`, behind which the provider named `subject` to the same OAuth client. A
+    /// provider may have several connectors: Google's are told by their issuer.
     pub(crate) async fn accounts_behind(
         &self,
         connection: &Connection,
@@ -134,20 +135,16 @@ impl Engine {
         but: &Account,
     ) -> Result<Vec<Account>, Error> {
         let client = self.oauth_client_id(connection);
-        let filter = AccountFilter {
-            connector: Some(connection.connector.clone()),
-            provider_subject: Some(subject.to_owned()),
-            ..AccountFilter::default()
-        };
+        let filter = AccountFilter { provider_subject: Some(subject.to_owned()), ..AccountFilter::default() };
         let mut page = PageRequest { size: MAX_PAGE_SIZE, cursor: None };
         let (mut behind, mut looked_at) = (Vec::new(), 0);
         loop {
             let found = self.0.store.accounts(&connection.environment, &filter, &page).await?;
             looked_at += found.items.len();
             for account in found.items.into_iter().filter(|found| found.id != but.id && lives(found)) {
-                let same = account.connection == connection.id
-                    || self.oauth_client_id(&self.connection_of(&account).await?) == client;
-                if same {
+                let other = self.connection_of(&account).await?;
+                let same_client = self.oauth_client_id(&other) == client;
+                if other.id == connection.id || (same_client && self.same_provider(connection, &other)) {
                     behind.push(account);
                 }
             }
@@ -156,6 +153,15 @@ impl Engine {
                 _ => return Ok(behind),
             }
         }
+    }
+
+    /// Whether the grants of both connections are one provider's.
+    fn same_provider(&self, one: &Connection, other: &Connection) -> bool {
+        let issuer = |connection: &Connection| {
+            let profile = self.connector_of(connection).ok()?.auth.oauth()?;
+            profile.issuer.clone()
+        };
+        one.connector == other.connector || issuer(one).is_some_and(|one| issuer(other) == Some(one))
     }
 
     /// The id of the OAuth client that a connection works with.

@@ -253,3 +253,32 @@ async fn time_out_names_what_set_it() {
     let view = world.engine.update_connection(&world.caller, "fake", update).await.unwrap();
     assert_eq!(view.connection.call_timeout_ms, None);
 }
+
+/// A provider that accepts connections and never says a word of TLS: the call is over before it could leave, and the
+/// error says what bounds it.
+#[tokio::test]
+async fn connect_time_out_names_what_set_it() {
+    let (world, account) =
+        ready_with(|settings| settings.call_deadline = StdDuration::from_millis(400)).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}/api", silent.local_addr().unwrap());
+    let overrides = valetkey_domain::connection::Overrides {
+        api_base_url: Some(base.parse().unwrap()),
+        ..world.engine.get_connection(&world.caller, "fake").await.unwrap().connection.overrides
+    };
+    let update = valetkey_engine::ConnectionUpdate { overrides: Some(overrides), ..Default::default() };
+    world.engine.update_connection(&world.caller, "fake", update).await.unwrap();
+    let told = async |deadline: Option<u64>| {
+        let call = ExecuteTool {
+            deadline: deadline.map(StdDuration::from_millis),
+            ..ExecuteTool::new(AccountRef::id(account.id.as_str()), "fake_get_me", json!({}))
+        };
+        let error = world.engine.execute_tool(&world.caller, call).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::UpstreamConnectTimeout);
+        error.cause_text().to_owned()
+    };
+    let server = told(None).await;
+    assert!(server.contains("Nothing was sent") && server.contains("call_deadline_s"), "{server}");
+    let caller = told(Some(90)).await;
+    assert!(caller.contains("The caller allowed the call 90 ms"), "{caller}");
+}

@@ -85,6 +85,11 @@ async fn error_parameters_each_have_code_status_event_and_retry() {
         ("server_error", "oops", ErrorCode::ProviderServerError, Error),
         ("temporarily_unavailable", "later", ErrorCode::ProviderTemporarilyUnavailable, Error),
         ("unsupported_response_type", "code?", ErrorCode::ProviderRefusedAuthorization, Error),
+        ("consent_required", "theirs 1", ErrorCode::ProviderConsentRequired, Pending),
+        ("interaction_required", "theirs 2", ErrorCode::ProviderSignInRequired, Pending),
+        ("login_required", "theirs 3", ErrorCode::ProviderSignInRequired, Pending),
+        ("account_selection_required", "theirs 4", ErrorCode::ProviderSignInRequired, Pending),
+        ("admin_consent_required", "theirs 5", ErrorCode::ProviderAdminRequired, Pending),
         ("something_else", "x", ErrorCode::ProviderRefusedAuthorization, Error),
     ];
     for (error, description, code, status) in table {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use valetkey_domain::{AccountStatus, ErrorCode, SecretString, Store};
-use valetkey_engine::{LinkStep, SubmitOutcome};
+use serde_json::json;
+use valetkey_domain::{
+    AccountStatus, ErrorCode, Event, Finding, SecretString, Store, catalogue::Actor, event::EventKind,
+};
+use valetkey_engine::{AccountRef, DiagnosisOf, DiagnosisOptions, LinkStep, SubmitOutcome};
 use valetkey_testkit::{
     engine_fixture::{Browser, EngineFixture},
     fake_provider::{API_KEY, Scripted},
@@ -148,4 +151,87 @@ async fn form_of_oauth_link_is_refused() {
         .submit_credentials(&token, browser.cookie.as_ref(), &page.form_token, fields(&[("a", "b")]))
         .await;
     assert_eq!(submitted.unwrap_err().code(), ErrorCode::InvalidRequest);
+}
+
+/// What the history and the diagnosis say after this was entered. The value itself is nowhere.
+async fn told_after(form: &Form, pairs: &[(&str, &str)]) -> (Event, Finding) {
+    again(form.submit(pairs).await);
+    let account = form.fixture.account("key", "user_1").await;
+    let event = form.fixture.events(&account).await.pop().unwrap();
+    form.fixture.clock.advance(time::Duration::minutes(20));
+    let of = DiagnosisOf::Account(AccountRef::named("key", "user_1"));
+    let engine = &form.fixture.engine;
+    let found = engine.diagnose(&form.fixture.caller, &of, &DiagnosisOptions::default()).await.unwrap();
+    let text = format!("{event:?} {}", serde_json::to_string(&found).unwrap());
+    for (_, value) in pairs.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        assert!(!text.contains(value), "{text}");
+        assert!(!form.fixture.written().windows(value.len()).any(|w| w == value.as_bytes()), "S28");
+    }
+    let finding = found.findings.into_iter().next().unwrap();
+    let rests = finding.evidence.iter().find(|it| it.reference.as_deref() == Some(event.id.as_str()));
+    assert_eq!(rests.and_then(|it| it.at), Some(event.at), "{finding:?}");
+    (event, finding)
+}
+
+/// Whatever is entered and not taken is in the account's history with its reason, and the diagnosis says so.
+#[tokio::test]
+async fn form_refused_is_in_the_history_and_diagnosed() {
+    let form = form().await;
+    let (event, finding) = told_after(&form, &[("api_key", "NOT LIKE IT 93")]).await;
+    assert_eq!(
+        (event.event.kind, event.event.code),
+        (EventKind::FormRefused, Some(ErrorCode::InvalidArgument))
+    );
+    assert_eq!(event.event.data["fields"], json!(["api_key"]));
+    assert_eq!((finding.code, finding.actor), (ErrorCode::CredentialRejected, Actor::EndUser));
+    assert!(finding.message.contains("20 minutes ago does not look like a key"), "{}", finding.message);
+    assert!(finding.cause.contains("api_key"), "{}", finding.cause);
+
+    let (event, finding) = told_after(&form, &[("api_key", "wrong-key-entered-71")]).await;
+    assert_eq!(event.event.kind, EventKind::AuthorizationFailed);
+    assert_eq!(finding.code, ErrorCode::CredentialRejected);
+    assert!(
+        finding.message.contains("was entered 20 minutes ago, and Acme Key refused it"),
+        "{}",
+        finding.message
+    );
+
+    form.fixture.provider.script("/api/keyed", [Scripted::error(503, "x", "y")]);
+    let (event, finding) = told_after(&form, &[("api_key", "canary-key-entered-72")]).await;
+    assert_eq!(
+        (event.event.kind, event.event.code),
+        (EventKind::FormRefused, Some(ErrorCode::UpstreamError))
+    );
+    assert_eq!(event.event.data["evidence"]["status"], 503);
+    assert_eq!(finding.code, ErrorCode::UpstreamError);
+    assert!(finding.message.contains("could not be tried out"), "{}", finding.message);
+
+    // A name that is no field of the form is the sender's own word.
+    let before = form.fixture.events(&form.fixture.account("key", "user_1").await).await.len();
+    for _ in 0..3 {
+        again(form.submit(&[("api_key", "canary-key-entered-72"), ("canary-name-73", "x")]).await);
+    }
+    let account = form.fixture.account("key", "user_1").await;
+    let events = form.fixture.events(&account).await;
+    assert!(events.len() <= before + 1, "once within a few minutes");
+    assert!(!format!("{events:?}").contains("canary-name-73"));
+}
+
+/// A browser without our cookie: the form is refused before it is read.
+#[tokio::test]
+async fn form_without_its_cookie_is_in_the_history() {
+    let form = form().await;
+    let submitted = form.fixture.engine.submit_credentials_in(
+        &form.token,
+        None,
+        &form.form_token,
+        fields(&[("api_key", API_KEY)]),
+        Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    );
+    assert_eq!(submitted.await.unwrap_err().code(), ErrorCode::BrowserMismatch);
+    let account = form.fixture.account("key", "user_1").await;
+    let events = form.fixture.events(&account).await;
+    let event = event_with(&events, ErrorCode::BrowserMismatch);
+    assert_eq!(event.event.kind, EventKind::FormRefused);
+    assert!(event.event.data["browser"].as_str().unwrap().contains("Firefox"), "{:?}", event.event.data);
 }

@@ -16,6 +16,7 @@ mod preflight;
 mod properties;
 mod remedies;
 mod scopes;
+mod sealed_calls;
 mod security;
 mod siblings;
 mod verification;

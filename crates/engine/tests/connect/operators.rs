@@ -97,7 +97,7 @@ async fn login_wrong_in_any_way_is_the_same_refusal() {
     let session = log_in(&f, "VIEWER@example.com", PASSWORD).await.unwrap();
     assert!(visitor(&f, &session.token).await.is_some());
     f.engine
-        .update_user(&me, viewer.id.as_str(), UserUpdate { enabled: Some(false), role: None })
+        .update_user(&me, viewer.id.as_str(), UserUpdate { enabled: Some(false), ..UserUpdate::default() })
         .await
         .unwrap();
     assert!(visitor(&f, &session.token).await.is_none());
@@ -230,8 +230,8 @@ async fn last_owner_stays_owner() {
     let f = EngineFixture::start().await;
     let user = owner(&f).await;
     let me = as_visitor(&f, "owner@example.com").await.caller;
-    let demoted = UserUpdate { role: Some(Role::Viewer), enabled: None };
-    let disabled = UserUpdate { role: None, enabled: Some(false) };
+    let demoted = UserUpdate { role: Some(Role::Viewer), ..UserUpdate::default() };
+    let disabled = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
     for update in [demoted, disabled] {
         assert_eq!(code(f.engine.update_user(&me, user.id.as_str(), update).await), ErrorCode::LastOwner);
     }

@@ -116,3 +116,49 @@ async fn siblings_of_another_oauth_client_are_none() {
     let preview = fixture.engine.preview_end(&fixture.caller, &by_id(&mail)).await.unwrap();
     assert!(preview.siblings.is_empty());
 }
+
+/// Google keeps one consent per user and OAuth client for all its services: whoever ends the mail account ends the
+/// calendar and the files too, and is told before.
+#[tokio::test]
+async fn google_accounts_of_one_user_and_client_are_siblings_across_its_services() {
+    let fixture = EngineFixture::with_all_connectors(&[], |_| {}).await;
+    for connector in ["gmail", "googlecalendar", "googledrive"] {
+        fixture.connection(connector, connector).await;
+    }
+    let mail = fixture.authorize("gmail", "user_1").await;
+    let calendar = fixture.authorize("googlecalendar", "user_1").await;
+    let files = fixture.authorize("googledrive", "another_id").await;
+    // The same person with another provider's app of the same client id, and somebody else at Google.
+    fixture.connection("acmewide", "acmewide").await;
+    fixture.authorize("acmewide", "user_1").await;
+    fixture.provider.sign_in("user-2");
+    fixture.authorize("gmail", "user_2").await;
+
+    let preview = fixture.engine.preview_end(&fixture.caller, &by_id(&mail)).await.unwrap();
+    assert_eq!((preview.offered, preview.reach), (true, Some(RevokeReach::UserAndClient)));
+    let mut siblings: Vec<_> = preview.siblings.iter().map(|view| view.account.id.clone()).collect();
+    siblings.sort();
+    let mut expected = vec![calendar.account.id.clone(), files.account.id.clone()];
+    expected.sort();
+    assert_eq!(siblings, expected);
+    assert!(preview.warnings.iter().any(|warning| warning.contains(calendar.account.id.as_str())));
+    assert!(preview.warnings.iter().any(|warning| warning.contains("every Google service")));
+    let refused = fixture
+        .engine
+        .end_account(&fixture.caller, &by_id(&mail), End::Disconnect, Siblings::Ask)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::RevocationReachesSiblings);
+    assert_eq!(fixture.provider.requests_to("/revoke").len(), 0);
+    fixture
+        .engine
+        .end_account(&fixture.caller, &by_id(&mail), End::Disconnect, Siblings::Revoke)
+        .await
+        .unwrap();
+    for (connection, identifier) in [("googlecalendar", "user_1"), ("googledrive", "another_id")] {
+        let after = fixture.account(connection, identifier).await;
+        assert_eq!(after.account.status(), AccountStatus::Disconnected, "{connection}");
+    }
+    assert_eq!(fixture.account("gmail", "user_2").await.account.status(), AccountStatus::Active);
+    assert_eq!(fixture.account("acmewide", "user_1").await.account.status(), AccountStatus::Active);
+}

@@ -9,6 +9,7 @@ use valetkey_domain::{
     diagnosis::{Confidence, EvidenceKind},
     event::EventKind,
 };
+use valetkey_engine::CallbackOutcome;
 use valetkey_testkit::{
     engine_fixture::{Browser, EngineFixture},
     fake_provider::{Consent, Scripted},
@@ -403,4 +404,43 @@ async fn user_lost_at_google_may_have_seen_its_pages() {
     }
     let redirect = found(&diagnosis, ErrorCode::RedirectUriMismatch);
     assert!(redirect.remedies[0].text.ends_with(&user.consent.redirect_uri));
+}
+
+/// What the end user's page says is as plain as the finding: whose consent is missing, and whose move it is.
+#[tokio::test]
+async fn consent_that_is_missing_has_a_page_of_its_own_and_a_finding() {
+    use ErrorCode as C;
+    let (consent, admin, sign_in) =
+        (C::ProviderConsentRequired, C::ProviderAdminRequired, C::ProviderSignInRequired);
+    for (connector, error, description, page, code) in [
+        ("acme", "consent_required", "not yet", consent, C::ConsentRequired),
+        ("acme", "login_required", "again", sign_in, C::SignInRequired),
+        (
+            "microsoft365",
+            "consent_required",
+            "AADSTS65001: nobody has consented",
+            consent,
+            C::ConsentRequired,
+        ),
+        ("microsoft365", "access_denied", "AADSTS90094: an admin must", admin, C::AdminConsentRequired),
+        ("microsoft365", "interaction_required", "AADSTS50076: a factor", sign_in, C::SignInRequired),
+        ("slack", "app_approval_required", "ask", admin, C::AppApprovalRequired),
+        ("gmail", "admin_policy_enforced", "no", admin, C::AdminPolicy),
+    ] {
+        let user = at_provider_of(connector).await;
+        let params = BTreeMap::from([
+            ("state".to_owned(), user.consent.params["state"].clone()),
+            ("error".to_owned(), error.to_owned()),
+            ("error_description".to_owned(), description.to_owned()),
+        ]);
+        let outcome = user.browser.come_back(&user.fixture.engine, &user.consent.redirect_uri, &params).await;
+        let CallbackOutcome::Failed(shown) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(shown.error.code(), page, "{connector} {error}");
+        let diagnosis = diagnose(&user.fixture, connector, "user_1").await;
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, code);
+        assert_eq!(finding.actor, page.entry().actor, "{connector} {error}");
+        rests_on(finding, EvidenceKind::Provider, error);
+        rests_on_event(&user.fixture, finding, connector, EventKind::AuthorizationFailed).await;
+    }
 }

@@ -27,8 +27,56 @@ async fn rate_limited_account_is_told_as_its_own_client() {
     is_degraded(&diagnosis);
     let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
     assert_eq!(finding.remedies[0].action, RemedyAction::Wait);
-    assert!(finding.cause.contains("own OAuth client"), "{}", finding.cause);
+    assert!(finding.cause.contains("counts against this account"), "{}", finding.cause);
+    assert!(short.summary.contains("counts against this account"), "{}", short.summary);
     rests_on(finding, EvidenceKind::Connection, CLIENT_ID);
+}
+
+/// A provider that counts per app, as Spotify does.
+const COUNTED: &str = r#"
+slug: counted
+display_name: Counted
+description: A provider that counts the calls of an app, whoever made them.
+auth:
+  oauth:
+    scopes: { default: [read] }
+    authorize: { url: "https://counted.example/authorize" }
+    token: { url: "https://counted.example/token" }
+api:
+  base_url: "https://counted.example/api"
+  limits: { counts: client }
+tools:
+  - name: counted_get_profile
+    title: Get profile
+    description: Reads the profile of the user who is signed in.
+    read_only: true
+    scopes: [[read]]
+    input: {}
+    example: {}
+    request: { path: /profile }
+"#;
+
+#[tokio::test]
+async fn rate_limited_client_is_told_as_the_clients() {
+    let fixture = EngineFixture::with_all_connectors(&[("counted.yaml", COUNTED)], |_| {}).await;
+    fixture.connection("counted", "counted").await;
+    for user in ["user_1", "user_2"] {
+        fixture.authorize("counted", user).await;
+    }
+    fixture.provider.script("/api/profile", [Scripted { retry_after: Some(600), ..too_many() }]);
+    for user in ["user_1", "user_2"] {
+        let wanted = AccountRef::named("counted", user);
+        let call = ExecuteTool::new(wanted, "counted_get_profile", json!({}));
+        let failure = fixture.engine.execute_tool(&fixture.caller, call).await.unwrap_err();
+        assert_eq!(failure.code(), ErrorCode::UpstreamRateLimited, "{user}");
+        let short = failure.details().diagnosis.clone().unwrap();
+        assert_eq!((short.code, short.actor), (ErrorCode::UpstreamRateLimited, Actor::Nobody));
+        assert!(short.summary.contains("the OAuth client of the connection"), "{}", short.summary);
+    }
+    assert_eq!(fixture.provider.requests_to("/api/profile").len(), 1, "the second call did not leave");
+    let diagnosis = diagnose(&fixture, "counted", "user_1").await;
+    let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
+    assert!(finding.cause.contains("which all its accounts share"), "{}", finding.cause);
 }
 
 #[tokio::test]

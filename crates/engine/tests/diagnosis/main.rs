@@ -5,11 +5,15 @@
 mod callbacks;
 mod calls;
 mod connections;
+mod identity;
 mod limits;
+mod network;
 mod probing;
 mod providers;
+mod proxied;
 mod secrets;
 mod statuses;
+mod tables;
 
 use serde_json::{Value, json};
 use valetkey_domain::{

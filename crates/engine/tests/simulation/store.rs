@@ -208,6 +208,7 @@ reads! {
     events(env: &EnvironmentId, filter: &EventFilter, page: &PageRequest) -> Page<Event>;
     execution(id: &ExecutionId) -> Option<Execution>;
     executions(env: &EnvironmentId, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution>;
+    executions_after(after: Option<&ExecutionId>, up_to: &ExecutionId, limit: u32) -> Vec<Execution>;
     answer(execution: &ExecutionId) -> Option<KeptAnswer>;
     answer_by_key(env: &EnvironmentId, client: &ApiClientId, key_hash: &[u8; 32]) -> Option<KeptAnswer>;
     api_client(id: &ApiClientId) -> Option<ApiClient>;

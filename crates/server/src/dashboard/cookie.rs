@@ -1,4 +1,4 @@
-//! The cookie of a session.
+//! The cookies of a session and of a sign-in that is under way.
 
 use http::{HeaderMap, HeaderValue, header};
 use valetkey_domain::{ExposeSecret, SecretString};
@@ -11,9 +11,22 @@ fn name(options: &ServerOptions) -> &'static str {
     if options.is_https() { "__Host-valetkey_session" } else { "valetkey_session" }
 }
 
+/// The same for what a browser keeps while a person is at the identity provider.
+fn ticket_name(options: &ServerOptions) -> &'static str {
+    if options.is_https() { "__Host-valetkey_sso" } else { "valetkey_sso" }
+}
+
 /// The token of the session, if the browser sent one.
 pub(super) fn read(headers: &HeaderMap, options: &ServerOptions) -> Option<SecretString> {
-    let name = name(options);
+    find(headers, name(options))
+}
+
+/// What the browser kept of a sign-in.
+pub(super) fn read_ticket(headers: &HeaderMap, options: &ServerOptions) -> Option<SecretString> {
+    find(headers, ticket_name(options))
+}
+
+fn find(headers: &HeaderMap, name: &str) -> Option<SecretString> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -26,17 +39,28 @@ pub(super) fn read(headers: &HeaderMap, options: &ServerOptions) -> Option<Secre
 
 /// Hands the token to the browser, until it is closed; the session itself ends earlier.
 pub(super) fn set(headers: &mut HeaderMap, token: &SecretString, options: &ServerOptions) {
-    write(headers, token.expose_secret(), "", options);
+    write(headers, name(options), token.expose_secret(), "", options);
+}
+
+/// Has the browser keep a sign-in that is under way. `Lax` lets it come back with the redirect of the provider, which is
+/// another site.
+pub(super) fn set_ticket(headers: &mut HeaderMap, ticket: &SecretString, options: &ServerOptions) {
+    write(headers, ticket_name(options), ticket.expose_secret(), "; Max-Age=600", options);
+}
+
+/// Ends a sign-in in the browser.
+pub(super) fn clear_ticket(headers: &mut HeaderMap, options: &ServerOptions) {
+    write(headers, ticket_name(options), "", "; Max-Age=0", options);
 }
 
 /// Takes the token from the browser.
 pub(super) fn clear(headers: &mut HeaderMap, options: &ServerOptions) {
-    write(headers, "", "; Max-Age=0", options);
+    write(headers, name(options), "", "; Max-Age=0", options);
 }
 
-fn write(headers: &mut HeaderMap, value: &str, life: &str, options: &ServerOptions) {
+fn write(headers: &mut HeaderMap, name: &str, value: &str, life: &str, options: &ServerOptions) {
     let secure = if options.is_https() { "; Secure" } else { "" };
-    let cookie = format!("{}={value}; Path=/{life}; HttpOnly; SameSite=Lax{secure}", name(options));
+    let cookie = format!("{name}={value}; Path=/{life}; HttpOnly; SameSite=Lax{secure}");
     if let Ok(mut value) = HeaderValue::from_str(&cookie) {
         value.set_sensitive(true);
         headers.append(header::SET_COOKIE, value);

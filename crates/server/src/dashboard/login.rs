@@ -15,10 +15,11 @@ use super::{
     form::Form,
     gate::Visiting,
     shell::{Answer, Shell, go_to, page_response, query_of},
-    text,
+    sso, text,
 };
 use crate::{
     RequestContext,
+    client_address::ClientAddress,
     error::{retry_after_ms, status_of},
     state::App,
 };
@@ -30,6 +31,18 @@ struct LoginPage<'a> {
     email: &'a str,
     next: &'a str,
     wrong: Option<String>,
+    /// Whether passwords let somebody in.
+    passwords: bool,
+    /// The button of single sign-on and where it leads.
+    sso: Option<(String, String)>,
+}
+
+impl<'a> LoginPage<'a> {
+    fn of(app: &App, email: &'a str, next: &'a str, wrong: Option<String>) -> Self {
+        let shell = Shell::of(app, None, "", "");
+        let sso = app.engine.sso().map(|sso| (sso.label.clone(), shell.to(&with_next("/sso", next))));
+        Self { shell, email, next, wrong, passwords: app.engine.takes_passwords(), sso }
+    }
 }
 
 /// Asks for address and password.
@@ -41,7 +54,7 @@ pub(super) async fn page(State(app): State<App>, uri: Uri, headers: HeaderMap) -
         return Ok(go_to(&app, ""));
     }
     let next = next_of(query_of(&uri));
-    let view = LoginPage { shell: Shell::of(&app, None, "", ""), email: "", next: &next, wrong: None };
+    let view = LoginPage::of(&app, "", &next, None);
     Ok(page_response(StatusCode::OK, &view))
 }
 
@@ -49,18 +62,23 @@ pub(super) async fn page(State(app): State<App>, uri: Uri, headers: HeaderMap) -
 pub(super) async fn log_in(
     State(app): State<App>,
     Extension(context): Extension<RequestContext>,
+    ClientAddress(address): ClientAddress,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
     let password = form.text("password").to_owned().into();
-    let outcome =
-        app.engine.log_in(form.text("email"), &password, browser(&parts.headers), Some(context.id())).await;
+    let browser = browser(&parts.headers);
+    let outcome = match app.engine.admit_address(address) {
+        Ok(()) => app.engine.log_in(form.text("email"), &password, browser, Some(context.id())).await,
+        Err(error) => Err(error),
+    };
     let next = checked_next(form.text("next"));
     let error = match outcome {
         Ok(session) => return Ok(begin(&app, &session, &next)),
         Err(error) => error,
     };
+    app.engine.note_failure(address, &error);
     let wrong = match error.code() {
         ErrorCode::LoginRefused => "The address or the password is wrong.".to_owned(),
         ErrorCode::LoginTooOften => {
@@ -69,18 +87,13 @@ pub(super) async fn log_in(
             );
             let now = app.options.clock.now();
             format!(
-                "There were too many wrong passwords for this address. Try again {}.",
+                "There were too many failed sign-ins for this address or from this network. Try again {}.",
                 text::ago(now + wait, now)
             )
         }
         _ => return Err(error.into()),
     };
-    let view = LoginPage {
-        shell: Shell::of(&app, None, "", ""),
-        email: form.text("email"),
-        next: &next,
-        wrong: Some(wrong),
-    };
+    let view = LoginPage::of(&app, form.text("email"), &next, Some(wrong));
     let mut response = page_response(status_of(error.code()), &view);
     response.extensions_mut().insert(error.code());
     Ok(response)
@@ -89,7 +102,15 @@ pub(super) async fn log_in(
 /// Ends the session.
 pub(super) async fn log_out(State(app): State<App>, Visiting(visitor): Visiting, _form: Form) -> Answer {
     app.engine.log_out(&visitor).await?;
-    let mut response = go_to(&app, "/login");
+    // Who never came through the provider has no session there on our account.
+    let provider = match visitor.user.sso {
+        Some(_) => app.engine.sso_logout_url().await,
+        None => None,
+    };
+    let mut response = match provider {
+        Some(provider) => sso::signed_out(&app, &provider),
+        None => go_to(&app, "/login"),
+    };
     cookie::clear(response.headers_mut(), &app.options);
     Ok(response)
 }
@@ -113,24 +134,30 @@ pub(super) fn redirect(app: &App, method: &Method, uri: &Uri) -> Response {
         _ => "",
     };
     let next = checked_next(wanted.strip_prefix("/dashboard").unwrap_or_default());
-    let query: String =
-        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
-    let path = if next.is_empty() { "/login".to_owned() } else { format!("/login?{query}") };
-    go_to(app, &path)
+    go_to(app, &with_next("/login", &next))
 }
 
-fn next_of(query: &str) -> String {
+fn with_next(path: &str, next: &str) -> String {
+    if next.is_empty() {
+        return path.to_owned();
+    }
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    format!("{path}?{query}")
+}
+
+pub(super) fn next_of(query: &str) -> String {
     let next = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
     next.map_or_else(String::new, |(_, next)| checked_next(&next))
 }
 
 /// A path below the dashboard; nothing else, so that a link to the login leads nowhere else.
-fn checked_next(next: &str) -> String {
+pub(super) fn checked_next(next: &str) -> String {
     let plain = next.len() <= 1000
         && (next.is_empty() || next.starts_with('/') || next.starts_with('?'))
         && !next.starts_with("//")
         && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let to_itself = next.starts_with("/login") || next.starts_with("/logout");
+    let to_itself = next.starts_with("/login") || next.starts_with("/logout") || next.starts_with("/sso");
     if plain && !to_itself { next.to_owned() } else { String::new() }
 }
 

@@ -31,6 +31,7 @@ mod overview;
 mod person;
 mod shell;
 mod simulator;
+mod sso;
 mod support;
 mod text;
 mod users;
@@ -45,11 +46,13 @@ use axum::{
 
 use crate::state::App;
 
-/// The routes of the dashboard. Those that need no session are the login and the links by which a person sets a
-/// password.
+/// The routes of the dashboard. Those that need no session are the login, the way through the identity provider, and
+/// the links by which a person sets a password.
 pub(crate) fn routes(app: &App) -> Router<App> {
     let open = Router::new()
         .route("/dashboard/login", get(login::page).post(login::log_in))
+        .route("/dashboard/sso", get(sso::begin))
+        .route("/dashboard/sso/callback", get(sso::callback))
         .route("/dashboard/welcome/{token}", get(welcome::page).post(welcome::accept));
     let closed = looked_at().merge(managed());
     let closed = closed.route_layer(from_fn_with_state(app.clone(), gate::require_visitor));
@@ -101,6 +104,7 @@ fn managed() -> Router<App> {
         .route("/dashboard/settings/tokens", post(clients::create_token))
         .route("/dashboard/settings/tokens/{id}/revoke", post(clients::revoke_token))
         .route("/dashboard/settings/users", get(users::page).post(users::invite))
+        .route("/dashboard/settings/users/add", post(users::add))
         .route("/dashboard/settings/users/{id}", post(users::update))
         .route("/dashboard/settings/users/{id}/link", post(users::reset_link))
         .route("/dashboard/settings/invitations/{id}/withdraw", post(users::withdraw))

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use http::Uri;
 use valetkey_domain::{Error, Invitation, Role, Time, User};
-use valetkey_engine::{InviteLink, UserUpdate};
+use valetkey_engine::{InviteLink, NewUser, UserUpdate};
 
 use super::{
     form::Form,
@@ -30,6 +30,9 @@ struct UsersPage {
     users: Vec<User>,
     invitations: Vec<Invitation>,
     roles: [(&'static str, &'static str); 3],
+    /// Whether people come in through an identity provider, and whether by a password too.
+    sso: bool,
+    passwords: bool,
 }
 
 /// The page.
@@ -40,6 +43,8 @@ pub(super) async fn page(State(app): State<App>, Visiting(visitor): Visiting, ur
         users: app.engine.list_users(&visitor.caller).await?,
         invitations: app.engine.list_invitations(&visitor.caller).await?,
         roles: Role::ALL.map(|role| (role.as_str(), may_words(role))),
+        sso: app.engine.sso().is_some(),
+        passwords: app.engine.takes_passwords(),
     };
     Ok(show(&view))
 }
@@ -71,16 +76,28 @@ pub(super) async fn invite(State(app): State<App>, Visiting(visitor): Visiting, 
     shown(shell, format!("Whoever opens it becomes {} of this server", role.as_str()), link)
 }
 
-/// Changes a user's role, or whether they may log in.
+/// Adds a person who comes in through the identity provider.
+pub(super) async fn add(State(app): State<App>, Visiting(visitor): Visiting, form: Form) -> Answer {
+    let new = NewUser {
+        email: form.text("email").to_owned(),
+        name: form.text("name").to_owned(),
+        role: role(&form)?,
+    };
+    app.engine.add_user(&visitor.caller, new).await?;
+    Ok(go_to(&app, "/settings/users?done=created"))
+}
+
+/// Changes a user's role, whether they may log in, or that the identity provider knows them.
 pub(super) async fn update(
     State(app): State<App>,
     Visiting(visitor): Visiting,
     Path(id): Path<String>,
     form: Form,
 ) -> Answer {
-    let update = match form.text("enabled") {
-        "" => UserUpdate { role: Some(role(&form)?), enabled: None },
-        enabled => UserUpdate { role: None, enabled: Some(enabled == "yes") },
+    let update = match (form.ticked("unlink"), form.text("enabled")) {
+        (true, _) => UserUpdate { unlink: true, ..UserUpdate::default() },
+        (false, "") => UserUpdate { role: Some(role(&form)?), ..UserUpdate::default() },
+        (false, enabled) => UserUpdate { enabled: Some(enabled == "yes"), ..UserUpdate::default() },
     };
     app.engine.update_user(&visitor.caller, &id, update).await?;
     Ok(go_to(&app, "/settings/users?done=saved"))

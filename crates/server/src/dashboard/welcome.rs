@@ -1,5 +1,7 @@
 //! The page of a one-time link: a person sets a password and is logged in.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -15,7 +17,7 @@ use super::{
     login,
     shell::{Answer, Shell, page_response},
 };
-use crate::{RequestContext, error::status_of, extract::Path, state::App};
+use crate::{RequestContext, client_address::ClientAddress, error::status_of, extract::Path, state::App};
 
 #[derive(Template)]
 #[template(path = "dashboard/welcome.html")]
@@ -37,21 +39,33 @@ impl WelcomePage<'_> {
 }
 
 /// Shows the form. Changes nothing, so that whatever looks at links before people do cannot use one up.
-pub(super) async fn page(State(app): State<App>, Path(token): Path<String>) -> Answer {
-    let page = app.engine.open_invitation(&token).await?;
+pub(super) async fn page(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    Path(token): Path<String>,
+) -> Answer {
+    let page = opened(&app, address, &token).await?;
     Ok(view(&app, &page, "", "", None))
+}
+
+/// The link, unless too many wrong ones came from there (S43).
+async fn opened(app: &App, address: Option<IpAddr>, token: &str) -> Result<InvitationPage, Error> {
+    app.engine.admit_address(address)?;
+    let page = app.engine.open_invitation(token).await;
+    page.inspect_err(|error| app.engine.note_failure(address, error))
 }
 
 /// Takes the form.
 pub(super) async fn accept(
     State(app): State<App>,
     Extension(context): Extension<RequestContext>,
+    ClientAddress(address): ClientAddress,
     Path(token): Path<String>,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let form = Form::read(&parts.headers, body).await?;
-    let page = app.engine.open_invitation(&token).await?;
+    let page = opened(&app, address, &token).await?;
     let (email, name) = (form.text("email"), form.text("name"));
     let checked = match form.text("password") == form.text("again") {
         true => Ok(()),

@@ -62,8 +62,9 @@ fn path_of(file: &str) -> String {
 
 /// Pages that stand at the top of the list, in this order, under these headings. All others follow under the last one.
 const ORDER: &[(&str, &[&str])] = &[
-    ("Start", &["", "skill", "compatible-api"]),
+    ("Start", &["", "skill", "hosted-pages", "compatible-api"]),
     ("When something fails", &["troubleshooting", "errors", "simulator"]),
+    ("Running it", &["single-sign-on"]),
     ("Inside", &["architecture", "add-a-connector"]),
 ];
 /// The heading of the pages about why it is as it is.

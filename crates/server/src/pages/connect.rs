@@ -111,9 +111,13 @@ pub(super) async fn go_on(
         Err(error) => return outcomes.refused(error),
     };
     let browser = browser.as_ref();
+    let agent = user_agent(&parts.headers);
+    let agent = agent.as_deref();
     if form.step == CREDENTIAL_STEP {
         let filled = form.fields.keys().cloned().collect();
-        return match app.engine.submit_credentials(&token, browser, &form.token, form.fields).await {
+        let submitted =
+            app.engine.submit_credentials_in(&token, browser, &form.token, form.fields, agent).await;
+        return match submitted {
             Ok(SubmitOutcome::Ended(outcome)) => outcomes.ended(*outcome),
             Ok(SubmitOutcome::Again { page, error }) => {
                 show(&app, &look, &page, Some(&Again { error: *error, filled }))
@@ -121,8 +125,7 @@ pub(super) async fn go_on(
             Err(error) => outcomes.refused(error),
         };
     }
-    let agent = user_agent(&parts.headers);
-    match app.engine.start_authorization_in(&token, browser, &form.token, agent.as_deref()).await {
+    match app.engine.start_authorization_in(&token, browser, &form.token, agent).await {
         Ok(StartOutcome::Redirect(url)) => outcome::redirect(&url),
         Ok(StartOutcome::Ended(outcome)) => outcomes.ended(*outcome),
         Err(error) => outcomes.refused(error),

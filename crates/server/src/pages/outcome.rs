@@ -111,10 +111,9 @@ impl<'a> Outcomes<'a> {
         }
         let t = self.look.texts();
         let connector = page.connector_name.as_deref();
-        let case = if page.consent_required { Case::ConsentRequired } else { Case::of(code) };
         let view = Failed {
             site: Site::of(&self.app.options, self.look),
-            words: of_failure(self.look.language(), case),
+            words: of_failure(self.look.language(), Case::of(code)),
             still_connected: page.still_connected.then(|| match &page.label {
                 Some(label) => rich(t.still_works, &[("account", label)]),
                 None => rich(t.still_works_unnamed, &[]),

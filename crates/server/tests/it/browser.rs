@@ -11,9 +11,16 @@ use crate::app::{Answer, App};
 #[derive(Default, Clone)]
 pub(crate) struct Browser {
     pub(crate) cookies: BTreeMap<String, String>,
+    /// What it sends as `Accept-Language`.
+    pub(crate) reads: Option<&'static str>,
 }
 
 impl Browser {
+    /// A browser whose owner reads these languages.
+    pub(crate) fn reading(languages: &'static str) -> Self {
+        Self { reads: Some(languages), ..Self::default() }
+    }
+
     pub(crate) async fn ask(
         &mut self,
         app: &App,
@@ -25,6 +32,9 @@ impl Browser {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        if let Some(languages) = self.reads {
+            request = request.header(header::ACCEPT_LANGUAGE, languages);
         }
         let mut body = Body::empty();
         if let Some(fields) = form {

@@ -104,6 +104,59 @@ async fn call_with_mode_async_is_taken_on_and_read_later() {
     assert_eq!(app.post(EXECUTE, &call).await.json()["error"]["fields"][0]["field"], "mode");
 }
 
+/// `max_age`: the answer from memory says that it is one and how old; one that is too old is not given.
+#[tokio::test]
+async fn answer_given_before_says_its_age_until_it_is_too_old() {
+    let app = ready().await;
+    let asked = || app.fixture.provider.requests_to("/api/profile").len();
+    let call =
+        |max_age: u64| json!({"identifier": "user_123", "tool_name": "acme_get_profile", "max_age": max_age});
+    let before = asked();
+    let first = app.ok(Method::POST, EXECUTE, &call(60)).await;
+    assert_eq!((first.get("cached"), first.get("age")), (None, None), "{first}");
+    app.fixture.clock.advance(time::Duration::seconds(59));
+    let again = app.ok(Method::POST, EXECUTE, &call(60)).await;
+    assert_eq!((&again["cached"], &again["age"], &again["data"]), (&json!(true), &json!(59), &first["data"]));
+    assert_ne!(again["execution_id"], first["execution_id"], "each has its record");
+    assert_eq!(asked(), before + 1);
+    // The caller says how old it may be: the same answer is too old for another one.
+    let younger = app.ok(Method::POST, EXECUTE, &call(58)).await;
+    assert_eq!((younger.get("cached"), asked()), (None, before + 2));
+    app.fixture.clock.advance(time::Duration::seconds(61));
+    let expired = app.ok(Method::POST, EXECUTE, &call(60)).await;
+    assert_eq!((expired.get("cached"), asked()), (None, before + 3));
+    let in_batch = app.ok(Method::POST, &format!("{EXECUTE}/batch"), &json!({"calls": [call(60)]})).await;
+    assert_eq!(
+        (&in_batch["results"][0]["cached"], &in_batch["results"][0]["age"]),
+        (&json!(true), &json!(0))
+    );
+
+    let mut writing = note("hello");
+    writing["max_age"] = json!(60);
+    let mut keyed = call(60);
+    keyed["idempotency_key"] = json!("k");
+    let mut detached = call(60);
+    detached["mode"] = json!("async");
+    for (what, body) in
+        [("not cacheable", writing), ("3600", call(3601)), ("key", keyed), ("async", detached)]
+    {
+        let refused = app.post(EXECUTE, &body).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "invalid_argument"), "{what}");
+        let field = &refused.json()["error"]["fields"][0];
+        assert_eq!(field["field"], "max_age", "{what}");
+        assert!(field["message"].as_str().unwrap().contains(what), "{what}: {field}");
+    }
+    assert_eq!(asked(), before + 3);
+    assert!(app.fixture.provider.requests_to("/api/notes").is_empty());
+    let tools = app.ok(Method::GET, "/v1/connect/tools?connector=acme", &Value::Null).await;
+    let cacheable = |name: &str| {
+        let tools = tools["items"].as_array().unwrap();
+        tools.iter().find(|tool| tool["name"] == name).map(|tool| tool["cacheable"].clone())
+    };
+    assert_eq!(cacheable("acme_get_profile"), Some(json!(true)));
+    assert_eq!(cacheable("acme_create_note"), Some(json!(false)));
+}
+
 #[tokio::test]
 async fn batch_answers_each_call_for_itself() {
     let app = ready().await;

@@ -280,3 +280,82 @@ async fn page_of_a_named_account_shows_the_name() {
     let page = Browser::default().get(&app, link.url.path()).await;
     assert!(page.text.contains("user_123 (work)"), "{}", page.text);
 }
+
+/// S19: who asks, where one signs in, where one goes then, for how long, and for what.
+#[tokio::test]
+async fn page_names_the_app_the_hosts_and_the_scopes() {
+    let app = app().await;
+    let options = LinkOptions {
+        user_verify_url: Some("https://app.example/verify?x=1".into()),
+        ..LinkOptions::default()
+    };
+    let link = app.fixture.link_with("notes", "user_123", options).await;
+    let page = Browser::default().get(&app, link.url.path()).await;
+    let provider = app.fixture.provider.base().host_str().unwrap().to_owned();
+    for text in [
+        "<strong>Tony&#39;s &#60;b&#62;Agents&#60;/b&#62;</strong> asks",
+        "<dt>For</dt><dd>user_123</dd>",
+        &format!("<dt>You sign in at</dt><dd>{provider}</dd>"),
+        "<dt>Then you go to</dt><dd>app.example</dd>",
+        "<dt>Valid until</dt><dd><time datetime=\"2026-01-02T00:00:00Z\">2 January 2026, 00:00 UTC</time></dd>",
+        "<li>See your notes</li>",
+        "<li>Change your notes</li>",
+    ] {
+        assert!(page.text.contains(text), "{text} in {}", page.text);
+    }
+    // Without a page of the app's there is no second host, and a key is entered here.
+    let plain = app.fixture.link("notes", "user_456").await;
+    assert!(!Browser::default().get(&app, plain.url.path()).await.text.contains("Then you go to"));
+    let keyed = app.fixture.link("keyed", "user_123").await;
+    assert!(!Browser::default().get(&app, keyed.url.path()).await.text.contains("You sign in at"));
+}
+
+/// S19: nothing may frame a page, and every cookie is `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`.
+#[tokio::test]
+async fn every_answer_is_unframeable_and_every_cookie_bound_to_the_host() {
+    let app = app().await;
+    let link = app.fixture.link("notes", "user_123").await;
+    let mut browser = Browser::default();
+    let answers = [
+        browser.get(&app, &format!("{}?ui_locales=de", link.url.path())).await,
+        browser.submit(&app, &link.url, &[]).await,
+        browser.get(&app, "/oauth/callback/conn_00000000000000000000000000?code=a&state=b").await,
+        browser.get(&app, "/connect/done/ar_00000000000000000000000000").await,
+        browser.get(&app, "/connect/unknown").await,
+    ];
+    let mut cookies = 0;
+    for answer in answers {
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{answer:?}");
+        assert_eq!(answer.header("x-frame-options"), "DENY");
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            cookies += 1;
+            assert!(cookie.starts_with("__Host-"), "{cookie}");
+            for attribute in ["Path=/", "HttpOnly", "SameSite=Lax", "Secure"] {
+                assert!(cookie.contains(&format!("; {attribute}")), "{cookie}");
+            }
+            assert!(!cookie.contains("Domain"), "{cookie}");
+        }
+    }
+    assert!(cookies >= 2, "{cookies}");
+}
+
+/// S19: looking at the page binds nothing and makes no state; pressing *Continue* does both.
+#[tokio::test]
+async fn state_begins_with_the_approval() {
+    let app = app().await;
+    let link = app.fixture.link("notes", "user_123").await;
+    let (mut looked, mut pressed) = (Browser::default(), Browser::default());
+    assert_eq!(looked.get(&app, link.url.path()).await.status, 200);
+    let account = app.fixture.account("notes", "user_123").await;
+    let started = async || {
+        let events = app.fixture.events(&account).await;
+        events.iter().filter(|event| event.event.kind.as_str() == "authorization.started").count()
+    };
+    assert_eq!(started().await, 0);
+    let url = pressed.start(&app, &link.url).await;
+    assert!(url.query_pairs().any(|(name, value)| name == "state" && value.len() == 43));
+    assert_eq!(started().await, 1);
+    // The cookie of the browser that only looked is good for nothing here.
+    assert_eq!(looked.get(&app, link.url.path()).await.status, 403);
+}

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const PASSWORD: &str = "a calm and sunny morning";
 
 /// Every page of the dashboard that shows itself without an id.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/dashboard",
     "/dashboard/accounts",
     "/dashboard/accounts/new",
@@ -29,6 +29,7 @@ const PAGES: [&str; 13] = [
     "/dashboard/settings/users",
     "/dashboard/settings/clients",
     "/dashboard/settings/keys",
+    "/dashboard/settings/branding",
 ];
 
 /// A browser with a session.

@@ -92,3 +92,46 @@ async fn diagnosis_needs_a_subject_and_the_right_permissions() {
     let probed = app.call_as(&reader, Method::GET, &format!("{path}?probe=true"), &Value::Null).await;
     assert_eq!(probed.code(), "permission_denied");
 }
+
+/// When a client secret ends is taken as an instant or as RFC 7591 writes it, shown, and told before it is too late.
+#[tokio::test]
+async fn end_of_a_client_secret_is_taken_shown_and_told() {
+    let app = App::start().await;
+    app.fixture.connection("notes", "acme").await;
+    let path = "/v1/connect/connections/notes";
+    let fresh = app.ok(Method::GET, path, &Value::Null).await;
+    assert_eq!(fresh["client_secret_expires_at"], Value::Null);
+    let end = app.fixture.now() + time::Duration::days(12);
+    let seconds = json!({"client_secret_expires_at": end.unix_timestamp()});
+    let text = end.format(&time::format_description::well_known::Rfc3339).unwrap();
+    for body in [seconds, json!({ "client_secret_expires_at": &text })] {
+        let changed = app.ok(Method::PATCH, path, &body).await;
+        assert_eq!(changed["client_secret_expires_at"], text);
+    }
+    assert_eq!(app.ok(Method::GET, path, &Value::Null).await["client_secret_expires_at"], text);
+    let diagnosis = app.ok(Method::POST, "/v1/connect/diagnoses", &json!({"connection_name": "notes"})).await;
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(
+        (finding["code"].as_str(), finding["actor"].as_str()),
+        (Some("client_secret_expiring"), Some("developer"))
+    );
+    assert!(finding["message"].as_str().unwrap().contains("in 12 days"), "{finding}");
+    // It does not end after all: zero, and null.
+    for never in [json!(0), Value::Null] {
+        app.ok(Method::PATCH, path, &json!({ "client_secret_expires_at": &text })).await;
+        let changed = app.ok(Method::PATCH, path, &json!({ "client_secret_expires_at": never })).await;
+        assert_eq!(changed["client_secret_expires_at"], Value::Null);
+    }
+    let refused = app.call(Method::PATCH, path, &json!({"client_secret_expires_at": "soon"})).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["error"]["fields"][0]["field"], "client_secret_expires_at");
+    let new = json!({
+        "name": "later", "connector": "acme", "client_id": "id", "client_secret": "canary-secret",
+        "client_secret_expires_at": &text,
+    });
+    let made = app.ok(Method::POST, "/v1/connect/connections", &new).await;
+    assert_eq!(made["client_secret_expires_at"], text);
+    let bare = json!({"name": "bare", "connector": "acme", "client_secret_expires_at": &text});
+    let refused = app.post("/v1/connect/connections", &bare).await;
+    assert_eq!(refused.json()["error"]["fields"][0]["field"], "client_secret_expires_at");
+}

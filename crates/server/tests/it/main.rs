@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod app;
+mod branding;
 mod browser;
 mod calls;
 mod connect_pages;
@@ -12,6 +13,7 @@ mod diagnoses;
 mod docs;
 mod every_error;
 mod hostile_provider;
+mod languages;
 mod life;
 mod listener;
 mod openapi;
@@ -19,5 +21,6 @@ mod proxy;
 mod rest;
 mod result_pages;
 mod routes;
+mod sso;
 mod support;
 mod token;

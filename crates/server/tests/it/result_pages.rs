@@ -3,7 +3,7 @@
 use http::Method;
 use url::Url;
 use valetkey_engine::LinkOptions;
-use valetkey_testkit::fake_provider::Scripted;
+use valetkey_testkit::{engine_fixture::EngineFixture, fake_provider::Scripted};
 
 use crate::{
     app::{Answer, App},
@@ -260,4 +260,56 @@ async fn error_pages_lead_from_every_code() {
         assert!(page.text.contains(code.as_str()) && page.header("cache-control").contains("public"));
     }
     assert_eq!(Browser::default().get(&app, "/docs/errors/nothing").await.status, 404);
+}
+
+/// Comes back from the provider of a connection with `error` instead of a code.
+async fn refused(app: &App, connection: &str, error: &str) -> Answer {
+    let link = app.fixture.link(connection, error).await;
+    let mut browser = Browser::default();
+    let mut callback = browser.consent(app, &link.url).await;
+    let state = callback.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    callback.query_pairs_mut().clear().extend_pairs([("error", error), ("state", &state)]);
+    browser.get(app, &target(&callback)).await
+}
+
+/// Missing consent is nobody's mistake: the end user is told who can give it.
+#[tokio::test]
+async fn consent_that_is_missing_has_words_of_its_own() {
+    let app = app().await;
+    let page = refused(&app, "notes", "consent_required").await;
+    assert_eq!((page.status.as_u16(), title(&page).as_str()), (400, "Somebody has to agree first"));
+    assert!(page.text.contains("administrator") && page.text.contains("provider_refused_authorization"));
+    assert_eq!(title(&refused(&app, "notes", "interaction_required").await), "The service refused");
+}
+
+/// The provider's status page is where its users look; only where an outage may be the cause.
+#[tokio::test]
+async fn failures_of_the_provider_lead_to_its_status_page() {
+    const ACME_WATCHED: &str = r#"
+slug: acmewatched
+display_name: Acme Watched
+description: A provider with a status page.
+links: { status: "https://status.acme.example/" }
+auth:
+  oauth:
+    scopes: { default: [read] }
+    authorize: { url: "https://acme.example/authorize" }
+    token: { url: "https://acme.example/token" }
+    issuer: https://acme.example
+api: { base_url: "https://acme.example/api" }
+"#;
+    let further = [("acmewatched.yaml", ACME_WATCHED)];
+    let fixture = EngineFixture::with_all_connectors(&further, |_| {}).await;
+    let app = App::of(fixture, |_| {}).await;
+    app.fixture.connection("mail", "acmewatched").await;
+    for error in ["server_error", "temporarily_unavailable"] {
+        let page = refused(&app, "mail", error).await;
+        let link = "<a href=\"https://status.acme.example/\" target=\"_blank\" rel=\"noopener noreferrer\">\
+                    See whether Acme Watched has an outage (opens in a new tab)</a>";
+        assert!(page.text.contains(link), "{error}: {}", page.text);
+    }
+    for error in ["access_denied", "invalid_scope", "consent_required"] {
+        let page = refused(&app, "mail", error).await;
+        assert!(!page.text.contains("has an outage"), "{error}: {}", page.text);
+    }
 }

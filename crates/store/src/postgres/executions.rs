@@ -153,6 +153,12 @@ impl Record for ToolUse {
     }
 }
 
+pub(super) fn after(after: Option<&ExecutionId>, up_to: &ExecutionId, limit: u32) -> Query<Execution> {
+    let after = after.map_or("", ExecutionId::as_str);
+    let rest = "id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+    Query::new(rest, values![after, up_to.as_str(), i64::from(limit)])
+}
+
 pub(super) fn by_id(id: &ExecutionId) -> Query<Execution> {
     Query::new("id = $1", values![id.as_str()])
 }

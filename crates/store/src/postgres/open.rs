@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_ledger", include_str!("../../migrations/postgres/0002_ledger.sql")),
     ("0003_calls", include_str!("../../migrations/postgres/0003_calls.sql")),
     ("0004_operators", include_str!("../../migrations/postgres/0004_operators.sql")),
+    ("0005_audit_seals", include_str!("../../migrations/postgres/0005_audit_seals.sql")),
     ("0006_branding", include_str!("../../migrations/postgres/0006_branding.sql")),
     ("0007_dashboard", include_str!("../../migrations/postgres/0007_dashboard.sql")),
 ];

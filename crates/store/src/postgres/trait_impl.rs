@@ -207,6 +207,15 @@ impl Store for PostgresStore {
         self.sessions.page(executions::scope(env, filter), page).await
     }
 
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError> {
+        self.sessions.all(executions::after(after, up_to, limit)).await
+    }
+
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
         self.sessions.one(answers::of(execution)).await
     }

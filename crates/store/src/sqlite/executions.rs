@@ -161,6 +161,17 @@ pub(super) fn by_id(connection: &Connection, id: &ExecutionId) -> Result<Option<
     one(connection, "id = ?1", [id.as_str()])
 }
 
+pub(super) fn after(
+    connection: &Connection,
+    after: Option<&ExecutionId>,
+    up_to: &ExecutionId,
+    limit: u32,
+) -> Result<Vec<Execution>, StoreError> {
+    let after = after.map_or("", ExecutionId::as_str);
+    let values = params![after, up_to.as_str(), limit];
+    all(connection, "id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3", values)
+}
+
 pub(super) fn list(
     connection: &Connection,
     environment: &EnvironmentId,

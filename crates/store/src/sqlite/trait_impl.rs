@@ -223,6 +223,16 @@ impl Store for SqliteStore {
         self.readers.list(move |c| executions::list(c, &env, &filter, &page)).await
     }
 
+    async fn executions_after(
+        &self,
+        after: Option<&ExecutionId>,
+        up_to: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError> {
+        let (after, up_to) = (after.cloned(), up_to.clone());
+        self.readers.list(move |c| executions::after(c, after.as_ref(), &up_to, limit)).await
+    }
+
     async fn answer(&self, execution: &ExecutionId) -> Result<Option<KeptAnswer>, StoreError> {
         self.readers.get(|c| answers::of(c, execution))
     }

@@ -102,7 +102,7 @@ async fn database_moved_is_left_frozen_and_goes_on_in_the_other_one() {
 
     store.close();
     drop(store);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let written = loop {
         match from_postgres(&database, Purpose::Move).await {
             Ok((written, _)) => break written,

@@ -69,6 +69,7 @@ impl Emptied {
         let (_, store, client) = self.0.get_or_init(make).await;
         // What refers to others comes first.
         for table in [
+            "answers",
             "credentials",
             "refreshes",
             "auth_requests",

@@ -98,3 +98,22 @@ pub async fn audit_entry_of_a_refused_commit_leaves_no_gap(store: Arc<dyn Store>
     assert_eq!(actions, ["test.one", "test.two"]);
     assert_chain(&stored, f.store.audit_head().await.unwrap());
 }
+
+/// Two replicas that seal the same window, or note the same removal: one of them is first, and the other leaves nothing.
+/// Entries of any other kind may say the same twice.
+pub async fn audit_seals_of_one_window_are_one(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let entry = |action: &str, subject: &str| {
+        let mut entry = f.audit_entry(action);
+        entry.subject = Some(subject.to_owned());
+        Change::AppendAudit(entry)
+    };
+    for action in ["executions.sealed", "executions.removed"] {
+        f.commit(entry(action, "a")).await.unwrap();
+        assert_conflict(f.commit(entry(action, "a")).await, "audit");
+        f.commit(entry(action, "b")).await.unwrap();
+    }
+    f.commit(entry("user.updated", "a")).await.unwrap();
+    f.commit(entry("user.updated", "a")).await.unwrap();
+    assert_chain(&f.store.audit_above(0, 100).await.unwrap(), f.store.audit_head().await.unwrap());
+}

@@ -6,7 +6,8 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::json;
 use valetkey_domain::{
     AccountStatus, ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, ErrorCode,
-    Event, Execution, InstanceId, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob, Store,
+    Event, Execution, InstanceId, KeptAnswer, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob,
+    Store,
     event::EventKind,
     execution::ExecutionStatus,
     keys::{KeyTerm, SigningKey},
@@ -29,6 +30,10 @@ enum More {
     Execution { nth: u8, tool: u8 },
     Finish { nth: u8, failed: bool },
     Abandon { instance: u8 },
+    Answer { nth: u8, keyed: bool, doubled: bool },
+    Leave { nth: u8 },
+    Brought { nth: u8, sealed: bool, keep_key: bool },
+    Forget { nth: u8 },
     AuthRequest { nth: u8, doubled: bool },
     MoveOn { nth: u8, stale: bool },
     Client { id: u8, update: bool },
@@ -59,6 +64,12 @@ fn more() -> impl Strategy<Value = More> {
         3 => (nth(), 0..3_u8).prop_map(|(nth, tool)| More::Execution { nth, tool }),
         2 => (nth(), any::<bool>()).prop_map(|(nth, failed)| More::Finish { nth, failed }),
         1 => (0..3_u8).prop_map(|instance| More::Abandon { instance }),
+        3 => (nth(), any::<bool>(), rarely())
+            .prop_map(|(nth, keyed, doubled)| More::Answer { nth, keyed, doubled }),
+        1 => nth().prop_map(|nth| More::Leave { nth }),
+        2 => (nth(), any::<bool>(), any::<bool>())
+            .prop_map(|(nth, sealed, keep_key)| More::Brought { nth, sealed, keep_key }),
+        1 => nth().prop_map(|nth| More::Forget { nth }),
         2 => (nth(), rarely()).prop_map(|(nth, doubled)| More::AuthRequest { nth, doubled }),
         2 => (nth(), rarely()).prop_map(|(nth, stale)| More::MoveOn { nth, stale }),
         1 => (0..4_u8, any::<bool>()).prop_map(|(id, update)| More::Client { id, update }),
@@ -95,6 +106,7 @@ struct Known {
     model: Model,
     events: Vec<Event>,
     executions: Vec<Execution>,
+    answers: Vec<KeptAnswer>,
     auth_requests: Vec<AuthRequest>,
     tokens: Vec<ApiToken>,
     environments: Vec<EnvironmentId>,
@@ -129,6 +141,9 @@ impl Known {
                 Some((SealedPlace::SigningKey(key.kid.clone()), key.sealed_private_key.clone()))
             }
             Change::InsertRevocation(it) => Some((SealedPlace::Revocation(it.id.clone()), it.sealed.clone())),
+            Change::FinishAnswer { execution, sealed: Some(sealed), .. } => {
+                Some((SealedPlace::Answer(execution.clone()), sealed.clone()))
+            }
             Change::Reseal { place, to, .. } => Some((place.clone(), to.clone())),
             _ => None,
         });
@@ -178,6 +193,29 @@ impl Known {
                 })
             }
             More::Abandon { instance } => Change::AbandonExecutions { instance: instance_of(*instance) },
+            More::Answer { nth: n, keyed, doubled } => {
+                // Some execution has one already, and some account is gone.
+                let mut answer = f.answer(&nth(&self.executions, *n)?);
+                if let Some(other) = nth(&self.answers, *n).filter(|_| *doubled) {
+                    (answer.client, answer.key_hash) = (other.client, other.key_hash);
+                }
+                if !keyed {
+                    answer.key_hash = None;
+                }
+                answer.detached = n % 3 == 0;
+                // Some are over when the answers of old calls are removed, some are not.
+                answer.keep_until = if n % 2 == 0 { answer.created_at } else { answer.keep_until };
+                self.answers.push(answer.clone());
+                Change::InsertAnswer(answer)
+            }
+            More::Leave { nth: n } => Change::AnswerLeaves(nth(&self.answers, *n)?.execution),
+            More::Brought { nth: n, sealed, keep_key } => Change::FinishAnswer {
+                execution: nth(&self.answers, *n)?.execution,
+                sealed: sealed.then(|| SealedBlob(f.hash().to_vec())),
+                keep_key: *keep_key,
+                keep_until: f.now(),
+            },
+            More::Forget { nth: n } => Change::DeleteAnswer(nth(&self.answers, *n)?.execution),
             More::AuthRequest { nth: n, doubled } => {
                 let mut request = f.auth_request(&account(self, *n)?);
                 request.state_hash = (n % 2 == 0).then(|| f.hash());
@@ -310,6 +348,12 @@ impl Both {
         }
         for execution in &known.executions {
             self.same(|s| s.execution(&execution.id)).await.unwrap();
+            self.same(|s| s.answer(&execution.id)).await.unwrap();
+        }
+        for answer in &known.answers {
+            if let Some(key) = &answer.key_hash {
+                self.same(|s| s.answer_by_key(&answer.environment, &answer.client, key)).await.unwrap();
+            }
         }
         for token in &known.tokens {
             self.same(|s| s.api_token(&token.id)).await.unwrap();

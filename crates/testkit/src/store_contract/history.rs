@@ -268,3 +268,29 @@ pub async fn executions_filtered_by_every_field(store: Arc<dyn Store>) {
         assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
     }
 }
+
+/// A walk along all executions by id, whosever they are.
+pub async fn executions_walked_by_id_across_environments(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let mut stored = Vec::new();
+    for n in 0..4 {
+        let mut execution = f.execution(&account);
+        if n % 2 == 1 {
+            execution.environment = "env_00000000000000000000000009".parse().unwrap();
+        }
+        f.commit(Change::InsertExecution(execution.clone())).await.unwrap();
+        stored.push(execution);
+    }
+    stored.sort_by(|a, b| a.id.cmp(&b.id));
+    let last = &stored[3].id;
+    let walk = async |after: Option<usize>, up_to, limit| {
+        let after = after.map(|n| &stored[n].id);
+        f.store.executions_after(after, up_to, limit).await.unwrap()
+    };
+    assert_eq!(walk(None, last, 10).await, stored);
+    assert_eq!(walk(Some(0), last, 2).await, stored[1..3]);
+    assert_eq!(walk(Some(1), &stored[2].id, 10).await, stored[2..3]);
+    assert_eq!(walk(Some(3), last, 10).await, []);
+}

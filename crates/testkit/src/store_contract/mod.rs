@@ -120,6 +120,8 @@ macro_rules! store_contract_tests {
             audit_entries_at_the_same_time_are_one_chain,
             audit_entries_filtered_by_every_field,
             audit_entry_of_a_refused_commit_leaves_no_gap,
+            audit_seals_of_one_window_are_one,
+            executions_walked_by_id_across_environments,
             branding_written_reads_back_whole,
             branding_stale_is_a_conflict,
             logos_kept_until_they_are_dropped,

@@ -97,6 +97,11 @@ impl Reasons {
         self.0.iter().find(|rule| rule.is_seen_at(place) && rule.fits(code, message))
     }
 
+    /// Every rule, the connector's own first.
+    pub fn rules(&self) -> impl Iterator<Item = &Reason> {
+        self.0.iter()
+    }
+
     /// What users may be shown by the provider without being sent back.
     pub fn pages(&self) -> impl Iterator<Item = &Reason> {
         self.0.iter().filter(|rule| rule.is_seen_at(Place::Page))
@@ -104,7 +109,9 @@ impl Reasons {
 }
 
 impl Reason {
-    fn is_seen_at(&self, place: Place) -> bool {
+    /// Whether the error is seen there.
+    #[must_use]
+    pub fn is_seen_at(&self, place: Place) -> bool {
         if self.at.is_empty() { place != Place::Page } else { self.at.contains(&place) }
     }
 

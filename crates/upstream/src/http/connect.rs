@@ -27,7 +27,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::Service;
 
 use super::{
-    Fault, FaultKind,
+    Direct, Fault, FaultKind,
     address::{Policy, Verdict},
     fault,
     proxy_tunnel::{self, EgressProxy},
@@ -84,6 +84,7 @@ pub(super) struct Dialer {
     pub network: Option<Arc<dyn Network>>,
     pub tls: Arc<ClientConfig>,
     pub proxy: Option<EgressProxy>,
+    pub no_proxy: Vec<Direct>,
     pub timeout: Duration,
 }
 
@@ -102,7 +103,7 @@ impl Service<Uri> for Connector {
             match time::timeout(dialer.timeout, dialer.connect(&uri)).await {
                 Ok(outcome) => outcome,
                 Err(_) => {
-                    let proxy = dialer.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS));
+                    let proxy = dialer.proxy_for(&uri).ok().flatten();
                     let through =
                         proxy.map(|proxy| format!(" through the egress proxy {proxy}")).unwrap_or_default();
                     Err(Fault::unsent(
@@ -117,6 +118,12 @@ impl Service<Uri> for Connector {
 
 fn host_of(uri: &Uri) -> &str {
     uri.host().unwrap_or_default()
+}
+
+/// Whether it is `https`, and the port.
+fn way_of(uri: &Uri) -> (bool, u16) {
+    let https = uri.scheme() == Some(&Scheme::HTTPS);
+    (https, uri.port_u16().unwrap_or(if https { 443 } else { 80 }))
 }
 
 /// The addresses that a host stands for by itself, in any spelling that some resolver would understand: `127.1`,
@@ -138,13 +145,10 @@ fn literal(host: &str) -> Option<Vec<IpAddr>> {
 impl Dialer {
     async fn connect(&self, uri: &Uri) -> Result<Stream, Fault> {
         let host = host_of(uri);
-        let https = uri.scheme() == Some(&Scheme::HTTPS);
-        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let tcp = match &self.proxy {
-            Some(proxy) if https && self.is_remote(host, port)? => {
-                proxy_tunnel::open(proxy, host, port).await?
-            }
-            _ => {
+        let (https, port) = way_of(uri);
+        let tcp = match self.proxy_for(uri)? {
+            Some(proxy) => proxy_tunnel::open(proxy, host, port).await?,
+            None => {
                 let open = self.vetted(host, port, https).await?;
                 if let Some(network) = &self.network {
                     return dial_other(&**network, host, &open).await;
@@ -165,15 +169,22 @@ impl Dialer {
         Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
 
-    /// Whether a call goes through the egress proxy. A name is resolved, and so vetted, by the proxy; what is an address
-    /// by itself is vetted here, and one that the operator opened is local and needs no proxy.
-    fn is_remote(&self, host: &str, port: u16) -> Result<bool, Fault> {
-        let Some(found) = literal(host) else { return Ok(true) };
+    /// The egress proxy, if a call goes through it. A name is resolved, and so vetted, by the proxy; what is an address
+    /// by itself is vetted here, and one that the operator opened is local and needs no proxy. What `no_proxy` names is
+    /// resolved, vetted and dialled here, as without a proxy.
+    pub(super) fn proxy_for(&self, uri: &Uri) -> Result<Option<&EgressProxy>, Fault> {
+        let (host, (https, port)) = (host_of(uri), way_of(uri));
+        let Some(proxy) = self.proxy.as_ref().filter(|_| https) else { return Ok(None) };
+        let found = literal(host);
+        if self.no_proxy.iter().any(|direct| direct.covers(host, found.as_deref(), port)) {
+            return Ok(None);
+        }
+        let Some(found) = found else { return Ok(Some(proxy)) };
         let verdicts: Vec<_> = found.iter().map(|ip| self.policy.verdict(*ip, port)).collect();
         if verdicts.contains(&Verdict::Opened) {
-            Ok(false)
+            Ok(None)
         } else if verdicts.contains(&Verdict::Public) {
-            Ok(true)
+            Ok(Some(proxy))
         } else {
             Err(blocked(host))
         }

@@ -18,7 +18,7 @@ use url::Url;
 use valetkey_domain::{Clock, Error, SystemClock};
 
 use super::{
-    BodyError, CallLimits, ClockSkew, Fault, FaultKind, Network, OutboundRequest, Resolver, Response,
+    BodyError, CallLimits, ClockSkew, Direct, Fault, FaultKind, Network, OutboundRequest, Resolver, Response,
     ResponseBody, StreamLimits, SystemResolver, TlsFault,
     address::Policy,
     body::{collect, decode, too_large},
@@ -41,6 +41,8 @@ pub struct EgressSettings {
     pub extra_ca_pem: Option<Vec<u8>>,
     /// An HTTP proxy that `https` calls are tunnelled through (CONNECT).
     pub https_proxy: Option<Url>,
+    /// Hosts that are called directly all the same.
+    pub no_proxy: Vec<Direct>,
     /// For name look-up, TCP, proxy and TLS together.
     pub connect_timeout: Duration,
 }
@@ -53,6 +55,7 @@ impl fmt::Debug for EgressSettings {
             .field("allow", &self.allow)
             .field("extra_ca_pem", &self.extra_ca_pem.as_ref().map(Vec::len))
             .field("https_proxy", &self.https_proxy.as_ref().and_then(Url::host_str))
+            .field("no_proxy", &self.no_proxy)
             .field("connect_timeout", &self.connect_timeout)
             .finish()
     }
@@ -65,6 +68,7 @@ impl Default for EgressSettings {
             allow: Vec::new(),
             extra_ca_pem: None,
             https_proxy: None,
+            no_proxy: Vec::new(),
             connect_timeout: Duration::from_secs(10),
         }
     }
@@ -74,6 +78,7 @@ impl Default for EgressSettings {
 #[derive(Clone)]
 pub struct Egress {
     client: Arc<Client<Connector, OutboundBody>>,
+    dialer: Arc<Dialer>,
     watch: Arc<ClockWatch>,
 }
 
@@ -115,14 +120,15 @@ impl Egress {
         resolver: Arc<dyn Resolver>,
         network: Option<Arc<dyn Network>>,
     ) -> Result<Self, Error> {
-        let dialer = Dialer {
+        let dialer = Arc::new(Dialer {
             policy: Policy { allow_private: settings.allow_private, allow: settings.allow },
             resolver,
             network,
             tls: tls::client_config(settings.extra_ca_pem.as_deref())?,
             proxy: settings.https_proxy.as_ref().map(EgressProxy::from_url).transpose()?,
+            no_proxy: settings.no_proxy,
             timeout: settings.connect_timeout,
-        };
+        });
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -130,14 +136,22 @@ impl Egress {
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .http2_adaptive_window(true)
-            .build(Connector(Arc::new(dialer)));
-        Ok(Self { client: Arc::new(client), watch: Arc::new(ClockWatch::new(Arc::new(SystemClock))) })
+            .build(Connector(dialer.clone()));
+        let watch = Arc::new(ClockWatch::new(Arc::new(SystemClock)));
+        Ok(Self { client: Arc::new(client), dialer, watch })
     }
 
     /// The same way out, with `clock` as the one that providers' dates are compared with.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { watch: Arc::new(ClockWatch::new(clock)), ..self }
+    }
+
+    /// Host and port of the egress proxy that calls to `url` go through; `None` for those that leave directly.
+    #[must_use]
+    pub fn proxy_for(&self, url: &Url) -> Option<String> {
+        let uri = uri_of(url).ok()?;
+        self.dialer.proxy_for(&uri).ok().flatten().map(ToString::to_string)
     }
 
     /// How far our clock is from those of the providers that answered within the last hour; `None` if none did.

@@ -8,6 +8,7 @@ mod address;
 mod body;
 mod clock_watch;
 mod connect;
+mod direct;
 mod egress;
 mod fault;
 mod mask;
@@ -25,6 +26,7 @@ use url::Url;
 pub use body::{BodyError, ResponseBody};
 pub use clock_watch::ClockSkew;
 pub use connect::{Bytestream, Network, Resolver, SystemResolver};
+pub use direct::{Direct, NotDirect};
 pub use egress::{Egress, EgressSettings};
 pub use fault::{Fault, FaultKind, ProxyFault, TlsFault};
 

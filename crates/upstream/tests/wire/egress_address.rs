@@ -345,6 +345,48 @@ async fn call_through_connect_proxy_is_tunnelled() {
     assert_eq!(proxy.connections(), 1);
 }
 
+/// What `no_proxy` names is dialled directly, and vetted here as without a proxy; everything else goes on through it.
+#[tokio::test]
+async fn call_to_a_host_of_no_proxy_leaves_the_proxy_alone() {
+    let identity = crate::support::Identity::new("api.example", crate::support::Odd::default());
+    let ca = identity.ca_pem.clone().into_bytes();
+    let upstream = Server::https(identity, |_| answer(200, &[], "answered")).await;
+    let (proxy, seen) = connect_proxy(upstream.address, 200).await;
+    let port = upstream.address.port();
+    let egress = |no_proxy: &[&str], allow: Vec<SocketAddr>| {
+        let settings = EgressSettings {
+            https_proxy: Some(format!("http://{}", proxy.address).parse().unwrap()),
+            no_proxy: no_proxy.iter().map(|entry| entry.parse().unwrap()).collect(),
+            extra_ca_pem: Some(ca.clone()),
+            allow,
+            ..EgressSettings::default()
+        };
+        Egress::with_resolver(settings, Arc::new(Fixed(vec!["127.0.0.1".parse().unwrap()]))).unwrap()
+    };
+    let url: url::Url = format!("https://api.example:{port}/x").parse().unwrap();
+    let through = async |egress: &Egress| {
+        let answered = egress.send(get(url.clone()), limits()).await.unwrap();
+        assert_eq!(&answered.body[..], b"answered");
+        seen.lock().unwrap().len()
+    };
+    let open = vec![upstream.address];
+    for entry in ["api.example", "example", ".example", "*", &format!("api.example:{port}")] {
+        let egress = egress(&["10.0.0.0/8", entry], open.clone());
+        assert_eq!(through(&egress).await, 0, "{entry}");
+        assert_eq!(egress.proxy_for(&url), None, "{entry}");
+    }
+    // The address of a name is nobody's business here.
+    for (count, entry) in ["127.0.0.0/8", "api.example:1", "other.example"].into_iter().enumerate() {
+        let egress = egress(&[entry], open.clone());
+        assert_eq!(through(&egress).await, count + 1, "{entry}");
+        assert_eq!(egress.proxy_for(&url), Some(proxy.address.to_string()), "{entry}");
+    }
+    // S47: to be reached directly is not to be open.
+    let fault = egress(&["*"], Vec::new()).send(get(url.clone()), limits()).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Blocked);
+    assert_eq!(seen.lock().unwrap().len(), 3);
+}
+
 #[test]
 fn proxy_url_unusable_names_the_setting() {
     for text in ["socks5://127.0.0.1:1080", "https://proxy.example"] {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Common, Session, account::Pick, pretty, show};
 use crate::{
-    doctor::{self, System},
+    doctor::{self, Running, Said, System},
     failure::{Exit, Failure},
     output,
 };
@@ -21,7 +21,8 @@ pub(crate) enum Command {
     /// Diagnose a tool or proxied call
     Execution(Execution),
     /// Diagnose this server itself: settings, master key, database, disk, public URL, certificate, clock, the way out.
-    /// Reads the settings of `valetkey serve` and works where the server cannot start
+    /// Reads the settings of `valetkey serve`, or those of the `valetkey dev` of this folder, and works where the server
+    /// cannot start. A server that VALETKEY_URL or --url names, with a key, is asked how its background is
     System(Box<System>),
 }
 
@@ -103,7 +104,7 @@ pub(super) async fn run(command: Command, common: &Common) -> Result<(), Failure
 }
 
 async fn of_system(system: &System, common: &Common) -> Result<(), Failure> {
-    let (diagnosis, public_url) = doctor::diagnose(system).await;
+    let (diagnosis, public_url) = doctor::diagnose(system, ask(common).await).await;
     let diagnosis = doctor::as_json(&diagnosis, public_url.as_ref());
     if common.json {
         output::print_line(&pretty(&diagnosis))?;
@@ -111,6 +112,20 @@ async fn of_system(system: &System, common: &Common) -> Result<(), Failure> {
         output::print(&prose::diagnosis(&diagnosis))?;
     }
     ending(&diagnosis)
+}
+
+/// Asks the server that client commands speak to how it is.
+async fn ask(common: &Common) -> Running {
+    let session = match Session::open(common) {
+        Ok(session) => session,
+        Err(failure) => return Running::NotAsked { why: failure.text },
+    };
+    let said = async {
+        let ready = session.ready().await?;
+        let background = session.get(&["background"], &[]).await?;
+        Ok(Said { mark: ready["server"].as_str().map(str::to_owned), background })
+    };
+    Running::Asked { url: session.url().clone(), by: session.by, said: said.await }
 }
 
 /// Prints a diagnosis; what is broken ends with exit code 1, so that scripts can branch on it.

@@ -48,7 +48,7 @@ cases! {
     ProviderServerError,
     ProviderBusy,
     ProviderRefused,
-    /// `consent_required` (OpenID Connect Core §3.1.2.6).
+    /// Of the user or of an administrator.
     ConsentRequired,
     // Any other error.
     AccountGone,
@@ -102,6 +102,7 @@ impl Case {
             ErrorCode::ProviderServerError => Self::ProviderServerError,
             ErrorCode::ProviderTemporarilyUnavailable => Self::ProviderBusy,
             ErrorCode::ProviderRefusedAuthorization => Self::ProviderRefused,
+            ErrorCode::ProviderConsentRequired => Self::ConsentRequired,
             _ => return None,
         })
     }
@@ -111,6 +112,8 @@ impl Case {
         use ErrorCode as C;
         let entry = code.entry();
         match code {
+            // Trying again shows the provider's pages once more.
+            C::ProviderSignInRequired => return Self::ProviderRefused,
             C::AccountNotFound | C::ConnectionNotFound | C::ConnectorNotFound => return Self::AccountGone,
             C::InvalidRequest
             | C::InvalidArgument

@@ -82,6 +82,8 @@ fn cases_in_general_blame_whom_they_belong_to() {
         (ErrorCode::UpstreamTimeout, Case::ProviderFailed),
         (ErrorCode::UpstreamDnsFailed, Case::ProviderOutOfReach),
         (ErrorCode::UpstreamForbidden, Case::OrganizationRule),
+        (ErrorCode::ProviderAdminRequired, Case::OrganizationRule),
+        (ErrorCode::ProviderSignInRequired, Case::ProviderRefused),
         (ErrorCode::AccountNotFound, Case::AccountGone),
         (ErrorCode::UnsupportedMediaType, Case::RequestUnreadable),
         (ErrorCode::Conflict, Case::Passing),

@@ -5,6 +5,11 @@ use axum::{
     extract::{Request, State},
 };
 
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
+};
+
 use super::BrandingBody;
 use crate::{
     auth::Authenticated,
@@ -13,13 +18,27 @@ use crate::{
     state::App,
 };
 
+/// The bytes of a picture.
+pub(crate) struct Picture;
+
+impl PartialSchema for Picture {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for Picture {}
+
 /// Set the logo of the pages for end users
 ///
 /// The body is the picture: PNG, JPEG or WebP, at most 256 KiB, told apart by its content and not by its type. SVG is
 /// not taken. Needs `server:manage`.
 #[utoipa::path(
     put, path = "/v1/connect/branding/logo", operation_id = "setLogo", tag = "server",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = Picture, content_type = "application/octet-stream"),
     responses((status = OK, description = "The branding with the logo", body = BrandingBody), Errors)
 )]
 pub(crate) async fn set_logo(

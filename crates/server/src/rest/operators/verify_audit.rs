@@ -20,6 +20,8 @@ pub(crate) struct VerdictBody {
     whole: bool,
     /// How many entries follow on each other from the beginning.
     entries: u64,
+    /// How many executions the entries stand for that are as they were when they were sealed.
+    executions: u64,
     /// The hash of the last entry, in hex. Noted elsewhere, it shows later that nothing before it was rewritten.
     head: Option<String>,
     /// When the last entry was made.
@@ -38,6 +40,7 @@ impl From<AuditVerdict> for VerdictBody {
         Self {
             whole: broken_at.is_none(),
             entries: verdict.entries,
+            executions: verdict.executions,
             head: verdict.head.map(hex),
             last_at: verdict.last_at,
             broken_at,
