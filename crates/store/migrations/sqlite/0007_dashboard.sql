@@ -15,6 +15,3 @@ ALTER TABLE executions ADD COLUMN phases TEXT;
 -- find the few in a status.
 CREATE INDEX accounts_by_connection_and_status ON accounts (connection, status, id);
 CREATE INDEX executions_failed_by_tool ON executions (environment, tool, id) WHERE status = 'FAILED' AND tool IS NOT NULL;
-
--- A search for a part of a text looks at the text of every account: from here it need not read the accounts themselves.
-CREATE INDEX accounts_by_search ON accounts (environment, id, search_text);
