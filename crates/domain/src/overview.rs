@@ -9,9 +9,9 @@ pub struct Overview {
     pub accounts: Vec<(AccountStatus, u64)>,
     /// How the newest executions went, by connector, in the order of their slugs.
     pub executions: Vec<ConnectorUse>,
-    /// Accounts whose renewals fail in passing.
+    /// Accounts whose renewals fail in passing, counted up to [`OverviewSpan::at_most`].
     pub degraded: u64,
-    /// Accounts that the background renews by the instant that was asked for.
+    /// Accounts that the background renews by the instant that was asked for, counted up to [`OverviewSpan::at_most`].
     pub due: u64,
 }
 

@@ -172,6 +172,7 @@ pub(super) async fn watch(
         tone: match (work.ended_at.is_some(), work.failed, work.stopped) {
             (false, ..) => "note",
             (true, 0, false) => "good",
+            (true, _, false) if work.done > 0 => "note",
             _ => "bad",
         },
         took: work.ended_at.map(|ended| {

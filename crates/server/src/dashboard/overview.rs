@@ -28,7 +28,8 @@ struct OverviewPage {
     cut: bool,
     at_most: u32,
     since: Time,
-    due: u64,
+    /// How many renewals are due, as far as they were counted.
+    due: String,
     degraded: u64,
     has_connections: bool,
     chart: Option<Chart>,
@@ -144,7 +145,10 @@ fn made(
         cut: executions >= u64::from(view.at_most),
         at_most: view.at_most,
         since: view.since,
-        due: view.counts.due,
+        due: match view.counts.due {
+            due if due >= u64::from(view.at_most) => format!("{due} or more"),
+            due => due.to_string(),
+        },
         degraded: view.counts.degraded,
         has_connections,
         chart: chart::chart(&view.history, now),

@@ -68,7 +68,7 @@ pub(super) async fn page(State(app): State<App>, Visiting(visitor): Visiting, ur
     let seconds = clock["ahead_s"].as_i64().unwrap_or_default();
     let view = SimulatorPage {
         shell: Shell::of(&app, Some(&visitor), "simulator", query_of(&uri)),
-        now: text(&clock["now"]),
+        now: whole_seconds(&text(&clock["now"])),
         ahead: (seconds != 0).then(|| apart(seconds)),
         frozen: clock["frozen"] == true,
         faults: items(&faults, "faults").map(facts).collect(),
@@ -90,6 +90,14 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// An instant without its fraction of a second.
+fn whole_seconds(instant: &str) -> String {
+    match instant.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => instant.to_owned(),
+    }
+}
+
 fn facts(fault: &Value) -> Vec<(String, String)> {
     let fields = fault.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     fields.map(|(name, value)| (name.replace('_', " "), text(value))).collect()
@@ -97,7 +105,7 @@ fn facts(fault: &Value) -> Vec<(String, String)> {
 
 fn grant(grant: &Value) -> Grant {
     let scopes: Vec<_> = items(grant, "scopes").map(text).collect();
-    let ended = Some(text(&grant["ending"])).filter(|ending| !ending.is_empty());
+    let ended = Some(text(&grant["ending"]).replace('_', " ")).filter(|ending| !ending.is_empty());
     Grant {
         id: text(&grant["id"]),
         user: text(&grant["user"]),

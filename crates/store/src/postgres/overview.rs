@@ -67,10 +67,12 @@ pub(super) async fn overview(
         GROUP BY connector ORDER BY connector";
     let values = values![env.as_str(), first.as_str(), micros(span.since), i64::from(span.at_most)];
     let executions = sessions.all(Query::of(newest, values)).await?;
-    let renewals = "SELECT (SELECT count(*) FROM accounts WHERE environment = $1 AND status = 'ACTIVE'
-            AND degraded IS NOT NULL),
-        (SELECT count(*) FROM accounts WHERE environment = $1 AND status = 'ACTIVE' AND refresh_at <= $2)";
-    let values = values![env.as_str(), micros(span.due_by)];
+    let renewals =
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM accounts WHERE environment = $1 AND status = 'ACTIVE'
+            AND degraded IS NOT NULL LIMIT $3) AS degraded),
+        (SELECT count(*) FROM (SELECT 1 FROM accounts WHERE environment = $1 AND status = 'ACTIVE'
+            AND refresh_at <= $2 LIMIT $3) AS due)";
+    let values = values![env.as_str(), micros(span.due_by), i64::from(span.at_most)];
     let Renewals(degraded, due) = sessions.one(Query::of(renewals, values)).await?.unwrap_or(Renewals(0, 0));
     Ok(Overview {
         accounts: accounts.into_iter().map(|InStatus(status, count)| (status, count)).collect(),

@@ -151,7 +151,13 @@ pub(super) fn page<T: Listed>(
     };
     let next = items.last().filter(|_| older).map(|item| item.id().to_owned());
     let previous = items.first().filter(|_| newer).map(|item| format!("~{}", item.id()));
-    Ok(Page { next, previous, total: total::<T>(&snapshot, scopes, count_at_most)?, items })
+    // A first page that has all rows has counted them.
+    let total = match from.is_none() && !goes_on {
+        true => items.len() as u64,
+        false => total::<T>(&snapshot, scopes, count_at_most)?,
+    };
+    let total = count_at_most.map_or(total, |limit| total.min(limit.into()));
+    Ok(Page { next, previous, total, items })
 }
 
 /// How SQLite would walk a scope from a cursor on.

@@ -53,13 +53,13 @@ pub(super) fn overview(
         let counted: i64 = statement.query_row(values, |row| row.get(0)).map_err(unavailable)?;
         Ok(counted.unsigned_abs())
     };
-    let degraded = "SELECT count(*) FROM accounts WHERE environment = ?1 AND status = 'ACTIVE'
-        AND degraded IS NOT NULL";
-    let due =
-        "SELECT count(*) FROM accounts WHERE status = 'ACTIVE' AND refresh_at <= ?2 AND +environment = ?1";
+    let degraded = "SELECT count(*) FROM (SELECT 1 FROM accounts WHERE environment = ?1 AND status = 'ACTIVE'
+        AND degraded IS NOT NULL LIMIT ?2)";
+    let due = "SELECT count(*) FROM (SELECT 1 FROM accounts WHERE status = 'ACTIVE' AND refresh_at <= ?2
+        AND +environment = ?1 LIMIT ?3)";
     Ok(Overview {
-        degraded: counted(degraded, &[&env.as_str()])?,
-        due: counted(due, &[&env.as_str(), &micros(span.due_by)])?,
+        degraded: counted(degraded, &[&env.as_str(), &span.at_most])?,
+        due: counted(due, &[&env.as_str(), &micros(span.due_by), &span.at_most])?,
         accounts: accounts.into_iter().map(|InStatus(status, count)| (status, count)).collect(),
         executions,
     })
