@@ -91,7 +91,7 @@ pub enum BulkChoice {
         /// The names or ids of connections.
         connections: Vec<String>,
         /// What they must be like.
-        filter: AccountFilter,
+        filter: Box<AccountFilter>,
     },
 }
 
@@ -211,7 +211,7 @@ impl Engine {
             }
             BulkChoice::Fitting { connections, filter } => {
                 let page = PageRequest { size: NAMED, cursor: None };
-                let filter = AccountFilter { count_at_most: Some(MAX_BULK + 1), ..filter.clone() };
+                let filter = AccountFilter { count_at_most: Some(MAX_BULK + 1), ..(**filter).clone() };
                 let found = self.list_accounts(caller, connections, filter, &page).await?;
                 let limit = u64::from(MAX_BULK);
                 Ok(BulkPreview {
@@ -302,7 +302,7 @@ impl Engine {
             BulkChoice::Accounts(ids) => self.work_on(caller, work, action, siblings, ids).await,
             BulkChoice::Fitting { connections, filter } => {
                 // Along the ids from the newest on: what an account turns into does not move the place in the list.
-                let filter = AccountFilter { count_at_most: Some(0), ..filter };
+                let filter = AccountFilter { count_at_most: Some(0), ..*filter };
                 let mut cursor = None;
                 let mut left = MAX_BULK;
                 while left > 0 && !self.must_stop(work) {

@@ -39,6 +39,7 @@ async fn executions(f: &EngineFixture, count: usize) -> Vec<Execution> {
             instance: None,
             started_at: f.now(),
             duration_us: Some(1200),
+            phases: Vec::new(),
         };
         f.store.commit(Change::InsertExecution(execution.clone()).into()).await.unwrap();
         made.push(execution);

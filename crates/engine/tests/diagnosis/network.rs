@@ -4,14 +4,13 @@ use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use time::OffsetDateTime;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
 use tokio_rustls::TlsAcceptor;
 use valetkey_domain::{
-    Error, ErrorCode,
+    Clock as _, Error, ErrorCode, SystemClock,
     catalogue::{Actor, RemedyAction},
     diagnosis::EvidenceKind,
 };
@@ -135,7 +134,7 @@ async fn is_told(fixture: &EngineFixture, failure: &Error, code: ErrorCode, acto
 async fn certificates_out_of_their_time_are_told_with_their_dates() {
     let expired = |params: &mut CertificateParams| params.not_after = rcgen::date_time_ymd(2020, 5, 1);
     let early = |params: &mut CertificateParams| {
-        params.not_before = OffsetDateTime::now_utc() + time::Duration::days(20);
+        params.not_before = SystemClock.now() + time::Duration::days(20);
     };
     let both: [(fn(&mut CertificateParams), _, _, _); 2] = [
         (expired, ErrorCode::UpstreamTlsExpired, "valid until 2020-05-01", "renew its certificate"),
@@ -189,7 +188,7 @@ async fn certificate_for_another_host_is_told_with_both_names() {
 async fn certificate_that_only_our_clock_finds_too_early_is_our_clocks_fault() {
     let fixture = authorized("limits").await;
     let shown = Shown::start("localhost", |params| {
-        params.not_before = OffsetDateTime::now_utc() + time::Duration::days(20);
+        params.not_before = SystemClock.now() + time::Duration::days(20);
     })
     .await;
     // The fixture's clock stands in the past of every provider.

@@ -102,7 +102,7 @@ fn choice_of(fields: &Filters) -> Result<(BulkAction, BulkChoice), Error> {
     let choice = match all {
         true => {
             let (connections, filter) = chosen(fields)?;
-            BulkChoice::Fitting { connections, filter }
+            BulkChoice::Fitting { connections, filter: Box::new(filter) }
         }
         false => {
             let ids: Result<Vec<AccountId>, _> = fields.all("account").map(str::parse).collect();
@@ -168,7 +168,7 @@ pub(super) async fn watch(
     let view = WorkPage {
         shell: Shell::of(&app, Some(&visitor), "accounts", ""),
         words: words(work.action),
-        share: if work.total == 0 { 100 } else { (worked * 100 / work.total).min(100) },
+        share: (worked * 100).checked_div(work.total).unwrap_or(100).min(100),
         tone: match (work.ended_at.is_some(), work.failed, work.stopped) {
             (false, ..) => "note",
             (true, 0, false) => "good",
