@@ -189,6 +189,7 @@ impl Execution {
             self.instance.map(|instance| instance.0),
             micros,
             self.duration_us,
+            self.phases,
         ])
         .to_string()
         .into_bytes()

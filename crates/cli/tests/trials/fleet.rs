@@ -275,7 +275,13 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) async fn of(replica: &Replica) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        // The server ends connections that were idle for 30 s: one that is about to be ended is not used.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .pool_idle_timeout(Duration::from_secs(10))
+            .build()
+            .unwrap();
         let form = [("grant_type", "client_credentials"), ("client_id", "trial"), ("client_secret", SECRET)];
         let answer = http.post(format!("{}/oauth/token", replica.url)).form(&form).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();

@@ -99,7 +99,7 @@ async fn execution_altered_or_removed_after_its_seal_is_found() {
             "INSERT INTO executions SELECT replace(id, substr(id, -1), CASE substr(id, -1) WHEN '0' THEN '1' ELSE '0' END),
                 environment, tool, connector, connection, account, identifier, agent_run_id, client, source,
                 'req_new', upstream_request, upstream_status, status, error_code, error_message, started_at,
-                duration_us, instance FROM executions WHERE request_id = 'req_2'",
+                duration_us, instance, phases FROM executions WHERE request_id = 'req_2'",
             "were added: 6 instead of 5",
         ),
         ("UPDATE audit SET data = json_set(data, '$.count', 4) WHERE action = 'executions.sealed'", "the entry was altered"),
