@@ -36,7 +36,7 @@ class Provider:
 
 def google_seed(redirect_uri: str) -> dict[str, Any]:
     return {
-        "users": [{"email": "ada@example.com", "name": "Ada"}, {"email": "bob@example.com", "name": "Bob"}],
+        "users": [{"email": "ada@example.com", "name": "Ada"}, {"email": "bob@example.com", "name": "Bob"}, {"email": "carol@example.com", "name": "Carol"}, {"email": "eve@example.com", "name": "Eve"}],
         "oauth_clients": [{"client_id": "e2e-client", "client_secret": "e2e-secret", "name": "Valetkey", "redirect_uris": [redirect_uri]}],
         "messages": [
             {"id": "msg_hello", "user_email": "ada@example.com", "from": "bob@example.com", "to": "ada@example.com", "subject": "Hello", "body_text": "Hi Ada", "label_ids": ["INBOX"]}
@@ -368,12 +368,29 @@ def test_wrong_input_names_the_field_and_calls_nobody(connect: Callable[[str], C
     assert len(gmail.hop.calls) == before
 
 
+def connect_again(gmail: Connected, identifier: str, user: str) -> dict[str, Any]:
+    """One more account on the same connection."""
+    session = gmail.server.browser_session()
+    link = gmail.server.link("gmail-e2e", identifier)
+    assert session.get(consent(gmail.server.start_authorization(link, session), user), timeout=60).status_code == 200
+    return gmail.server.account("gmail-e2e", identifier)
+
+
+def test_disconnect_that_would_end_another_account_asks(connect: Callable[[str], Connected]) -> None:
+    """Google ends every grant that a user gave the client."""
+    gmail = connect("gmail")
+    one, other = (connect_again(gmail, f"eve_{n}", "eve@example.com") for n in (1, 2))
+    with pytest.raises(AssertionError, match="revocation_reaches_siblings") as refused:
+        gmail.server.api("POST", f"/accounts/{other['id']}/disconnect", {})
+    assert "eve_1" in str(refused.value)
+    kept = gmail.server.api("POST", f"/accounts/{other['id']}/disconnect", {"siblings": "keep"})
+    assert kept["status"] == "DISCONNECTED"
+    assert gmail.server.api("GET", f"/accounts/{one['id']}")["status"] == "ACTIVE"
+
+
 def test_disconnect_revokes_at_the_provider(connect: Callable[[str], Connected]) -> None:
     gmail = connect("gmail")
-    session = gmail.server.browser_session()
-    link = gmail.server.link("gmail-e2e", "user_gone")
-    assert session.get(consent(gmail.server.start_authorization(link, session), "bob@example.com"), timeout=60).status_code == 200
-    account = gmail.server.account("gmail-e2e", "user_gone")
+    account = connect_again(gmail, "user_gone", "carol@example.com")
     gone = gmail.server.api("POST", f"/accounts/{account['id']}/disconnect", {})
     assert gone["status"] == "DISCONNECTED"
     events = gmail.server.events(account["id"])
