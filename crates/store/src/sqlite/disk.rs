@@ -29,6 +29,13 @@ const WAITING: usize = 64;
 /// since the writer waits for the disk once when it begins the journal anew.
 const FOLDED_AFTER: usize = 2000;
 
+/// The journal of the database.
+pub(super) fn journal(database: &Path) -> PathBuf {
+    let mut journal = database.as_os_str().to_owned();
+    journal.push("-wal");
+    journal.into()
+}
+
 /// Commits that are written, and what will be answered once they are durable.
 pub(super) struct Written {
     pub(super) batch: Vec<(Task, Answer)>,
@@ -119,11 +126,9 @@ impl Disk {
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let (written, waiting) = sync_channel(WAITING);
-        let mut journal = database.as_os_str().to_owned();
-        journal.push("-wal");
         let thread = Thread {
             database: database.to_owned(),
-            journal: journal.into(),
+            journal: journal(database),
             options,
             progress: progress.clone(),
             counters,

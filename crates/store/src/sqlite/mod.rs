@@ -74,6 +74,8 @@ pub struct SqliteOptions {
     /// After so long of work without a rest the journal is folded into the database file and cut, so that what was
     /// erased does not linger in it (S37). Default: 1 hour.
     pub fold_journal: Duration,
+    /// How long the journal may get, in bytes, before the writer itself folds and cuts it. Default: 64 MiB.
+    pub longest_journal: u64,
 }
 
 impl Default for SqliteOptions {
@@ -84,6 +86,7 @@ impl Default for SqliteOptions {
             batch: 256,
             renew_home: Duration::from_secs(600),
             fold_journal: Duration::from_secs(3600),
+            longest_journal: 64 << 20,
         }
     }
 }

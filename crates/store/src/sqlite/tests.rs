@@ -282,6 +282,36 @@ async fn credential_erased_in_the_midst_of_work_leaves_no_bytes_behind() {
     assert!(!holds_it());
 }
 
+/// With commits and reads coming all the time the journal neither grows without end nor keeps anybody from working.
+#[tokio::test(flavor = "multi_thread")]
+async fn journal_stays_short_in_the_midst_of_work() {
+    const LONGEST: u64 = 1 << 20;
+    let folder = folder();
+    let options = SqliteOptions { longest_journal: LONGEST, ..SqliteOptions::default() };
+    let store = Arc::new(SqliteStore::open_with(folder.path().join("valetkey.db"), options).unwrap());
+    let f = Fixture::new(store.clone()).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let (reading, id) = (store.clone(), account.id.clone());
+    let reader = tokio::spawn(async move {
+        loop {
+            reading.account(&id).await.unwrap();
+            // Reads do not wait for anything: without this the task could not be ended.
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut longest = 0;
+    for n in 1..=64_u8 {
+        let sealed = SealedBlob(vec![n; 256 << 10]);
+        let at = account.created_at;
+        let put = Change::PutCredential { account: account.id.clone(), generation: u64::from(n), sealed, at };
+        f.commit(put).await.unwrap();
+        longest = longest.max(fs::metadata(folder.path().join("valetkey.db-wal")).unwrap().len());
+    }
+    reader.abort();
+    assert!(longest < 8 * LONGEST, "{longest} bytes");
+}
+
 #[tokio::test]
 async fn database_files_are_readable_by_their_owner_only() {
     let folder = folder();

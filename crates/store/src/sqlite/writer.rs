@@ -22,7 +22,7 @@ use valetkey_domain::{Change, Changes, StoreError, refresh::RefreshOutcome};
 use super::{
     Place, Shared, SqliteOptions,
     changes::apply,
-    disk::{Disk, Progress, Written},
+    disk::{Disk, Progress, Written, journal},
     home, open,
     row::unavailable,
 };
@@ -236,6 +236,8 @@ struct Thread {
     renewed: Instant,
     /// When the journal was last folded into the database file, or that was last tried.
     folded: Instant,
+    /// How long the journal may get before it is folded here.
+    journal_at_most: u64,
 }
 
 impl Thread {
@@ -255,6 +257,7 @@ impl Thread {
             disk: None,
             renewed: Instant::now(),
             folded: Instant::now(),
+            journal_at_most: options.longest_journal,
         }
     }
 
@@ -319,8 +322,8 @@ impl Thread {
             if self.renewed.elapsed() >= self.options.renew_home {
                 self.renew_home();
             }
-            if closing.is_none() && self.folded.elapsed() >= self.options.fold_journal {
-                self.fold_journal(FOLDING);
+            if closing.is_none() {
+                self.keep_journal_short();
             }
             if let Some(answer) = closing {
                 self.progress.settle();
@@ -425,6 +428,28 @@ impl Thread {
         });
         if let Err(failure) = renewed {
             tracing::warn!(%failure, "the database and its witness got no new token: {failure}");
+        }
+    }
+
+    /// Folds the journal in the midst of work, if it is time or it has grown too long. The thread that waits for the disk
+    /// folds it as well, but while that runs more is written, and only a journal of which everything is folded is begun
+    /// anew: with commits coming all the time it would grow without end.
+    fn keep_journal_short(&mut self) {
+        let length = self.journal_length();
+        if length < self.journal_at_most && self.folded.elapsed() < self.options.fold_journal {
+            return;
+        }
+        self.fold_journal(FOLDING);
+        // What a reader still needs stays; it is not waited for again after every commit.
+        let longest = self.options.longest_journal;
+        self.journal_at_most = longest.max(self.journal_length() + longest / 4);
+    }
+
+    /// In bytes; 0 if there is none.
+    fn journal_length(&self) -> u64 {
+        match &self.place {
+            Place::File(path) => std::fs::metadata(journal(path)).map_or(0, |journal| journal.len()),
+            Place::Memory(_) => 0,
         }
     }
 
