@@ -1,11 +1,9 @@
 //! What both databases keep in the same shape: times, counts, JSON, the text that a search looks at; and the names of
 //! conflicts.
 
-use std::{borrow::Cow, collections::BTreeMap};
-
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
-use valetkey_domain::{Account, Connection, StoreError, Time};
+use valetkey_domain::{Account, StoreError, Time};
 
 /// What a violated constraint of a table means.
 #[derive(Debug, Clone, Copy)]
@@ -74,23 +72,6 @@ pub(crate) fn json(
         row: "a new row".into(),
         reason: error.to_string(),
     })
-}
-
-/// The name under which the end of a client secret is kept among the variables of its connection. No connector has a
-/// variable of such a name, and replicas that do not know it yet pass it by.
-const SECRET_ENDS: &str = "$client_secret_expires_at";
-
-/// The variables of a connection as they are kept: with the end of its client secret, in microseconds.
-pub(crate) fn kept_variables(connection: &Connection) -> Cow<'_, BTreeMap<String, String>> {
-    let Some(end) = connection.client_secret_expires_at else { return Cow::Borrowed(&connection.variables) };
-    let mut kept = connection.variables.clone();
-    kept.insert(SECRET_ENDS.to_owned(), micros(end).to_string());
-    Cow::Owned(kept)
-}
-
-/// Takes the end of the client secret out of the kept variables of a connection.
-pub(crate) fn take_secret_end(variables: &mut BTreeMap<String, String>) -> Option<Time> {
-    variables.remove(SECRET_ENDS)?.parse().ok().and_then(from_micros)
 }
 
 /// The pattern of a search: what is looked for, in lower case. Stored text is lower-cased in the same way.

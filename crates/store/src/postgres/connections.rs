@@ -4,7 +4,7 @@ use valetkey_domain::{
     Connection, ConnectionId, EnvironmentId, StoreError, connection::IdentityPolicy, store::ConnectionFilter,
 };
 
-use crate::values::{folded, kept_variables, take_secret_end};
+use crate::values::folded;
 
 use super::{
     list::Scope,
@@ -25,10 +25,10 @@ impl Record for Connection {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, name, connector, client_id, client_secret, \
         use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, fault, version, created_at, \
-        updated_at, call_timeout_ms";
+        updated_at, call_timeout_ms, client_secret_expires_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let mut connection = Self {
+        Ok(Self {
             id: columns.id("id")?,
             environment: columns.id("environment")?,
             name: columns.text("name")?,
@@ -46,10 +46,8 @@ impl Record for Connection {
             created_at: columns.time("created_at")?,
             updated_at: columns.time("updated_at")?,
             call_timeout_ms: columns.optional_number("call_timeout_ms")?,
-            client_secret_expires_at: None,
-        };
-        connection.client_secret_expires_at = take_secret_end(&mut connection.variables);
-        Ok(connection)
+            client_secret_expires_at: columns.optional_time("client_secret_expires_at")?,
+        })
     }
 }
 
@@ -71,7 +69,7 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
         it.use_shared_credentials,
         json(&it.scopes, TABLE, "scopes")?,
         json(&it.overrides, TABLE, "overrides")?,
-        json(&kept_variables(it), TABLE, "variables")?,
+        json(&it.variables, TABLE, "variables")?,
         it.enabled,
         fault,
         count(it.version, TABLE, "version")?,
@@ -79,6 +77,7 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
         micros(it.updated_at),
         it.identity_policy.as_str(),
         it.call_timeout_ms.map(i64::from),
+        it.client_secret_expires_at.map(micros),
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }
@@ -86,9 +85,9 @@ fn write(sql: &'static str, it: &Connection) -> Result<Write, StoreError> {
 pub(super) fn insert(connection: &Connection) -> Result<Write, StoreError> {
     let sql = "INSERT INTO connections (id, environment, name, connector, client_id, client_secret,
             use_shared_credentials, scopes, overrides, variables, enabled, fault, version, created_at, updated_at,
-            identity_policy, call_timeout_ms)
+            identity_policy, call_timeout_ms, client_secret_expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7,
-            $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+            $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     write(sql, connection)
 }
 
@@ -96,7 +95,8 @@ pub(super) fn update(connection: &Connection) -> Result<Write, StoreError> {
     let sql = "UPDATE connections SET name = $3, connector = $4, client_id = $5,
             client_secret = $6, use_shared_credentials = $7, scopes = $8,
             overrides = $9, variables = $10, enabled = $11, fault = $12,
-            version = $13, created_at = $14, updated_at = $15, identity_policy = $16, call_timeout_ms = $17
+            version = $13, created_at = $14, updated_at = $15, identity_policy = $16, call_timeout_ms = $17,
+            client_secret_expires_at = $18
         WHERE id = $1 AND environment = $2 AND version = $13 - 1";
     write(sql, connection)
 }

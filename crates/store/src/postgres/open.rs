@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_audit_seals", include_str!("../../migrations/postgres/0005_audit_seals.sql")),
     ("0006_branding", include_str!("../../migrations/postgres/0006_branding.sql")),
     ("0007_dashboard", include_str!("../../migrations/postgres/0007_dashboard.sql")),
+    ("0008_secret_ends", include_str!("../../migrations/postgres/0008_secret_ends.sql")),
 ];
 
 /// The advisory lock under which one replica migrates and the others wait ("vltk").

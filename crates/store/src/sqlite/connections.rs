@@ -6,7 +6,7 @@ use valetkey_domain::{
     store::ConnectionFilter,
 };
 
-use crate::values::{folded, kept_variables, take_secret_end};
+use crate::values::folded;
 
 use super::{
     list::{Scope, page},
@@ -26,10 +26,10 @@ impl Record for Connection {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, name, connector, client_id, client_secret, \
         use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, \
-        fault, version, created_at, updated_at, call_timeout_ms";
+        fault, version, created_at, updated_at, call_timeout_ms, client_secret_expires_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        let mut connection = Self {
+        Ok(Self {
             id: columns.id("id")?,
             environment: columns.id("environment")?,
             name: columns.get("name")?,
@@ -47,10 +47,8 @@ impl Record for Connection {
             created_at: columns.time("created_at")?,
             updated_at: columns.time("updated_at")?,
             call_timeout_ms: columns.get("call_timeout_ms")?,
-            client_secret_expires_at: None,
-        };
-        connection.client_secret_expires_at = take_secret_end(&mut connection.variables);
-        Ok(connection)
+            client_secret_expires_at: columns.optional_time("client_secret_expires_at")?,
+        })
     }
 }
 
@@ -72,7 +70,7 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
         ":use_shared_credentials": it.use_shared_credentials,
         ":scopes": json(&it.scopes, TABLE, "scopes")?,
         ":overrides": json(&it.overrides, TABLE, "overrides")?,
-        ":variables": json(&kept_variables(it), TABLE, "variables")?,
+        ":variables": json(&it.variables, TABLE, "variables")?,
         ":identity_policy": it.identity_policy.as_str(),
         ":enabled": it.enabled,
         ":fault": fault,
@@ -80,6 +78,7 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
         ":created_at": micros(it.created_at),
         ":updated_at": micros(it.updated_at),
         ":call_timeout_ms": it.call_timeout_ms,
+        ":client_secret_expires_at": it.client_secret_expires_at.map(micros),
     };
     execute_one(database, CONFLICTS, sql, values)
 }
@@ -87,10 +86,10 @@ fn write(database: &Database, sql: &str, it: &Connection) -> Result<(), StoreErr
 pub(super) fn insert(database: &Database, connection: &Connection) -> Result<(), StoreError> {
     let sql = "INSERT INTO connections (id, environment, name, connector, client_id, client_secret,
             use_shared_credentials, scopes, overrides, variables, identity_policy, enabled, fault, version,
-            created_at, updated_at, call_timeout_ms)
+            created_at, updated_at, call_timeout_ms, client_secret_expires_at)
         VALUES (:id, :environment, :name, :connector, :client_id, :client_secret, :use_shared_credentials,
             :scopes, :overrides, :variables, :identity_policy, :enabled, :fault, :version, :created_at, :updated_at,
-            :call_timeout_ms)";
+            :call_timeout_ms, :client_secret_expires_at)";
     write(database, sql, connection)
 }
 
@@ -100,7 +99,7 @@ pub(super) fn update(database: &Database, connection: &Connection) -> Result<(),
             overrides = :overrides, variables = :variables,
             identity_policy = :identity_policy, enabled = :enabled, fault = :fault,
             version = :version, created_at = :created_at, updated_at = :updated_at,
-            call_timeout_ms = :call_timeout_ms
+            call_timeout_ms = :call_timeout_ms, client_secret_expires_at = :client_secret_expires_at
         WHERE id = :id AND environment = :environment AND version = :version - 1";
     write(database, sql, connection)
 }

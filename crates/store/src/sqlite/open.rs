@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_audit_seals", include_str!("../../migrations/sqlite/0005_audit_seals.sql")),
     ("0006_branding", include_str!("../../migrations/sqlite/0006_branding.sql")),
     ("0007_dashboard", include_str!("../../migrations/sqlite/0007_dashboard.sql")),
+    ("0008_secret_ends", include_str!("../../migrations/sqlite/0008_secret_ends.sql")),
 ];
 
 /// Why a database was not opened. Nothing in it was changed.
