@@ -19,7 +19,6 @@ use valetkey_upstream::{
 use zeroize::Zeroizing;
 
 use crate::{
-    audit::Refusals,
     bulk::Bulks,
     calls::Calls,
     clients::{SigningKeys, VERIFIED_TOKENS, Verified},
@@ -184,8 +183,6 @@ pub(crate) struct Inner {
     pub(crate) attempts: Attempts,
     /// Work on many accounts.
     pub(crate) bulks: Bulks,
-    /// Refused calls that the audit log has.
-    pub(crate) refusals: Refusals,
     /// Failed sign-ins by network address.
     pub(crate) addresses: Addresses,
     /// Whom people at the dashboard prove to who they are.
@@ -222,7 +219,6 @@ impl Engine {
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             bulks: Bulks::default(),
-            refusals: Refusals::default(),
             addresses: Addresses::default(),
             identity_provider,
         }))

@@ -15,7 +15,6 @@ use valetkey_domain::{
     page::MAX_PAGE_SIZE,
 };
 
-pub(crate) use refused::Refusals;
 pub(crate) use seal::WINDOW;
 pub use verify::AuditVerdict;
 
