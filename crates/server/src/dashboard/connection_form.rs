@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{extract::State, response::Response};
 use http::{StatusCode, Uri};
+use time::{Date, macros::format_description};
 use url::Url;
 use valetkey_domain::{
-    AuthType, Connection, Error, ErrorCode,
+    AuthType, Connection, Error, ErrorCode, Time,
     connection::{IdentityPolicy, Overrides},
 };
 use valetkey_engine::{ConnectionUpdate, ConnectorPage, ConnectorView, NewConnection, Visitor};
@@ -66,6 +67,8 @@ struct Values {
     name: String,
     client_id: String,
     has_secret: bool,
+    /// The day on which the client secret ends, if that was noted: `2027-01-31`, in UTC.
+    secret_ends: String,
     shared: bool,
     scopes: Vec<String>,
     variables: BTreeMap<String, String>,
@@ -114,11 +117,11 @@ pub(super) async fn blank(State(app): State<App>, Visiting(visitor): Visiting, u
 pub(super) async fn create(State(app): State<App>, Visiting(visitor): Visiting, form: Form) -> Answer {
     let connector = app.engine.connector_page(&visitor.caller, form.text("connector"))?;
     let values = sent(&form, false);
-    let outcome = match overrides(&form) {
-        Ok(overrides) => {
+    let outcome = match read(&form, "") {
+        Ok((overrides, end)) => {
             let new = NewConnection {
                 call_timeout_ms: None,
-                client_secret_expires_at: None,
+                client_secret_expires_at: end.flatten(),
                 name: form.filled("name"),
                 connector: connector.view.slug.clone(),
                 client_id: form.filled("client_id"),
@@ -164,11 +167,11 @@ pub(super) async fn update(
     let connector = app.engine.connector_page(&visitor.caller, &view.connection.connector)?;
     let values = sent(&form, view.connection.client_secret.is_some());
     let oauth = is_oauth(&connector);
-    let outcome = match overrides(&form) {
-        Ok(overrides) => {
+    let outcome = match read(&form, &day(view.connection.client_secret_expires_at)) {
+        Ok((overrides, end)) => {
             let update = ConnectionUpdate {
                 call_timeout_ms: None,
-                client_secret_expires_at: None,
+                client_secret_expires_at: end,
                 name: form.filled("name"),
                 client_id: oauth.then(|| form.filled("client_id")),
                 // A secret is never shown, so an empty field says nothing about it.
@@ -246,6 +249,7 @@ fn sent(form: &Form, has_secret: bool) -> Values {
         name: form.text("name").trim().to_owned(),
         client_id: form.text("client_id").trim().to_owned(),
         has_secret,
+        secret_ends: form.text("secret_ends").trim().to_owned(),
         shared: form.ticked("shared"),
         scopes,
         variables: filled("var."),
@@ -275,6 +279,7 @@ fn stored(connection: &Connection, connector: &ConnectorPage) -> Values {
         name: connection.name.clone(),
         client_id: connection.client_id.clone().unwrap_or_default(),
         has_secret: connection.client_secret.is_some(),
+        secret_ends: day(connection.client_secret_expires_at),
         shared: connection.use_shared_credentials,
         scopes,
         variables: connection.variables.clone(),
@@ -282,6 +287,29 @@ fn stored(connection: &Connection, connector: &ConnectorPage) -> Values {
         refuse_identity: connection.identity_policy == IdentityPolicy::Refuse,
         enabled: connection.enabled,
     }
+}
+
+/// The day of an instant as the field for it has it; nothing if there is none.
+fn day(at: Option<Time>) -> String {
+    at.map(|at| at.date().to_string()).unwrap_or_default()
+}
+
+/// What a form says that must be read first: other addresses, and when the client secret ends, if that is not what the
+/// field showed. What was not touched says nothing, so that a new secret does not take over the end of the old one, and
+/// an instant within a day is kept.
+fn read(form: &Form, shown: &str) -> Result<(Overrides, Option<Option<Time>>), Error> {
+    let text = form.text("secret_ends").trim();
+    let end = match text {
+        _ if text == shown => None,
+        "" => Some(None),
+        text => {
+            let date = Date::parse(text, format_description!("[year]-[month]-[day]"))
+                .map_err(|_| Error::invalid("client_secret_expires_at", "is not a day such as 2027-01-31"))?;
+            // From the beginning of the day, so that nobody is late.
+            Some(Some(date.midnight().assume_utc()))
+        }
+    };
+    Ok((overrides(form)?, end))
 }
 
 fn overrides(form: &Form) -> Result<Overrides, Error> {

@@ -391,6 +391,46 @@ async fn connection_made_and_changed_by_its_form() {
     assert_eq!(taken.status, 409, "{taken:?}");
 }
 
+/// When a client secret ends is set, kept, and forgotten with the secret.
+#[tokio::test]
+async fn end_of_a_client_secret_set_by_the_form() {
+    let app = App::start().await;
+    let owner = owner(&app).await;
+    let end = async || {
+        let view = app.fixture.engine.get_connection(&app.fixture.caller, "notes").await.unwrap();
+        view.connection.client_secret_expires_at.map(|end| end.to_string())
+    };
+    let with = |further: &[(&'static str, &'static str)]| {
+        let fields =
+            [("connector", "acme"), ("name", "notes"), ("client_id", "app"), ("scope", "notes.read")];
+        [&fields[..], further].concat()
+    };
+    let unfit = with(&[("client_secret", "one"), ("secret_ends", "next year")]);
+    let again = owner.post(&app, "/dashboard/connections/new", &unfit).await;
+    assert_eq!(again.status, 400, "{again:?}");
+    assert!(again.text.contains("is not a day such as 2027-01-31"), "{}", again.text);
+    let new = with(&[("client_secret", "one"), ("secret_ends", "2027-01-31")]);
+    let made = owner.post(&app, "/dashboard/connections/new", &new).await;
+    assert_eq!(made.status, 303, "{made:?}");
+    assert_eq!(end().await.as_deref(), Some("2027-01-31 0:00:00.0 +00:00:00"));
+    let path = made.header("location").split('?').next().unwrap().to_owned();
+    assert!(owner.get(&app, &path).await.text.contains("ends 2027-01-31"));
+    let form = format!("{path}/edit");
+    assert!(owner.get(&app, &form).await.text.contains("value=\"2027-01-31\""));
+    for (secret, day, told) in [
+        ("", "2027-01-31", Some("2027-01-31 0:00:00.0 +00:00:00")),
+        // The field shows the end of the old secret and was not touched.
+        ("two", "2027-01-31", None),
+        ("three", "2028-02-29", Some("2028-02-29 0:00:00.0 +00:00:00")),
+        ("", "", None),
+    ] {
+        let fields = with(&[("client_secret", secret), ("secret_ends", day)]);
+        let answer = owner.post(&app, &form, &fields).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        assert_eq!(end().await.as_deref(), told, "{secret:?} {day:?}");
+    }
+}
+
 /// API clients and users: a secret is shown once, and what is taken away works no more.
 #[tokio::test]
 async fn clients_and_users_managed() {
