@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.emulated import StrictProvider  # noqa: E402
 from harness.valetkey import Valetkey  # noqa: E402
+from tests.hooks import Receiver  # noqa: E402
 
 E2E = pathlib.Path(__file__).resolve().parent
 
@@ -46,6 +47,14 @@ def strict(folder: pathlib.Path) -> Iterator[StrictProvider]:
     provider = StrictProvider(folder / "strict")
     yield provider
     provider.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An endpoint of an app, for webhooks."""
+    endpoint = Receiver()
+    yield endpoint
+    endpoint.stop()
 
 
 @pytest.fixture(scope="session")

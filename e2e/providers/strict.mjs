@@ -27,7 +27,7 @@ let counters;
 let calls;
 let faults;
 function reset() {
-  counters = { token_requests: 0, code_requests: 0, codes: 0, refreshes: 0, reuses: 0, grants_revoked: 0, grant_errors: 0 };
+  counters = { token_requests: 0, code_requests: 0, codes: 0, refreshes: 0, reuses: 0, grants_revoked: 0, grant_errors: 0, refreshes_by_client: {} };
   calls = [];
   faults = [];
 }
@@ -85,7 +85,11 @@ const countCode = (ctx) => {
 };
 provider.on('grant.success', (ctx) => {
   countCode(ctx);
-  if (ctx.oidc.params.grant_type === 'refresh_token') counters.refreshes += 1;
+  if (ctx.oidc.params.grant_type === 'refresh_token') {
+    const client = ctx.oidc.client.clientId;
+    counters.refreshes += 1;
+    counters.refreshes_by_client[client] = (counters.refreshes_by_client[client] ?? 0) + 1;
+  }
   if (ctx.oidc.params.grant_type === 'authorization_code') counters.codes += 1;
 });
 provider.on('grant.error', (ctx, error) => {

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from harness.process import wait_for
 from harness.valetkey import Valetkey
 from tests.flows import connect_sandbox
+from tests.hooks import Receiver, verified
 
 SHOTS = os.environ.get("E2E_SHOTS")
 AXE = pathlib.Path(__file__).resolve().parent.parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -31,9 +33,11 @@ PATHS = {
     "users": "/settings/users",
     "clients": "/settings/clients",
     "keys": "/settings/keys",
+    "webhooks": "/settings/webhooks",
     "audit": "/audit",
     "simulator": "/simulator",
     "bulk-ask": "/bulk?of=all&action=disconnect",
+    "bulk-list": "/bulk",
     "accounts-failing": "/accounts?renewals=failing",
     "nothing-there": "/accounts/ca_" + "0" * 26,
 }
@@ -136,7 +140,10 @@ def seeded(house: Valetkey, owner: dict[str, Any]) -> dict[str, str]:
     house.api("POST", f"/accounts/{account['id']}/refresh", {})
     execution = house.api("GET", "/executions")["items"][-1]["id"]
     connection = house.api("GET", "/connections/sandbox")["id"]
-    return {"account": account["id"], "execution": execution, "connection": connection}
+    # Nobody listens there: a webhook with a message that did not arrive.
+    webhook = house.api("POST", "/webhooks", {"url": "http://127.0.0.1:9/hooks", "description": "The app of the tests"})["webhook"]["id"]
+    house.api("POST", f"/webhooks/{webhook}/test")
+    return {"account": account["id"], "execution": execution, "connection": connection, "webhook": webhook}
 
 
 def test_every_page_is_accessible_and_fits(house: Valetkey, page: Any, seeded: dict[str, str]) -> None:
@@ -148,6 +155,8 @@ def test_every_page_is_accessible_and_fits(house: Valetkey, page: Any, seeded: d
         "connection": f"/connections/{seeded['connection']}",
         "connection-edit": f"/connections/{seeded['connection']}/edit",
         "connection-delete": f"/connections/{seeded['connection']}/delete",
+        "webhook": f"/settings/webhooks/{seeded['webhook']}",
+        "webhook-delete": f"/settings/webhooks/{seeded['webhook']}/delete",
     }
     for name, path in paths.items():
         answer = page.goto(house.url + "/dashboard" + path)
@@ -200,6 +209,43 @@ def test_many_accounts_are_worked_on_together(house: Valetkey, chromium: Any, ow
     page.get_by_text("ended", exact=True).wait_for(timeout=60_000)
     page.goto(house.url + "/dashboard/accounts?q=user_many")
     assert page.get_by_text("No account fits these filters.").is_visible()
+    context.close()
+
+
+def test_webhook_is_made_tested_and_mended(house: Valetkey, chromium: Any, owner: dict[str, Any], receiver: Receiver) -> None:
+    """By hand: made, its secret copied, tested; what an app does not take is there with its words, and arrives when asked for."""
+    context = chromium.new_context(ignore_https_errors=True, storage_state=owner, viewport={"width": 1280, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_page(context)
+    page.goto(house.url + "/dashboard/settings")
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_label("Address").fill(receiver.url)
+    page.get_by_label("What it is for").fill("Hears of ended accounts")
+    page.get_by_label("An account was disconnected here").check()
+    page.get_by_role("button", name="Create the webhook").click()
+    shoot(page, "webhook-secret")
+    assert_accessible(page, "secret of a webhook")
+    page.get_by_role("button", name="Copy").first.click()
+    secret = page.evaluate("navigator.clipboard.readText()")
+    assert secret.startswith("whsec_")
+    page.get_by_role("link", name="Go on to the webhook").click()
+    page.get_by_role("button", name="Send a test").click()
+    page.get_by_role("heading", name="The test arrived").wait_for()
+    assert verified(secret, *receiver.of("webhook.test")[0])["type"] == "webhook.test"
+
+    account = connect_sandbox(house, "user_told")
+    receiver.answers.put(500)
+    house.api("POST", f"/accounts/{account['id']}/disconnect", {})
+    wait_for(lambda: receiver.of("account.disconnected"), "the app is told", 60)
+    where = page.url.removesuffix("/test")
+    wait_for(lambda: page.goto(where) and page.get_by_text("HTTP 500").count(), "the refusal is noted", 60)
+    assert "messages do not arrive" in page.get_by_role("heading", level=1).inner_text()
+    shoot(page, "webhook-failing")
+    assert_accessible(page, "webhook that fails")
+    page.get_by_role("row").filter(has_text="user_told").get_by_role("button", name="Send again").click()
+    wait_for(lambda: page.goto(where + "?outcome=pending") and page.get_by_text("No message fits this filter.").count(), "it arrived", 60)
+    told = [verified(secret, *one)["id"] for one in receiver.of("account.disconnected")]
+    assert len(told) >= 2 and len(set(told)) == 1, told
     context.close()
 
 

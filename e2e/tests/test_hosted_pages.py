@@ -211,8 +211,15 @@ def test_operator_brands_the_pages(house: Valetkey, chromium: Any, folder: pathl
     shown.close()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("status").wait_for()
-    page.get_by_label("Picture").set_input_files(str(logo))
-    page.get_by_role("button", name="Set the logo").click()
+    page.get_by_label("Logo (optional)").set_input_files(str(logo))
+    with context.expect_page() as opened:
+        page.get_by_role("button", name="Show the page").click()
+    shown = opened.value
+    shown.wait_for_load_state()
+    tried = shown.locator("header.brand img")
+    assert tried.evaluate("image => image.complete && image.naturalWidth") == 320, "a logo is seen before it is saved"
+    shown.close()
+    page.get_by_role("button", name="Save").click()
     page.get_by_role("img", name="The logo as it is now").wait_for()
     assert_accessible(page, "branding")
     shoot(page, "branding")

@@ -25,6 +25,8 @@ type ValetkeyClient struct {
 	Actions *Actions
 	// Connections are the configured connectors, and the connectors themselves.
 	Connections *Connections
+	// Webhooks are addresses of your app that are told of events.
+	Webhooks *Webhooks
 
 	core *core
 }
@@ -47,7 +49,7 @@ func NewValetkeyClient(options ...Option) *ValetkeyClient {
 		option(&s)
 	}
 	core := newCore(s)
-	return &ValetkeyClient{Actions: &Actions{core}, Connections: &Connections{core}, core: core}
+	return &ValetkeyClient{Actions: &Actions{core}, Connections: &Connections{core}, Webhooks: &Webhooks{core}, core: core}
 }
 
 // Err is the [ConfigurationError] that every call would return, or nil if the settings are complete.

@@ -27,6 +27,8 @@ type Connection struct {
 	ClientID string `json:"client_id,omitempty"`
 	// HasClientSecret says whether a client secret is stored.
 	HasClientSecret bool `json:"has_client_secret"`
+	// ClientSecretExpiresAt is when the client secret ends at the provider; nil if it does not, or nobody said so.
+	ClientSecretExpiresAt *time.Time `json:"client_secret_expires_at"`
 	// UseSharedCredentials says whether the operator-wide OAuth client is used.
 	UseSharedCredentials bool `json:"use_shared_credentials"`
 	// Scopes are those asked for; empty means the connector's defaults.
@@ -85,6 +87,9 @@ type NewConnection struct {
 	ClientID string
 	// ClientSecret is the OAuth client's secret.
 	ClientSecret Secret
+	// ClientSecretExpiresAt is when that secret ends at the provider; the server tells of it in time. Default: it does
+	// not, or nobody knows.
+	ClientSecretExpiresAt time.Time
 	// Scopes are those to ask for. Default: the connector's.
 	Scopes []string
 	// UseSharedCredentials uses the operator-wide OAuth client instead of an own one.
@@ -110,6 +115,9 @@ type ConnectionChanges struct {
 	ClientID Change[string]
 	// ClientSecret is another client secret.
 	ClientSecret Change[Secret]
+	// ClientSecretExpiresAt is when the secret ends at the provider; [Clear] it where it does not. A new ClientSecret
+	// forgets the end of the old one.
+	ClientSecretExpiresAt Change[time.Time]
 	// Scopes are other scopes.
 	Scopes Change[[]string]
 	// UseSharedCredentials says whether to use the operator-wide OAuth client.
@@ -219,6 +227,9 @@ func (c *Connections) Create(ctx context.Context, connection NewConnection) (*Co
 	give(body, "name", connection.Name)
 	give(body, "client_id", connection.ClientID)
 	give(body, "client_secret", string(connection.ClientSecret))
+	if !connection.ClientSecretExpiresAt.IsZero() {
+		body["client_secret_expires_at"] = connection.ClientSecretExpiresAt
+	}
 	give(body, "identity_policy", connection.IdentityPolicy)
 	give(body, "call_timeout_ms", connection.CallTimeoutMS)
 	if connection.Scopes != nil {
@@ -266,6 +277,7 @@ func (c *Connections) Update(ctx context.Context, connection string, changes Con
 	put(body, "name", changes.Name)
 	put(body, "client_id", changes.ClientID)
 	put(body, "client_secret", changes.ClientSecret)
+	put(body, "client_secret_expires_at", changes.ClientSecretExpiresAt)
 	put(body, "scopes", changes.Scopes)
 	put(body, "use_shared_credentials", changes.UseSharedCredentials)
 	put(body, "overrides", changes.Overrides)

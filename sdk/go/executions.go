@@ -40,7 +40,7 @@ type Execution struct {
 	Identifier string `json:"identifier"`
 	// ClientID is the API client that called.
 	ClientID string `json:"client_id"`
-	// Source is the door the call came through: rest, grpc, compat_rest, proxy.
+	// Source is the door the call came through: rest, grpc, compat_rest, proxy, mcp.
 	Source string `json:"source"`
 	// AgentRunID is the caller's own id of an agent run; may be empty.
 	AgentRunID string `json:"agent_run_id,omitempty"`

@@ -88,13 +88,19 @@ func (wire *wireError) fill(e *ValetkeyError) {
 	}
 }
 
-// itemFailure is the error of one call of a batch, which comes without a status of its own; nil if there is none.
+// itemFailure is the error of one call of a batch; nil if there is none. An older server does not say its status.
 func itemFailure(item json.RawMessage) error {
 	var shaped struct {
-		Error *wireError `json:"error"`
+		Error  *wireError `json:"error"`
+		Status any        `json:"http_status"`
 	}
 	if _ = json.Unmarshal(item, &shaped); shaped.Error == nil || shaped.Error.Code == "" {
 		return nil
+	}
+	if status, said := shaped.Status.(float64); said && status >= 400 && status < 600 {
+		e := &ValetkeyError{HTTPStatus: int(status)}
+		shaped.Error.fill(e)
+		return classified(e)
 	}
 	e := &ValetkeyError{HTTPStatus: statusOf(shaped.Error.Code)}
 	shaped.Error.fill(e)

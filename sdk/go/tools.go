@@ -184,6 +184,27 @@ type BatchResult struct {
 //
 // Errors: [InvalidRequestError] if there are too many calls, or none; those of single calls are in their results.
 func (a *Actions) ExecuteTools(ctx context.Context, calls []ToolCall) ([]BatchResult, error) {
+	return batch(ctx, a.core, calls, "", func(result *ToolResult, err error) BatchResult { return BatchResult{result, err} })
+}
+
+// BatchStart is what became of one call of a batch that goes on in the background: one of the two.
+type BatchStart struct {
+	// Started is the call that goes on; see [Actions.WaitForExecution].
+	Started *StartedExecution
+	// Err says why it was not taken on: an error of the type that [Actions.ExecuteToolAsync] would have returned.
+	Err error
+}
+
+// ExecuteToolsAsync starts up to 50 tools and waits for none of them; [Actions.WaitForExecution] does. For the rest it
+// is as [Actions.ExecuteTools]; such calls take no MaxAge.
+//
+// Errors: [InvalidRequestError] if there are too many calls, or none; those of single calls are in their results.
+func (a *Actions) ExecuteToolsAsync(ctx context.Context, calls []ToolCall) ([]BatchStart, error) {
+	return batch(ctx, a.core, calls, "async", func(started *StartedExecution, err error) BatchStart { return BatchStart{started, err} })
+}
+
+// batch sends many calls in one request; item makes what is given of each one's success or error.
+func batch[T, R any](ctx context.Context, c *core, calls []ToolCall, mode string, item func(*T, error) R) ([]R, error) {
 	bodies := make([]map[string]any, len(calls))
 	for i, tool := range calls {
 		body, key, err := tool.wire()
@@ -194,31 +215,33 @@ func (a *Actions) ExecuteTools(ctx context.Context, calls []ToolCall) ([]BatchRe
 		bodies[i] = body
 	}
 	sent := &call{method: http.MethodPost, path: executePath + "/batch", repeatable: true}
+	body := map[string]any{"calls": bodies}
+	give(body, "mode", mode)
 	got, err := send[struct {
 		Results []json.RawMessage `json:"results"`
-	}](ctx, a.core, sent, map[string]any{"calls": bodies})
+	}](ctx, c, sent, body)
 	if err != nil {
 		return nil, err
 	}
 	if len(got.Results) != len(calls) {
 		return nil, unreadable(&answer{status: http.StatusOK}, "The answer does not have a result for each call.")
 	}
-	results := make([]BatchResult, len(calls))
-	for i, item := range got.Results {
-		results[i] = batchResult(item)
+	results := make([]R, len(calls))
+	for i, raw := range got.Results {
+		results[i] = item(batchItem[T](raw))
 	}
 	return results, nil
 }
 
-func batchResult(item json.RawMessage) BatchResult {
-	if err := itemFailure(item); err != nil {
-		return BatchResult{Err: err}
+func batchItem[T any](raw json.RawMessage) (*T, error) {
+	if err := itemFailure(raw); err != nil {
+		return nil, err
 	}
-	result := new(ToolResult)
-	if json.Unmarshal(item, result) != nil {
-		return BatchResult{Err: unreadable(&answer{status: http.StatusOK}, "The result of a call is not the JSON that was expected.")}
+	value := new(T)
+	if json.Unmarshal(raw, value) != nil {
+		return nil, unreadable(&answer{status: http.StatusOK}, "The result of a call is not the JSON that was expected.")
 	}
-	return BatchResult{Result: result}
+	return value, nil
 }
 
 // wire is what is sent of a call, and its key.

@@ -22,6 +22,9 @@ export VALETKEY_BIN CONFORMANCE="$root/sdk/conformance/cases"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# What tests put down while they are ended from outside goes with the rest.
+mkdir "$scratch/tmp"
+export TMPDIR=$scratch/tmp
 status=0
 
 cd "$here"

@@ -35,6 +35,9 @@ pub(crate) enum Command {
         /// Write the server's URL and keys to this file as shell lines, once it is ready
         #[arg(long, value_name = "FILE")]
         env_file: Option<PathBuf>,
+        /// Let the simulator listen on further ports too, with certificates that clients must refuse
+        #[arg(long)]
+        bad_tls: bool,
         #[command(flatten)]
         flags: Flags,
     },

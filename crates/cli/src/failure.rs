@@ -49,6 +49,11 @@ impl Failure {
         Self::new(Exit::Usage, text)
     }
 
+    /// The same failure, of this code of the catalogue.
+    pub(crate) fn of(self, code: ErrorCode) -> Self {
+        Self { code, ..self }
+    }
+
     /// The server's own error, told by `text`.
     pub(crate) fn answered(text: impl fmt::Display, answer: Value) -> Self {
         Self { answer: Some(answer), ..Self::new(Exit::Refused, text) }

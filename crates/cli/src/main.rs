@@ -51,9 +51,9 @@ fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
 
 fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Dev { env_file, flags } => {
+        Command::Dev { env_file, bad_tls, flags } => {
             let settings = load(Mode::Dev, &flags)?;
-            block_on(dev::run(&settings, env_file))
+            block_on(dev::run(&settings, env_file, bad_tls))
         }
         Command::Serve { flags } => {
             let settings = load(Mode::Serve, &flags)?;

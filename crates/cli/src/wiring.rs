@@ -79,8 +79,8 @@ pub(crate) struct Start<'a> {
     pub(crate) public_url: Url,
     /// The master key, checked to be usable.
     pub(crate) master_key: &'a MasterKeySource,
-    /// An address to open beside `allowed_upstreams`, and the certificate to trust there.
-    pub(crate) simulator: Option<(SocketAddr, Vec<u8>)>,
+    /// Addresses to open beside `allowed_upstreams`, and the certificate to trust there.
+    pub(crate) simulator: Option<(Vec<SocketAddr>, Vec<u8>)>,
     /// What commands that simulator.
     pub(crate) desk: Option<Arc<dyn SimulatorDesk>>,
     /// The lock on the database, if it is a file.
@@ -111,8 +111,8 @@ pub(crate) async fn assemble(settings: &Settings, start: Start<'_>) -> Result<As
         open_keyring(&store, start.master_key, settings.previous_master_key.as_ref(), &clock).await?;
     let mut allow = settings.upstreams.allow.clone();
     let mut ca_pem = settings.upstreams.ca_pem.clone();
-    if let Some((address, certificate)) = &start.simulator {
-        allow.push(*address);
+    if let Some((addresses, certificate)) = &start.simulator {
+        allow.extend(addresses);
         ca_pem.get_or_insert_default().extend_from_slice(certificate);
     }
     let egress = Egress::new(EgressSettings {
@@ -202,6 +202,7 @@ pub(crate) fn single_sign_on(settings: &Settings) -> Result<Option<SsoSettings>,
     made.roles.clone_from(&sso.roles);
     made.trust_email = sso.trust_email;
     made.require = sso.require;
+    made.session_life = sso.session.unwrap_or(made.session_life);
     made.label = sso.label.clone().unwrap_or(made.label);
     Ok(Some(made))
 }
@@ -222,6 +223,9 @@ fn engine_settings(settings: &Settings, public_url: Url, allow: Vec<SocketAddr>)
     engine.calls_waiting = limits.calls_waiting.unwrap_or(engine.calls_waiting);
     engine.call_attempts = limits.call_attempts.unwrap_or(engine.call_attempts);
     engine.read_cache_bytes = limits.read_cache_bytes.unwrap_or(engine.read_cache_bytes);
+    engine.api_rate_per_key = limits.api_rate_per_key.unwrap_or(engine.api_rate_per_key);
+    engine.api_rate_per_environment =
+        limits.api_rate_per_environment.unwrap_or(engine.api_rate_per_environment);
     engine.max_response_bytes = limits.max_response_bytes.unwrap_or(engine.max_response_bytes);
     engine.refresh_deadline = settings.work.refresh_deadline.unwrap_or(engine.refresh_deadline);
     engine

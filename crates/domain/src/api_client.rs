@@ -1,8 +1,10 @@
 //! Who may call the API: clients (id and secret, for `/oauth/token`) and static tokens (`vk_…`).
 
+use std::sync::Arc;
+
 use crate::{
-    ApiClientId, ApiTokenId, EnvironmentId, Error, ErrorCode, Permission, Permissions, RequestId, Time,
-    UserId,
+    ApiClientId, ApiTokenId, Bounds, EnvironmentId, Error, ErrorCode, Permission, Permissions, RequestId,
+    Time, UserId,
 };
 
 /// An API client. It belongs to one environment and sees nothing of any other.
@@ -41,6 +43,8 @@ pub struct ApiToken {
     pub hint: String,
     /// What it may do: never more than its client.
     pub permissions: Permissions,
+    /// What it is bounded to, if it is a token for an agent. It never changes.
+    pub bounds: Option<Bounds>,
     /// When it was made.
     pub created_at: Time,
     /// When it stops working, if ever.
@@ -64,6 +68,8 @@ pub struct Caller {
     pub request: Option<RequestId>,
     /// What the caller may do.
     pub permissions: Permissions,
+    /// What the token is bounded to, if it is.
+    pub bounds: Option<Arc<Bounds>>,
 }
 
 impl Caller {

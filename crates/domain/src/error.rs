@@ -231,7 +231,8 @@ impl Error {
     #[must_use]
     pub fn remedies(&self) -> Vec<Remedy> {
         if !self.0.remedies.is_empty() {
-            return self.0.remedies.clone();
+            let own = self.0.remedies.iter();
+            return own.map(|remedy| Remedy { text: self.timed(&remedy.text), ..remedy.clone() }).collect();
         }
         let entry = self.0.code.entry();
         entry
@@ -241,7 +242,7 @@ impl Error {
             .collect()
     }
 
-    /// A remedy of the catalogue with the wait filled in, if it is known: in whole seconds, never shorter than meant.
+    /// The text of a remedy with the wait filled in, if it is known: in whole seconds, never shorter than meant.
     fn timed(&self, text: &str) -> String {
         let Some(millis) = self.0.retry_after_ms else { return text.to_owned() };
         let wait = match millis.div_ceil(1000) {

@@ -49,6 +49,8 @@ pub enum Source {
     CompatRest,
     /// The proxy.
     Proxy,
+    /// MCP.
+    Mcp,
 }
 
 impl Source {
@@ -60,13 +62,16 @@ impl Source {
             Self::Grpc => "grpc",
             Self::CompatRest => "compat_rest",
             Self::Proxy => "proxy",
+            Self::Mcp => "mcp",
         }
     }
 
     /// Reads the name in storage.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Rest, Self::Grpc, Self::CompatRest, Self::Proxy].into_iter().find(|s| s.as_str() == text)
+        [Self::Rest, Self::Grpc, Self::CompatRest, Self::Proxy, Self::Mcp]
+            .into_iter()
+            .find(|s| s.as_str() == text)
     }
 }
 

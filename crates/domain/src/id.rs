@@ -123,6 +123,17 @@ ids! {
     InvitationId = "inv_";
     /// A browser in which a person is logged in.
     SessionId = "ses_";
+    /// An endpoint that is told what happens.
+    WebhookId = "wh_";
+    /// A message to webhooks.
+    DeliveryId = "dl_";
+}
+
+impl DeliveryId {
+    /// An id of the unique part of another one.
+    pub(crate) fn of_unique(unique: &str) -> Self {
+        Self(format!("{}{unique}", Self::PREFIX))
+    }
 }
 
 /// The `client_id` of an API client. Operators may choose it (`bootstrap_client_id`), so any short text of letters,

@@ -1,5 +1,7 @@
 //! The languages that end users are spoken to in.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A language of the hosted pages.
@@ -53,6 +55,60 @@ impl Language {
     }
 }
 
+/// Words for people: in English, and in other languages as far as they are known. Written as one text (English) or as a
+/// map from language to text, with English in it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Words {
+    english: String,
+    others: BTreeMap<Language, String>,
+}
+
+impl Words {
+    /// In English, which is always there.
+    #[must_use]
+    pub fn english(&self) -> &str {
+        &self.english
+    }
+
+    /// In a language, or in English where that is not known; with the language that it is in.
+    #[must_use]
+    pub fn said_in(&self, language: Language) -> (&str, Language) {
+        match self.others.get(&language) {
+            Some(text) => (text, language),
+            None => (&self.english, Language::English),
+        }
+    }
+}
+
+impl From<&str> for Words {
+    fn from(english: &str) -> Self {
+        Self { english: english.to_owned(), others: BTreeMap::new() }
+    }
+}
+
+/// How [`Words`] are written.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text, or a map with en and any of de, es, fr")]
+enum Written {
+    English(String),
+    Each(BTreeMap<Language, String>),
+}
+
+impl TryFrom<Written> for Words {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match written {
+            Written::English(english) => Ok(Self { english, others: BTreeMap::new() }),
+            Written::Each(mut others) => {
+                let english = others.remove(&Language::English).ok_or("words need a text in English: en")?;
+                Ok(Self { english, others })
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +126,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Language::of_tag(tag), language, "{tag}");
+        }
+    }
+
+    #[test]
+    fn words_are_english_where_a_language_is_not_known() {
+        let words: Words = serde_json::from_str(r#"{"en": "Key", "de": "Schlüssel"}"#).unwrap();
+        assert_eq!(words.said_in(Language::German), ("Schlüssel", Language::German));
+        assert_eq!(words.said_in(Language::French), ("Key", Language::English));
+        let plain: Words = serde_json::from_str("\"Key\"").unwrap();
+        assert_eq!((plain.english(), &plain), ("Key", &Words::from("Key")));
+        for wrong in [r#"{"de": "Schlüssel"}"#, r#"{"en": "Key", "nl": "Sleutel"}"#, "7"] {
+            assert!(serde_json::from_str::<Words>(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -9,7 +9,9 @@ pub mod answer;
 pub mod api_client;
 pub mod audit;
 pub mod auth_request;
+pub mod bounds;
 pub mod branding;
+pub mod bulk;
 pub mod catalogue;
 pub mod clock;
 pub mod connection;
@@ -30,11 +32,13 @@ pub mod revocation;
 pub mod sealed;
 pub mod store;
 pub mod user;
+pub mod webhook;
 
 pub use account::{Account, AccountStatus, AuthType};
 pub use answer::KeptAnswer;
 pub use api_client::{ApiClient, ApiToken, Caller};
 pub use auth_request::{AuthPhase, AuthRequest};
+pub use bounds::Bounds;
 pub use branding::Branding;
 pub use catalogue::ErrorCode;
 pub use clock::{Clock, ManualClock, SystemClock, Time};
@@ -46,8 +50,8 @@ pub use error::{Error, Remedy, Result};
 pub use event::Event;
 pub use execution::Execution;
 pub use id::{
-    AccountId, ApiClientId, ApiTokenId, AuthRequestId, ConnectionId, EnvironmentId, EventId, ExecutionId,
-    InvitationId, RefreshId, RequestId, RevocationId, SessionId, UserId,
+    AccountId, ApiClientId, ApiTokenId, AuthRequestId, ConnectionId, DeliveryId, EnvironmentId, EventId,
+    ExecutionId, InvitationId, RefreshId, RequestId, RevocationId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use page::{Page, PageRequest};

@@ -1,6 +1,6 @@
 //! What an environment looks like from afar: counts, for people who look after it.
 
-use crate::{AccountStatus, Time};
+use crate::{AccountStatus, EnvironmentId, Time};
 
 /// What an environment looks like from afar.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +23,17 @@ pub struct StatusCount {
     /// The status.
     pub status: AccountStatus,
     /// How many there were when the day was counted last.
+    pub accounts: u64,
+}
+
+/// How many accounts of an environment are in a status now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountsInStatus {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// The status.
+    pub status: AccountStatus,
+    /// How many there are; statuses that no account is in are left out.
     pub accounts: u64,
 }
 

@@ -46,6 +46,11 @@ permissions! {
     ToolsExecute = "agent_connectors:execute",
     /// Read executions.
     ExecutionsRead = "agent_logs:read",
+    /// Read webhooks and what was sent to them.
+    WebhooksRead = "webhooks:read",
+    /// Create, change, test and delete webhooks. Not part of the default set: they hear of every account, and what the
+    /// calls of every client with `mode: async` bring.
+    WebhooksWrite = "webhooks:write",
     /// List, create and revoke API clients and tokens.
     ApiClientsManage = "api_clients:manage",
     /// Run the server itself: keys, backups, a restored database. Not part of the default set, and not bounded by an
@@ -82,10 +87,11 @@ impl Permissions {
         Permission::ALL.iter().copied().collect()
     }
 
-    /// What a new API client gets unless told otherwise: everything but reading access tokens and running the server.
+    /// What a new API client gets unless told otherwise: everything but reading access tokens, having what happens to
+    /// everybody sent somewhere, and running the server.
     #[must_use]
     pub fn standard() -> Self {
-        let special = [Permission::CredentialsRead, Permission::ServerManage];
+        let special = [Permission::CredentialsRead, Permission::WebhooksWrite, Permission::ServerManage];
         Permission::ALL.iter().copied().filter(|p| !special.contains(p)).collect()
     }
 

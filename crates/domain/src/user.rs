@@ -46,12 +46,14 @@ impl Role {
             Permission::AccountsRead,
             Permission::ToolsRead,
             Permission::ExecutionsRead,
+            Permission::WebhooksRead,
         ];
         let work = [
             Permission::ConnectionsWrite,
             Permission::AccountsWrite,
             Permission::AccountsRevoke,
             Permission::AccountsAccess,
+            Permission::WebhooksWrite,
         ];
         match self {
             Self::Viewer => read.into_iter().collect(),

@@ -243,6 +243,7 @@ async fn main() {
         token: None,
         user: None,
         request: None,
+        bounds: None,
         permissions: Permissions::all(),
     };
     let mut engines = Vec::new();

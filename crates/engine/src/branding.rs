@@ -106,6 +106,15 @@ impl BrandingUpdate {
     }
 }
 
+/// What kind of picture a logo is, if it is one that is taken.
+fn kind_of(content: &[u8]) -> Result<LogoKind, Error> {
+    if content.len() > MAX_LOGO_BYTES {
+        return Err(Error::invalid("logo", format!("is larger than {} KiB", MAX_LOGO_BYTES >> 10)));
+    }
+    LogoKind::of_content(content)
+        .ok_or_else(|| Error::invalid("logo", "must be a PNG, JPEG or WebP picture; SVG is not taken"))
+}
+
 fn colour(field: &str, given: Option<&str>) -> Result<Option<Colour>, Error> {
     let Some(text) = given.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     match Colour::parse(text) {
@@ -221,6 +230,15 @@ impl Engine {
         update.applied(self.get_branding(caller).await?)
     }
 
+    /// What kind of picture would be taken as the logo; nothing is changed. Needs `server:manage`.
+    ///
+    /// # Errors
+    /// As [`Engine::set_logo`].
+    pub fn preview_logo(&self, caller: &Caller, content: &[u8]) -> Result<LogoKind, Error> {
+        caller.require(Permission::ServerManage)?;
+        kind_of(content)
+    }
+
     /// Changes the branding. Needs `server:manage`.
     ///
     /// # Errors
@@ -243,12 +261,7 @@ impl Engine {
     /// `permission_denied`; `invalid_argument` for `logo`; `conflict`.
     pub async fn set_logo(&self, caller: &Caller, content: &[u8]) -> Result<Branding, Error> {
         caller.require(Permission::ServerManage)?;
-        if content.len() > MAX_LOGO_BYTES {
-            return Err(Error::invalid("logo", format!("is larger than {} KiB", MAX_LOGO_BYTES >> 10)));
-        }
-        let Some(kind) = LogoKind::of_content(content) else {
-            return Err(Error::invalid("logo", "must be a PNG, JPEG or WebP picture; SVG is not taken"));
-        };
+        let kind = kind_of(content)?;
         let logo = Logo { hash: sha256(content), kind, content: content.into(), created_at: self.now() };
         let mut branding = self.branding().await?;
         branding.logo = Some(LogoRef { hash: logo.hash, kind });

@@ -21,11 +21,12 @@ use zeroize::Zeroizing;
 use crate::{
     bulk::Bulks,
     calls::Calls,
-    clients::{SigningKeys, VERIFIED_TOKENS, Verified},
+    clients::{Rates, SigningKeys, VERIFIED_TOKENS, Verified},
     events::EventIds,
     keyring::VaultKeeper,
     keys::Resealing,
     operators::{Addresses, Attempts, Passwords, SsoSettings},
+    webhooks::Sending,
 };
 
 /// Seals and opens secrets for storage.
@@ -111,6 +112,13 @@ pub struct EngineSettings {
     pub read_cache_bytes: u64,
     /// How many calls of one batch run at the same time. Default: 8.
     pub batch_at_once: usize,
+    /// How many calls one API token, or one API client with its access tokens, may make a second; ten seconds' worth may
+    /// come at once. 0: as many as it likes. Default: 10,000.
+    pub api_rate_per_key: u32,
+    /// The same for all keys of an environment together. Default: 20,000.
+    pub api_rate_per_environment: u32,
+    /// How long the endpoint of a webhook may take to answer. Default: 20 seconds.
+    pub webhook_deadline: Duration,
     /// How long a session of the dashboard goes on without being used. Default: 1 hour.
     pub session_idle: Duration,
     /// How long a session of the dashboard goes on at most. Default: 12 hours.
@@ -143,6 +151,9 @@ impl EngineSettings {
             call_attempts: 3,
             read_cache_bytes: 32 << 20,
             batch_at_once: 8,
+            api_rate_per_key: 10_000,
+            api_rate_per_environment: 20_000,
+            webhook_deadline: Duration::from_secs(20),
             session_idle: Duration::from_secs(3600),
             session_life: Duration::from_secs(12 * 3600),
             sso: None,
@@ -177,12 +188,16 @@ pub(crate) struct Inner {
     pub(crate) rejections: Cache<AuthRequestId, u32>,
     /// Access tokens whose signature has been checked, by their SHA-256.
     pub(crate) verified_tokens: Cache<[u8; 32], Verified>,
+    /// How often the API is called, by whom.
+    pub(crate) rates: Rates,
     /// Hashing of passwords, a few at a time.
     pub(crate) passwords: Passwords,
     /// Wrong passwords.
     pub(crate) attempts: Attempts,
     /// Work on many accounts.
     pub(crate) bulks: Bulks,
+    /// Messages on their way to webhooks.
+    pub(crate) sending: Sending,
     /// Failed sign-ins by network address.
     pub(crate) addresses: Addresses,
     /// Whom people at the dashboard prove to who they are.
@@ -195,7 +210,7 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, keyring, connectors, egress, clock, entropy, settings } = parts;
         let egress = egress.with_clock(Arc::clone(&clock));
-        let calls = Calls::new(&settings);
+        let (calls, rates) = (Calls::new(&settings), Rates::new(&settings));
         let identity_provider = settings.sso.as_ref().and_then(|sso| sso.provider(&settings.public_url).ok());
         Self(Arc::new(Inner {
             store,
@@ -216,9 +231,11 @@ impl Engine {
                 .time_to_live(REJECTIONS_LAST)
                 .build(),
             verified_tokens: Cache::new(VERIFIED_TOKENS),
+            rates,
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             bulks: Bulks::default(),
+            sending: Sending::default(),
             addresses: Addresses::default(),
             identity_provider,
         }))

@@ -252,7 +252,11 @@ impl Engine {
         });
         let drop =
             proved.map(|keep| Change::DropPreviousCredentials { account: execution.account.clone(), keep });
-        let changes = Changes::from(record).and_maybe(touch).and_maybe(drop).and_maybe(answer);
+        // Webhooks hear of what nobody waited for; storage knows what it was a call of.
+        let told = run.keeping.as_ref().filter(|keeping| keeping.detached && run.announced);
+        let told = told.map(|_| Change::AnnounceExecution { id: run.execution.id.clone(), at: now });
+        let changes =
+            Changes::from(record).and_maybe(told).and_maybe(touch).and_maybe(drop).and_maybe(answer);
         let written = self.commit_after_call(changes).await;
         if run.is_kept() {
             self.0.calls.answered.notify_waiters();
@@ -305,12 +309,10 @@ impl Engine {
     /// An execution of the caller's environment.
     pub(crate) async fn execution_in(&self, caller: &Caller, id: &str) -> Result<Execution, Error> {
         let execution = match id.parse::<ExecutionId>() {
-            Ok(id) => self.0.store.execution(&id).await?,
+            Ok(id) => self.0.store.execution_in(&caller.environment, &id).await?,
             Err(_) => None,
         };
-        execution
-            .filter(|execution| execution.environment == caller.environment)
-            .ok_or_else(|| Error::new(ErrorCode::ExecutionNotFound))
+        execution.ok_or_else(|| Error::new(ErrorCode::ExecutionNotFound))
     }
 
     /// Executions of the caller's environment, newest first. Needs `agent_logs:read`.
@@ -324,7 +326,20 @@ impl Engine {
         page: &PageRequest,
     ) -> Result<Page<Execution>, Error> {
         caller.require(Permission::ExecutionsRead)?;
-        Ok(self.0.store.executions(&caller.environment, filter, page).await?)
+        let mut filter = filter.clone();
+        // An account is of one connection for good. Where the filter names another one there is nothing to look through,
+        // and by the connection a tool that was hardly called is found at once, however busy the account is.
+        if let (Some(id), true) = (&filter.account, filter.connection.is_some() || filter.tool.is_some())
+            && let Some(account) = self.0.store.account(id).await?
+        {
+            match &filter.connection {
+                Some(named) if *named != account.connection => {
+                    return Ok(Page { items: Vec::new(), total: 0, next: None, previous: None });
+                }
+                _ => filter.connection = Some(account.connection),
+            }
+        }
+        Ok(self.0.store.executions(&caller.environment, &filter, page).await?)
     }
 
     /// Marks the executions that processes left running which are gone as of unknown outcome.
@@ -334,7 +349,8 @@ impl Engine {
     pub async fn abandon_executions(&self) -> Result<(), Error> {
         let gone = self.0.store.gone_instances().await?;
         let changes = gone.into_iter().map(Some).chain([None]);
-        let changes = changes.map(|instance| Change::AbandonExecutions { instance }).collect();
+        let changes =
+            changes.map(|instance| Change::AbandonExecutions { instance, at: self.now() }).collect();
         self.commit(Changes(changes)).await
     }
 }

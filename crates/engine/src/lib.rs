@@ -39,11 +39,12 @@ mod status_page;
 mod store_state;
 mod support;
 mod tools;
+mod webhooks;
 
 pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
 pub use audit::{AuditPage, AuditVerdict};
 pub use authorize::{
-    CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, ScopeLine,
+    CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, Reader, ScopeLine,
     StartOutcome, SubmitOutcome, VerifiedUser,
 };
 pub use background::{Background, BackgroundSettings, JobStatus};
@@ -69,6 +70,7 @@ pub use server_mark::server_mark_of;
 pub use store_state::StoreStatus;
 pub use support::{Redactor, SupportConnector, SupportFacts};
 pub use tools::{
-    ConnectionReadiness, ConnectorField, ConnectorPage, ConnectorView, DescribedScope, FoundTool, Readiness,
-    ScopedTool, ToolFilter, ToolLine, ToolView,
+    ConnectionReadiness, ConnectorField, ConnectorPage, ConnectorView, DescribedScope, FoundTool, Offer,
+    Offered, Readiness, ScopedTool, ToolFilter, ToolLine, ToolView,
 };
+pub use webhooks::{MAX_WEBHOOKS, NewWebhook, WebhookUpdate, WebhookWithSecret};

@@ -7,6 +7,7 @@ use valetkey_domain::{
     overview::{Overview, OverviewSpan, StatusCount},
     refresh::Frozen,
     store::{AccountFilter, ConnectionFilter},
+    webhook::Webhook,
 };
 
 use crate::{
@@ -21,6 +22,8 @@ const AT_MOST: u32 = 10_000;
 const LOOK_AHEAD: Duration = Duration::hours(1);
 /// How many accounts in each status are looked at closely, and named.
 const NAMED: u32 = 5;
+/// How long an endpoint fails before it needs somebody: two tries after the first one.
+const WEBHOOK_FAILS: Duration = Duration::minutes(10);
 /// How far back the statuses of accounts are shown.
 const HISTORY: Duration = Duration::days(90);
 
@@ -31,6 +34,8 @@ pub enum Need {
     Frozen(Frozen),
     /// The provider refuses the connection's own configuration: all of its accounts are concerned.
     Connection(Box<ConnectionView>),
+    /// A webhook gets no messages: its endpoint fails, or it was turned off because it did.
+    Webhook(Box<Webhook>),
     /// Accounts in a status that only a person can end.
     Accounts {
         /// The status.
@@ -77,7 +82,7 @@ pub struct OverviewView {
 
 impl Engine {
     /// The overview of the caller's environment. Needs `connected_accounts:read`, `connections:read` and
-    /// `agent_logs:read`.
+    /// `agent_logs:read`; webhooks are looked at for who has `webhooks:read`.
     ///
     /// # Errors
     /// `permission_denied`.
@@ -95,6 +100,9 @@ impl Engine {
         let connections = self.list_connections(caller, &ConnectionFilter::default(), &most).await?;
         let faulted = connections.items.into_iter().filter(|view| view.connection.fault.is_some());
         needs.extend(faulted.map(|view| Need::Connection(Box::new(view))));
+        if caller.permissions.allows(Permission::WebhooksRead) {
+            needs.extend(self.webhooks_in_need(caller, &most).await?);
+        }
         use AccountStatus as S;
         for status in [S::Error, S::Revoked, S::Expired, S::PendingVerification] {
             let counted = counts.accounts.iter().find(|(found, _)| *found == status);
@@ -119,6 +127,18 @@ impl Engine {
         }
         let history = self.0.store.status_history(&caller.environment, now - HISTORY).await?;
         Ok(OverviewView { counts, since: span.since, at_most: AT_MOST, due_by: span.due_by, needs, history })
+    }
+
+    /// Webhooks that get no messages, those that are off first and then the one that has failed longest.
+    async fn webhooks_in_need(&self, caller: &Caller, most: &PageRequest) -> Result<Vec<Need>, Error> {
+        let now = self.now();
+        let mut found = self.list_webhooks(caller, most).await?.items;
+        found.retain(|webhook| {
+            let just_began = webhook.failing_since.is_some_and(|since| now - since < WEBHOOK_FAILS);
+            webhook.needs_somebody() && (webhook.disabled.is_some() || !just_began)
+        });
+        found.sort_by_key(|webhook| (webhook.disabled.is_none(), webhook.failing_since));
+        Ok(found.into_iter().map(|webhook| Need::Webhook(Box::new(webhook))).collect())
     }
 
     /// Why these accounts do not work, as far as is known without asking anybody; like causes together, and the one
@@ -156,6 +176,7 @@ impl Need {
         match self {
             Self::Frozen(_) => Some(ErrorCode::GrantFrozen),
             Self::Connection(view) => view.connection.fault.as_ref().map(|fault| fault.code),
+            Self::Webhook(_) => Some(ErrorCode::WebhookFailing),
             Self::Accounts { status, .. } => status.refusal(),
             Self::Failing { causes, .. } => {
                 causes.iter().find_map(|cause| cause.finding.as_ref()).map(|finding| finding.code)

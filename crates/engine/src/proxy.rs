@@ -97,8 +97,10 @@ impl Engine {
         B::Error: Into<BodyError>,
     {
         self.require_calls(caller, None).await?;
+        self.require_user(caller, &call.account).await?;
         let deadline = self.deadline(call.deadline);
         let (account, connection) = self.resolve_account(&caller.environment, &call.account, None).await?;
+        self.require_proxied_within(caller, &connection, &call.method).await?;
         let origin = CallOrigin {
             agent_run_id: call.agent_run_id,
             source: Source::Proxy,
@@ -193,7 +195,7 @@ impl Engine {
             self.announce_run(run).await?;
         }
         run.enter(PhaseKind::Queue);
-        self.wait_for_provider(&ready.account, &connection, deadline).await?;
+        let _at_once = self.admit_proxied(connector, &ready.account, &connection, deadline).await?;
         let response = self.send_leg(request, &ready, deadline, run).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             self.learn_from_reply(connector, &ready.account, &connection, &response);

@@ -19,7 +19,7 @@ use valetkey_domain::{
     store::{EventFilter, SealedPlace, SealedRecord},
 };
 use valetkey_engine::{
-    AccountRef, AccountUpdate, Engine, ExecuteTool, NewAccount, NewCredential, SecretKind,
+    AccountRef, AccountUpdate, Engine, ExecuteTool, NewAccount, NewCredential, NewWebhook, SecretKind,
     keyring::{KeyringError, MasterKeys, SealLimits, TermUse, VaultKeeper},
 };
 use valetkey_testkit::engine_fixture::{Browser, EngineFixture};
@@ -78,6 +78,10 @@ async fn key_of(fixture: &EngineFixture, engine: &Engine, identifier: &str) -> S
 
 /// One secret of every kind, two generations of a credential among them.
 async fn every_kind(fixture: &EngineFixture) -> AccountId {
+    // Nobody listens there: what the message says is sealed before it is sent.
+    let webhook = NewWebhook { url: "http://127.0.0.1:1/hooks".into(), ..NewWebhook::default() };
+    let made = fixture.engine.create_webhook(&fixture.caller, webhook).await.unwrap();
+    fixture.engine.test_webhook(&fixture.caller, made.webhook.id.as_str()).await.unwrap();
     let (engine, store) = (&fixture.engine, &fixture.store);
     fixture.connection("notes", "acme").await;
     fixture.connection("keyed", "acmekey").await;
@@ -198,6 +202,8 @@ async fn keys_rotated_with_secrets_of_every_kind_then_the_old_term_is_not_needed
             SealedPlace::SigningKey(kid) => (kid.clone(), "private_key", 0),
             SealedPlace::Revocation(_) => (keyed.to_string(), "credential", 1),
             SealedPlace::Answer(id) => (id.to_string(), "answer", 0),
+            SealedPlace::WebhookSecret(id, generation) => (id.to_string(), "webhook_secret", *generation),
+            SealedPlace::DeliveryBody(_, id) => (id.to_string(), "delivery_body", 0),
         };
         let place = SealContext { environment, record: &id, field, generation };
         assert!(keeper.open(&place, &record.sealed).is_ok(), "{:?}", record.place);

@@ -32,14 +32,16 @@ fn malformed() -> Error {
         .message("The Authorization header does not have the form \"Bearer <token>\".")
 }
 
-/// Lets a request through only with a valid token, and tells the handlers whose it is.
+/// Lets a request through only with a valid token and inside its limits, and tells the handlers whose it is.
 pub(crate) async fn require_caller(
     State(app): State<App>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let mut caller = app.engine.authenticate(bearer(request.headers())?).await?;
-    if let Some(context) = request.extensions().get::<RequestContext>() {
+    let context = request.extensions().get::<RequestContext>();
+    let address = context.and_then(RequestContext::address);
+    let mut caller = app.engine.admit_call(bearer(request.headers()), address).await?;
+    if let Some(context) = context {
         context.note_client(&caller.client);
         caller.request = Some(context.id().clone());
     }

@@ -2,23 +2,28 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use http::{HeaderMap, request::Parts};
 
-use crate::state::App;
+use crate::RequestContext;
 
-/// The address; none if the server is not on a network.
+/// The address, for handlers; none if the server is not on a network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
-impl FromRequestParts<App> for ClientAddress {
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let forwarded = app.options.behind_proxy.then(|| forwarded(&parts.headers)).flatten();
-        Ok(Self(forwarded.or(peer)))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.extensions.get::<RequestContext>().and_then(RequestContext::address)))
     }
+}
+
+/// The address that a request came from.
+pub(crate) fn of(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let forwarded = behind_proxy.then(|| forwarded(request.headers())).flatten();
+    forwarded.or(peer)
 }
 
 /// What the proxy in front appended to `X-Forwarded-For`. Whatever stands before it came from outside and is not believed.

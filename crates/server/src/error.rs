@@ -51,29 +51,29 @@ pub(crate) struct ErrorResponse {
 pub(crate) struct ErrorBody {
     /// The code from the catalogue; programs branch on it.
     #[schema(example = "account_revoked")]
-    code: &'static str,
+    pub(crate) code: &'static str,
     /// What happened, for people.
-    message: String,
+    pub(crate) message: String,
     /// Why.
-    cause: String,
+    pub(crate) cause: String,
     /// Who must act: `end_user`, `developer`, `provider_admin`, `operator`, or `nobody`, who waits.
     #[schema(example = "end_user")]
-    actor: &'static str,
+    pub(crate) actor: &'static str,
     /// Whether the same request may be sent again: `never`, it would fail again; `safe`, nothing was done; `later`, with
     /// care, since it may have had an effect.
     #[schema(example = "never")]
-    retry: &'static str,
+    pub(crate) retry: &'static str,
     /// What to do, in order.
-    remedies: Vec<RemedyBody>,
+    pub(crate) remedies: Vec<RemedyBody>,
     /// The fields of the request at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    fields: Vec<FieldBody>,
+    pub(crate) fields: Vec<FieldBody>,
     /// The page that explains the code.
-    docs: String,
+    pub(crate) docs: String,
     /// The id of this request, as in the server's log.
     #[schema(example = "req_01k0p9zq3v8x6m5n4c2b1a0s9d")]
-    request_id: String,
+    pub(crate) request_id: String,
     /// The connected account concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<String>,
@@ -82,16 +82,16 @@ pub(crate) struct ErrorBody {
     connection_id: Option<String>,
     /// The execution that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    execution_id: Option<String>,
+    pub(crate) execution_id: Option<String>,
     /// When a retry may help, in milliseconds from now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
     /// What the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<ProviderBody>,
     /// Of a failed call: what a diagnosis says in short.
     #[serde(skip_serializing_if = "Option::is_none")]
-    diagnosis: Option<ShortBody>,
+    pub(crate) diagnosis: Option<ShortBody>,
 }
 
 /// A diagnosis in short. With a `verdict` of `broken` the same call fails again until somebody has acted.
@@ -103,12 +103,12 @@ pub(crate) struct ShortBody {
     verdict: &'static str,
     /// The code of the first finding.
     #[schema(example = "access_revoked_by_user")]
-    code: &'static str,
+    pub(crate) code: &'static str,
     /// Whose move it is: `end_user`, `developer`, `provider_admin`, `operator` or `nobody`.
     #[schema(example = "end_user")]
-    actor: &'static str,
+    pub(crate) actor: &'static str,
     /// The answer in prose.
-    summary: String,
+    pub(crate) summary: String,
 }
 
 impl From<&ShortDiagnosis> for ShortBody {
@@ -130,20 +130,20 @@ pub(crate) struct RemedyBody {
     #[schema(example = "reauthorize")]
     action: &'static str,
     /// The step in words.
-    text: String,
+    pub(crate) text: String,
     /// A link that performs or explains the step.
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    pub(crate) url: Option<String>,
 }
 
 /// One field at fault.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FieldViolation)]
-struct FieldBody {
+pub(crate) struct FieldBody {
     /// The path of the field: `tool_input.to`.
-    field: String,
+    pub(crate) field: String,
     /// What is wrong with it.
-    message: String,
+    pub(crate) message: String,
 }
 
 /// What the provider said.
@@ -213,9 +213,13 @@ impl ErrorBody {
 
 /// Writes an error out: status, headers and JSON. `docs_base` is where the error pages are: `…/docs/errors/`.
 pub(crate) fn render(error: &Error, request_id: &RequestId, docs_base: &str) -> Response {
+    respond(error, ErrorResponse { error: ErrorBody::of(error, request_id, docs_base) })
+}
+
+/// Status and headers of an error, around a body of any shape.
+pub(crate) fn respond(error: &Error, body: impl Serialize) -> Response {
     let code = error.code();
     let retry_after_ms = retry_after_ms(error);
-    let body = ErrorResponse { error: ErrorBody::of(error, request_id, docs_base) };
     let mut response = (status_of(code), Json(body)).into_response();
     let headers = response.headers_mut();
     if let Some(millis) = retry_after_ms {

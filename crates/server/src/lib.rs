@@ -1,4 +1,4 @@
-//! REST, gRPC, proxy and hosted pages over the engine.
+//! REST, gRPC, MCP, proxy and hosted pages over the engine.
 //!
 //! [`router`] is the whole surface as one [`axum::Router`]; [`serve`] puts it on a port.
 
@@ -12,12 +12,14 @@ mod extract;
 mod front;
 mod health;
 mod listener;
+mod mcp;
 mod oauth_token;
 mod options;
 mod pages;
 mod proxy;
 mod rest;
 mod routes;
+mod same_site;
 mod state;
 
 pub use error::ApiError;

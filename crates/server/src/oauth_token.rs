@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::{Error, ErrorCode, ExposeSecret, SecretString};
 
 use crate::{
+    client_address::ClientAddress,
     error::{ApiError, retry_after_ms, status_of},
     extract::read_body,
     rest::Errors,
@@ -92,13 +93,19 @@ struct RefusalBody {
         (status = "default", description = "Something is wrong", body = RefusalBody),
     )
 )]
-pub(crate) async fn token(State(app): State<App>, request: Request) -> Response {
+pub(crate) async fn token(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let answer = match read(&parts.headers, body).await {
         Ok(credentials) => issue(&app, credentials).await,
         Err(refusal) => Err(refusal),
     };
-    answer.unwrap_or_else(|refusal| refusal.answer(&app))
+    answer.unwrap_or_else(|Refusal { error, oauth }| {
+        Refusal { error: app.engine.count_failure(address, error), oauth }.answer(&app)
+    })
 }
 
 struct Credentials {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use valetkey_domain::Error;
 use valetkey_engine::{AccountRef, ProxyCall};
 
-use crate::{RequestContext, auth::Authenticated, error::ApiError, front::OfProvider, state::App};
+use crate::{RequestContext, auth::Authenticated, error::ApiError, front::Foreign, state::App};
 
 /// The header that names the record of a call.
 const EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
@@ -39,7 +39,7 @@ pub(crate) async fn proxy(
         context.body_fault().map_or(error, Error::from)
     })?;
     let mut response = reply.response.map(Body::new);
-    response.extensions_mut().insert(OfProvider);
+    response.extensions_mut().insert(Foreign);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(reply.execution_id.as_str()) {
         headers.insert(EXECUTION_ID, id);

@@ -14,8 +14,8 @@ use utoipa::openapi::{OpenApi, Server};
 use valetkey_engine::Engine;
 
 use crate::{
-    ServerOptions, auth::require_caller, compat, dashboard, docs, front, health, oauth_token, pages, proxy,
-    rest, state::App,
+    ServerOptions, auth::require_caller, compat, dashboard, docs, front, health, mcp, oauth_token, pages,
+    proxy, rest, state::App,
 };
 
 /// Every surface of the server on one router.
@@ -57,6 +57,7 @@ fn closed(app: &App) -> Router<App> {
         .0
         .route("/proxy/", any(proxy::proxy))
         .route("/proxy/{*path}", any(proxy::proxy))
+        .merge(mcp::routes(app))
         .route_layer(from_fn_with_state(app.clone(), require_caller))
 }
 

@@ -18,19 +18,21 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
-    Change, Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId,
-    Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError,
-    Time, User, UserId,
+    Change, Changes, Connection, ConnectionId, DeliveryId, EnvironmentId, Event, Execution, ExecutionId,
+    InstanceId, Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob,
+    Session, Store, StoreError, Time, User, UserId, WebhookId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
+    bulk::BulkWork,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan, StatusCount},
+    overview::{AccountsInStatus, Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
     user::SsoIdentity,
+    webhook::{Delivery, DeliveryOutcome, Webhook, WebhookSecret},
 };
 
 /// How long a record is remembered at most: the longest that another process goes on with what was changed here.
@@ -143,6 +145,14 @@ impl Store for Recall {
         self.recall(&self.connections, id.clone(), self.store.connection(id)).await
     }
 
+    async fn connection_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        self.store.connection_in(env, id).await
+    }
+
     async fn connection_by_name(
         &self,
         env: &EnvironmentId,
@@ -163,6 +173,10 @@ impl Store for Recall {
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         self.store.account(id).await
+    }
+
+    async fn account_in(&self, env: &EnvironmentId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.store.account_in(env, id).await
     }
 
     async fn accounts_of_identifier(
@@ -290,6 +304,14 @@ impl Store for Recall {
         self.store.execution(id).await
     }
 
+    async fn execution_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ExecutionId,
+    ) -> Result<Option<Execution>, StoreError> {
+        self.store.execution_in(env, id).await
+    }
+
     async fn executions(
         &self,
         env: &EnvironmentId,
@@ -325,12 +347,28 @@ impl Store for Recall {
         self.recall(&self.clients, id.clone(), self.store.api_client(id)).await
     }
 
+    async fn api_client_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ApiClientId,
+    ) -> Result<Option<ApiClient>, StoreError> {
+        self.store.api_client_in(env, id).await
+    }
+
     async fn api_clients(&self, env: &EnvironmentId) -> Result<Vec<ApiClient>, StoreError> {
         self.store.api_clients(env).await
     }
 
     async fn api_token(&self, id: &ApiTokenId) -> Result<Option<ApiToken>, StoreError> {
         self.store.api_token(id).await
+    }
+
+    async fn api_token_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ApiTokenId,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        self.store.api_token_in(env, id).await
     }
 
     async fn api_token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
@@ -398,12 +436,75 @@ impl Store for Recall {
         self.store.audit_head().await
     }
 
+    async fn bulk(&self, id: &str) -> Result<Option<BulkWork>, StoreError> {
+        self.store.bulk(id).await
+    }
+
+    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        self.store.left_bulks(at, limit).await
+    }
+
+    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        self.store.bulks_of(actor, limit).await
+    }
+
+    async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        self.store.webhook(id).await
+    }
+
+    async fn webhook_in(&self, env: &EnvironmentId, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        self.store.webhook_in(env, id).await
+    }
+
+    async fn webhooks(&self, env: &EnvironmentId, page: &PageRequest) -> Result<Page<Webhook>, StoreError> {
+        self.store.webhooks(env, page).await
+    }
+
+    async fn webhook_secrets(&self, webhook: &WebhookId) -> Result<Vec<WebhookSecret>, StoreError> {
+        self.store.webhook_secrets(webhook).await
+    }
+
+    async fn delivery(&self, webhook: &WebhookId, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.store.delivery(webhook, id).await
+    }
+
+    async fn delivery_body(&self, of: &WebhookId, id: &DeliveryId) -> Result<Option<SealedBlob>, StoreError> {
+        self.store.delivery_body(of, id).await
+    }
+
+    async fn deliveries(
+        &self,
+        webhook: &WebhookId,
+        outcome: Option<DeliveryOutcome>,
+        page: &PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.store.deliveries(webhook, outcome, page).await
+    }
+
+    async fn due_webhooks(&self, at: Time) -> Result<Vec<WebhookId>, StoreError> {
+        self.store.due_webhooks(at).await
+    }
+
+    async fn take_due_deliveries(
+        &self,
+        webhook: &WebhookId,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.store.take_due_deliveries(webhook, at, hide_until, limit).await
+    }
+
     async fn branding(&self) -> Result<Option<Branding>, StoreError> {
         self.store.branding().await
     }
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.store.logo(hash).await
+    }
+
+    async fn accounts_by_status(&self) -> Result<Vec<AccountsInStatus>, StoreError> {
+        self.store.accounts_by_status().await
     }
 
     async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {

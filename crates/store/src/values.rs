@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
-use valetkey_domain::{Account, StoreError, Time};
+use valetkey_domain::{Account, StoreError, Time, webhook::WebhookEvent};
 
 /// What a violated constraint of a table means.
 #[derive(Debug, Clone, Copy)]
@@ -79,12 +79,17 @@ pub(crate) fn folded(text: &str) -> String {
     text.to_lowercase()
 }
 
+/// What a search for accounts looks for. No search ends at a NUL, as an index does.
+pub(crate) fn sought(text: &str) -> String {
+    folded(text).replace('\0', "\u{1e}")
+}
+
 /// Everything that a search for accounts looks at, apart by a character that no field holds.
 pub(crate) fn search_text(account: &Account) -> String {
     let optional = [&account.label, &account.organization_id, &account.user_id];
     let mut fields = vec![account.id.as_str(), account.identifier.as_str()];
     fields.extend(optional.into_iter().flatten().map(String::as_str));
-    folded(&fields.join("\u{1f}"))
+    sought(&fields.join("\u{1f}"))
 }
 
 /// Seconds of a day.
@@ -98,4 +103,17 @@ pub(crate) fn day(at: Time) -> i64 {
 /// The first instant of a day. One that lies outside of the calendar is the first day of all.
 pub(crate) fn first_of_day(day: i64) -> Time {
     Time::from_unix_timestamp(day.saturating_mul(DAY)).unwrap_or(Time::UNIX_EPOCH)
+}
+
+/// What a webhook wants to hear, each between spaces, so that SQL finds one; nothing for everything.
+pub(crate) fn event_types(types: &[WebhookEvent]) -> String {
+    if types.is_empty() {
+        return String::new();
+    }
+    types.iter().fold(String::from(" "), |text, it| text + it.as_str() + " ")
+}
+
+/// Reads what [`event_types`] wrote.
+pub(crate) fn parse_event_types(text: &str) -> Option<Vec<WebhookEvent>> {
+    text.split_whitespace().map(WebhookEvent::parse).collect()
 }

@@ -11,10 +11,10 @@ use valetkey_domain::{
 };
 use valetkey_engine::{
     AccountRef, AccountView, CallbackOutcome, CallbackParams, ConnectionView, Engine, EngineParts,
-    EngineSettings, Link, LinkOptions, LinkPage, NewConnection, StartOutcome,
+    EngineSettings, Link, LinkOptions, LinkPage, NewConnection, Reader, StartOutcome,
     keyring::{SealLimits, VaultKeeper},
 };
-use valetkey_store::SqliteStore;
+use valetkey_store::{Recall, SqliteStore};
 use valetkey_upstream::{
     connector::Connectors,
     http::{Egress, EgressSettings},
@@ -48,8 +48,8 @@ auth:
   oauth:
     scopes:
       default: [read, write]
-      describe: { read: See your notes, write: Change your notes }
-    authorize: { url: "https://acme.example/authorize" }
+      describe: { read: See your notes, write: { en: Change your notes, de: Ihre Notizen ändern } }
+    authorize: { url: "https://acme.example/authorize", locale_param: ui_locales }
     token: { url: "https://acme.example/token" }
     revoke: { url: "https://acme.example/revoke" }
     userinfo:
@@ -247,6 +247,17 @@ impl EngineFixture {
     /// When anything of it cannot be made.
     pub async fn another(&self, seals: SealLimits) -> Engine {
         let (store, connectors) = (self.store.clone(), &self.connectors);
+        engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &self.settings).await
+    }
+
+    /// Another engine on the same database that remembers for a moment what every call asks for, as each process of the
+    /// product does.
+    ///
+    /// # Panics
+    /// When anything of it cannot be made.
+    pub async fn replica(&self) -> Engine {
+        let store = Arc::new(Recall::new(self.store.clone()));
+        let (connectors, seals) = (&self.connectors, SealLimits::default());
         engine(store, connectors, &self.master, seals, &self.clock, &self.entropy, &self.settings).await
     }
 
@@ -454,7 +465,7 @@ fn own_files() -> impl Iterator<Item = (String, String)> {
 }
 
 async fn engine(
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     connectors: &Arc<Connectors>,
     master: &SecretString,
     seals: SealLimits,
@@ -503,7 +514,8 @@ impl Browser {
     pub async fn press(&self, engine: &Engine, link: &Url, page: &LinkPage) -> Result<StartOutcome, Error> {
         let token = EngineFixture::token_of(link);
         let agent = self.user_agent.as_deref();
-        engine.start_authorization_in(&token, self.cookie.as_ref(), &page.form_token, agent).await
+        let reader = Reader { user_agent: agent, language: None };
+        engine.start_authorization_in(&token, self.cookie.as_ref(), &page.form_token, reader).await
     }
 
     /// Opens a link and presses *Continue*; gives the provider's authorization URL.

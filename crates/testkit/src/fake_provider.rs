@@ -43,9 +43,12 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// A field of the form in the body.
+    /// A field of the form, or of the JSON object, in the body.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<String> {
+        if let Ok(Value::Object(fields)) = serde_json::from_str(&self.body) {
+            return fields.get(name)?.as_str().map(str::to_owned);
+        }
         form_urlencoded::parse(self.body.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
     }
 }

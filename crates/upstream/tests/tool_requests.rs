@@ -15,6 +15,12 @@ use valetkey_upstream::{
     tool,
 };
 
+/// What authorizations tell about accounts and the addresses of APIs begin with.
+const FACTS: [(&str, &str); 2] = [
+    ("cloud_id", "11223344-a1b2-3b33-c444-def123456789"),
+    ("instance_url", "https://acme.my.salesforce.com"),
+];
+
 /// The request as text. A message of `$mime` is shown decoded, its random boundaries named.
 fn picture(request: &OutboundRequest) -> String {
     let mut out = format!("{} {}\n", request.method, request.url);
@@ -58,7 +64,7 @@ fn messages(json: &mut Value) -> Vec<String> {
 
 fn requests(connector: &Connector) -> String {
     let overrides = Overrides::default();
-    let metadata = BTreeMap::new();
+    let metadata = BTreeMap::from(FACTS.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let variables: BTreeMap<_, _> =
         connector.variables.iter().map(|(name, variable)| (name.clone(), variable.example.clone())).collect();
     let target = Target { connector, overrides: &overrides, variables: &variables, metadata: &metadata };

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -110,11 +111,23 @@ func (a args) tools() (calls []valetkey.ToolCall) {
 }
 
 // batch is what a batch brings as the cases say it.
-func batch(results []valetkey.BatchResult, err error) (any, error) {
+func batch[R any](results []R, err error) (any, error) {
 	all := []any{}
-	for _, one := range results {
+	for _, item := range results {
+		var one valetkey.BatchResult
+		switch item := any(item).(type) {
+		case valetkey.BatchResult:
+			one = item
+			if item.Err == nil {
+				all = append(all, map[string]any{"result": item.Result})
+			}
+		case valetkey.BatchStart:
+			one.Err = item.Err
+			if item.Err == nil {
+				all = append(all, map[string]any{"started": item.Started})
+			}
+		}
 		if one.Err == nil {
-			all = append(all, map[string]any{"result": one.Result})
 			continue
 		}
 		var base *valetkey.ValetkeyError
@@ -124,10 +137,47 @@ func batch(results []valetkey.BatchResult, err error) (any, error) {
 		name := fmt.Sprintf("%T", one.Err)
 		all = append(all, map[string]any{"error": map[string]any{
 			"class": name[strings.LastIndex(name, ".")+1:], "code": base.Code, "message": base.Message,
-			"execution_id": base.ExecutionID, "fields": base.Fields,
+			"execution_id": base.ExecutionID, "fields": base.Fields, "http_status": unlessZero(base.HTTPStatus),
 		}})
 	}
 	return all, err
+}
+
+// verify verifies a webhook with the headers as net/http has them, and as they came.
+func (a args) verify() (any, error) {
+	options := []valetkey.VerifyOption{valetkey.VerifyAt(read[time.Time](a, "now"))}
+	if _, given := a["tolerance_s"]; given {
+		options = append(options, valetkey.VerifyTolerance(time.Duration(a.number("tolerance_s"))*time.Second))
+	}
+	canonical, raw := http.Header{}, http.Header{}
+	for name, value := range read[map[string]string](a, "headers") {
+		canonical.Set(name, value)
+		raw[name] = []string{value}
+	}
+	event, err := valetkey.VerifyWebhook(a.text("secret"), canonical, []byte(a.text("payload")), options...)
+	again, other := valetkey.VerifyWebhook(a.text("secret"), raw, []byte(a.text("payload")), options...)
+	if !reflect.DeepEqual(event, again) || fmt.Sprint(err) != fmt.Sprint(other) {
+		return nil, fmt.Errorf("the headers' case makes a difference: %v, %v; %w, %w", event, again, err, other)
+	}
+	return event, err
+}
+
+// shown is a webhook's secret in the clear, which does not print by itself.
+func shown(made *valetkey.WebhookSecret, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	if text := fmt.Sprintf("%v %+v %#v", made, made, made); strings.Contains(text, "canary") {
+		return nil, errors.New("the secret of a webhook prints")
+	}
+	return map[string]any{"webhook": made.Webhook, "secret": string(made.Secret), "old_secret_valid_until": made.OldSecretValidUntil}, nil
+}
+
+func unlessZero(number int) any {
+	if number == 0 {
+		return nil
+	}
+	return number
 }
 
 func (a args) link() (options []valetkey.LinkOption) {
@@ -247,6 +297,8 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 		return actions.ExecuteTool(ctx, a.tool())
 	case "execute_tools":
 		return batch(actions.ExecuteTools(ctx, a.tools()))
+	case "execute_tools_async":
+		return batch(actions.ExecuteToolsAsync(ctx, a.tools()))
 	case "execute_tool_async":
 		return actions.ExecuteToolAsync(ctx, a.tool())
 	case "request":
@@ -283,10 +335,38 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 			AccountName: a.text("account_name"), ExecutionID: a.text("execution_id"), Probe: a.flag("probe"),
 			RegisteredRedirectURIs: a.list("registered_redirect_uris"),
 		})
+	case "create_webhook":
+		made, err := client.Webhooks.Create(ctx, valetkey.NewWebhook{
+			URL: a.text("url"), Description: a.text("description"), EventTypes: a.list("event_types"), Enabled: a.flag("enabled"),
+		})
+		return shown(made, err)
+	case "list_webhooks":
+		return collect(client.Webhooks.List(ctx, a.number("page_size")), s.Expect.Take)
+	case "get_webhook":
+		return client.Webhooks.Get(ctx, a.text("webhook_id"))
+	case "update_webhook":
+		return client.Webhooks.Update(ctx, a.text("webhook_id"), valetkey.WebhookChanges{
+			URL: change[string](a, "url"), Description: change[string](a, "description"),
+			EventTypes: change[[]string](a, "event_types"), Enabled: change[bool](a, "enabled"),
+		})
+	case "delete_webhook":
+		return nil, client.Webhooks.Delete(ctx, a.text("webhook_id"))
+	case "rotate_webhook_secret":
+		return shown(client.Webhooks.RotateSecret(ctx, a.text("webhook_id")))
+	case "test_webhook":
+		return client.Webhooks.Test(ctx, a.text("webhook_id"))
+	case "list_webhook_deliveries":
+		return collect(client.Webhooks.Deliveries(ctx, a.text("webhook_id"), valetkey.DeliveryFilter{
+			Outcome: a.text("outcome"), PageSize: a.number("page_size"),
+		}), s.Expect.Take)
+	case "redeliver_webhook":
+		return client.Webhooks.Redeliver(ctx, a.text("webhook_id"), a.text("delivery_id"))
+	case "verify_webhook":
+		return a.verify()
 	case "create_connection":
 		return connections.Create(ctx, valetkey.NewConnection{
 			Connector: a.text("connector"), Name: a.text("name"), ClientID: a.text("client_id"),
-			ClientSecret: valetkey.Secret(a.text("client_secret")), Scopes: a.list("scopes"),
+			ClientSecret: valetkey.Secret(a.text("client_secret")), ClientSecretExpiresAt: read[time.Time](a, "client_secret_expires_at"), Scopes: a.list("scopes"),
 			UseSharedCredentials: a.flag("use_shared_credentials"), Overrides: read[*valetkey.Overrides](a, "overrides"),
 			Variables: read[map[string]string](a, "variables"), Enabled: a.flag("enabled"),
 			IdentityPolicy: a.text("identity_policy"), CallTimeoutMS: a.number("call_timeout_ms"),
@@ -300,7 +380,7 @@ func invoke(ctx context.Context, client *valetkey.ValetkeyClient, s step) (any, 
 	case "update_connection":
 		return connections.Update(ctx, a.text("connection"), valetkey.ConnectionChanges{
 			Name: change[string](a, "name"), ClientID: change[string](a, "client_id"),
-			ClientSecret: change[valetkey.Secret](a, "client_secret"), Scopes: change[[]string](a, "scopes"),
+			ClientSecret: change[valetkey.Secret](a, "client_secret"), ClientSecretExpiresAt: change[time.Time](a, "client_secret_expires_at"), Scopes: change[[]string](a, "scopes"),
 			UseSharedCredentials: change[bool](a, "use_shared_credentials"), Overrides: change[valetkey.Overrides](a, "overrides"),
 			Variables: change[map[string]string](a, "variables"), Enabled: change[bool](a, "enabled"),
 			IdentityPolicy: change[string](a, "identity_policy"), CallTimeoutMS: change[int](a, "call_timeout_ms"),

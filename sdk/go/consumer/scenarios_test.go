@@ -346,6 +346,22 @@ func TestBatchGivesEachCallItsOwnResult(t *testing.T) {
 	if nobody := requireAs[*valetkey.NotFoundError](t, results[3].Err); nobody.Code != "account_not_found" {
 		t.Error(nobody)
 	}
+	for i, status := range map[int]int{1: 404, 2: 403, 3: 404} {
+		if got := requireAs[*valetkey.ValetkeyError](t, results[i].Err).HTTPStatus; got != status {
+			t.Errorf("call %d has the status %d, expected %d", i, got, status)
+		}
+	}
+	starts, err := client.Actions.ExecuteToolsAsync(ctx, []valetkey.ToolCall{profile("user_10"), profile("nobody")})
+	if err != nil || starts[0].Err != nil {
+		t.Fatal(err, starts)
+	}
+	ended, err := client.Actions.WaitForExecution(ctx, starts[0].Started.ExecutionID, time.Minute)
+	if err != nil || ended.Data.(map[string]any)["email"] != "ada@example.com" {
+		t.Errorf("%+v, %v", ended, err)
+	}
+	if nobody := requireAs[*valetkey.NotFoundError](t, starts[1].Err); nobody.HTTPStatus != 404 {
+		t.Error(nobody)
+	}
 	_, err = client.Actions.ExecuteTools(ctx, nil)
 	requireAs[*valetkey.InvalidRequestError](t, err)
 }

@@ -9,6 +9,7 @@ import type {
   AccountEvent,
   AuthorizationLink,
   BatchResult,
+  BatchStart,
   ConnectedAccount,
   Diagnosis,
   DisconnectedAccount,
@@ -224,16 +225,32 @@ export class Actions {
    * @throws InvalidRequestError if there are too many calls, or none.
    */
   async executeTools(calls: readonly ToolCall[], options: CallOptions = {}): Promise<BatchResult[]> {
+    const results = await this.#batch(calls, undefined, options);
+    return results.map((one) => (one instanceof ValetkeyError ? { error: one } : { result: one as ToolResult }));
+  }
+
+  /**
+   * Starts up to 50 tools and waits for none of them: {@link waitForExecution} does. For the rest as
+   * {@link executeTools}; such calls take no `maxAge`.
+   *
+   * @throws InvalidRequestError if there are too many calls, or none.
+   */
+  async executeToolsAsync(calls: readonly ToolCall[], options: CallOptions = {}): Promise<BatchStart[]> {
+    const results = await this.#batch(calls, "async", options);
+    return results.map((one) => (one instanceof ValetkeyError ? { error: one } : { started: one as StartedExecution }));
+  }
+
+  #batch(calls: readonly ToolCall[], mode: string | undefined, options: CallOptions) {
     const json = {
       calls: calls.map((call) => ({
         ...call,
         toolInput: call.toolInput ?? {},
         idempotencyKey: keyOf(call),
       })),
+      mode,
     };
     const call = { method: "POST", path: `${TOOLS}/execute/batch`, json, repeatable: true };
-    const results = await this.#http.results(call, calls.length, options);
-    return results.map((one) => (one instanceof ValetkeyError ? { error: one } : { result: one as ToolResult }));
+    return this.#http.results(call, calls.length, options);
   }
 
   /**

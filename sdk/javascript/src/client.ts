@@ -5,6 +5,7 @@ import { fetchFor } from "./dispatch.js";
 import { Http } from "./http.js";
 import { settingsOf, type ValetkeyClientOptions } from "./options.js";
 import { systemRuntime } from "./runtime.js";
+import { Webhooks } from "./webhooks.js";
 
 /**
  * A client of a Valetkey server. One per process is enough: it keeps its token and its connections.
@@ -16,6 +17,8 @@ export class ValetkeyClient {
   readonly actions: Actions;
   /** Connections and connectors. */
   readonly connections: Connections;
+  /** Which addresses of your app are told of events. */
+  readonly webhooks: Webhooks;
   readonly #close: () => Promise<void>;
 
   constructor(options: ValetkeyClientOptions = {}) {
@@ -25,6 +28,7 @@ export class ValetkeyClient {
     const http = new Http(settings, runtime, new DebugLog(settings.log));
     this.actions = new Actions(http);
     this.connections = new Connections(http);
+    this.webhooks = new Webhooks(http);
     this.#close = dispatch.close;
   }
 

@@ -15,6 +15,11 @@ export interface ConnectionFields {
   clientId?: string | null | undefined;
   /** Its secret. */
   clientSecret?: string | null | undefined;
+  /**
+   * When that secret ends at the provider; the server tells of it in time. `null` on update: it does not end. A new
+   * `clientSecret` forgets the end of the old one.
+   */
+  clientSecretExpiresAt?: Date | string | null | undefined;
   /** The scopes to ask for. Default: the connector's. */
   scopes?: string[] | undefined;
   /** Uses the operator-wide OAuth client instead of one of your own. */

@@ -82,14 +82,16 @@ export function failureOf(answer: FailedAnswer): Failure {
   return { error: new (classOf(details.code, answer.status))(details), never: body["retry"] === "never" };
 }
 
-/** What the error of one call of a batch means, which comes without a status of its own. */
-export function failureOfItem(body: Record<string, unknown>, answer: FailedAnswer): ValetkeyError {
+/** What the error of one call of a batch means; `status` is what the call would have failed with alone. */
+export function failureOfItem(body: Record<string, unknown>, status: unknown, answer: FailedAnswer): ValetkeyError {
   if (typeof body["code"] !== "string") return unreadable(answer);
-  const details = { ...detailsOf(body, answer), retryAfterMs: number(body["retry_after_ms"]) };
-  return new (classOf(details.code, statusOf(details.code)))(details);
+  const said = number(status);
+  const httpStatus = said !== undefined && said >= 400 && said < 600 ? said : undefined;
+  const details = { ...detailsOf(body, answer), httpStatus, retryAfterMs: number(body["retry_after_ms"]) };
+  return new (classOf(details.code, httpStatus ?? statusOf(details.code)))(details);
 }
 
-/** The statuses that calls would have failed with alone, as far as their classes depend on them. */
+/** The statuses where an older server does not say them, as far as classes depend on them. */
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   unauthenticated: 401,
   permission_denied: 403,

@@ -42,19 +42,33 @@ export interface ShortDiagnosis {
 
 /** What an error is made of. */
 export interface ErrorDetails {
+  /** See {@link ValetkeyError.code}. */
   code: string;
+  /** What happened, for people. */
   message: string;
+  /** Why. */
   cause?: string | undefined;
+  /** What to do, in order. */
   remedies?: Remedy[] | undefined;
+  /** The page that explains the code. */
   docs?: string | undefined;
+  /** `req_…` */
   requestId?: string | undefined;
+  /** `ca_…` */
   accountId?: string | undefined;
+  /** `conn_…` */
   connectionId?: string | undefined;
+  /** `ex_…` */
   executionId?: string | undefined;
+  /** When a retry may help, in milliseconds from the answer on. */
   retryAfterMs?: number | undefined;
+  /** The HTTP status of the answer. */
   httpStatus?: number | undefined;
+  /** The fields of the request at fault. */
   fields?: FieldViolation[] | undefined;
+  /** What the provider said. */
   provider?: ProviderEvidence | undefined;
+  /** What a diagnosis says in short. */
   diagnosis?: ShortDiagnosis | undefined;
   /** The exception underneath, if there is one. */
   original?: unknown;

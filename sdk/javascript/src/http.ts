@@ -86,7 +86,7 @@ export class Http {
       if (typeof one !== "object" || one === null) return unreadable(failed);
       const { error } = one as { error?: unknown };
       if (typeof error !== "object" || error === null) return fromWire(one) as object;
-      return failureOfItem(error as Record<string, unknown>, failed);
+      return failureOfItem(error as Record<string, unknown>, (one as { http_status?: unknown }).http_status, failed);
     });
   }
 

@@ -10,3 +10,5 @@ export { type ProxyRequest, ProxyResponse } from "./proxy.js";
 export * from "./requests.js";
 export type { Runtime } from "./runtime.js";
 export { VERSION } from "./version.js";
+export * from "./webhook-events.js";
+export * from "./webhooks.js";

@@ -9,6 +9,7 @@ export interface ProxyRequest extends AccountRef {
   method: string;
   /** The path at the provider, without query. */
   path: string;
+  /** Query parameters; `null` is left out, an array repeats the name. */
   query?: Record<string, string | number | boolean | readonly string[] | null | undefined> | undefined;
   /** Headers for the provider. `Authorization` is not yours to set. */
   headers?: Record<string, string> | undefined;
@@ -24,6 +25,7 @@ export interface ProxyRequest extends AccountRef {
 export class ProxyResponse {
   /** The provider's HTTP status. */
   readonly status: number;
+  /** The headers of the answer. */
   readonly headers: Headers;
   /** The body as it came. */
   readonly bytes: Uint8Array;

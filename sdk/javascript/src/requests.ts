@@ -14,7 +14,9 @@ export interface AccountFields {
 
 /** Tokens of an OAuth grant made elsewhere. */
 export interface OAuthTokens {
+  /** The access token. */
   accessToken: string;
+  /** The refresh token, if there is one. */
   refreshToken?: string | null | undefined;
   /** When the access token stops working, if known. */
   expiresAt?: Date | string | null | undefined;
@@ -53,13 +55,19 @@ export interface Siblings {
 
 /** Which accounts to list; every field given must fit. */
 export interface AccountFilter {
+  /** Your own id of the user. */
   identifier?: string | undefined;
+  /** The name of the connection. */
   connectionName?: string | undefined;
+  /** What tells an account apart from others of the user on the connection. */
   accountName?: string | undefined;
+  /** The connector, such as `gmail`. */
   connector?: string | undefined;
   /** Such as `EXPIRED`. */
   status?: string | undefined;
+  /** Your own id of the user's organization. */
   organizationId?: string | undefined;
+  /** Your own further id of the user. */
   userId?: string | undefined;
   /** Words in identifier or label. */
   query?: string | undefined;
@@ -125,8 +133,11 @@ export interface ToolCall extends AccountRef {
 
 /** Which executions to list; every field given must fit. */
 export interface ExecutionFilter {
+  /** The account: `ca_…`. */
   connectedAccountId?: string | undefined;
+  /** The connection: `conn_…`. */
   connectionId?: string | undefined;
+  /** The tool's own name. */
   toolName?: string | undefined;
   /** Such as `FAILED`. */
   status?: string | undefined;
@@ -136,7 +147,9 @@ export interface ExecutionFilter {
 
 /** Which tools to list; every field given must fit. */
 export interface ToolFilter {
+  /** The connector, such as `gmail`. */
   connector?: string | undefined;
+  /** Only tools of the connector of this connection. */
   connectionName?: string | undefined;
   /** Only tools of connectors to which this user is connected. */
   identifier?: string | undefined;
@@ -148,6 +161,7 @@ export interface ToolFilter {
 
 /** A task, in words, that a tool is looked for. */
 export interface ToolSearch {
+  /** The task in words. */
   query: string;
   /** Whose connections to show with each tool. */
   identifier?: string | undefined;

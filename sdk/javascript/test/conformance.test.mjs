@@ -25,6 +25,17 @@ const CONNECTIONS = {
   test_connection: "test",
   list_connection_events: "listEvents",
 };
+const WEBHOOKS = {
+  create_webhook: (webhooks, args) => webhooks.create(args),
+  list_webhooks: (webhooks, args) => webhooks.list(args),
+  get_webhook: (webhooks, { webhookId }) => webhooks.get(webhookId),
+  update_webhook: (webhooks, { webhookId, ...fields }) => webhooks.update(webhookId, fields),
+  delete_webhook: (webhooks, { webhookId }) => webhooks.delete(webhookId),
+  rotate_webhook_secret: (webhooks, { webhookId }) => webhooks.rotateSecret(webhookId),
+  test_webhook: (webhooks, { webhookId }) => webhooks.test(webhookId),
+  list_webhook_deliveries: (webhooks, { webhookId, ...filter }) => webhooks.deliveries(webhookId, filter),
+  redeliver_webhook: (webhooks, { webhookId, deliveryId }) => webhooks.redeliver(webhookId, deliveryId),
+};
 const OPAQUE = new Set([
   "data",
   "tool_input",
@@ -195,8 +206,28 @@ function includes(actual, expected, at) {
   assert.equal(actual, expected, at);
 }
 
+/** A webhook is verified alike whatever the server's framework gives as headers and body. */
+function verified({ secret, headers, payload, now, toleranceS }) {
+  const options = { now: new Date(now), toleranceMs: toleranceS && toleranceS * 1000 };
+  const outcome = (...given) => {
+    try {
+      return { event: sdk.verifyWebhook(secret, ...given, options) };
+    } catch (error) {
+      return { error };
+    }
+  };
+  const first = outcome(headers, payload);
+  const second = outcome(new Headers(headers), Buffer.from(payload));
+  assert.deepEqual(second.event, first.event);
+  assert.equal(second.error?.code, first.error?.code);
+  if (first.error) throw first.error;
+  return first.event;
+}
+
 async function call(client, step) {
   const args = argumentsOf(step.args);
+  if (step.call === "verify_webhook") return verified(args);
+  if (step.call in WEBHOOKS) return WEBHOOKS[step.call](client.webhooks, args);
   const { connection, ...fields } = args;
   const name = camel(step.call);
   if (step.call === "create_connection") return client.connections.create(args);
@@ -212,7 +243,7 @@ async function call(client, step) {
     const { timeoutMs, ...rest } = args;
     return client.actions.waitForExecution(rest, { timeoutMs });
   }
-  if (step.call === "execute_tools") return client.actions.executeTools(args.calls.map(argumentsOf));
+  if ("calls" in args) return client.actions[name](args.calls.map(argumentsOf));
   return client.actions[name](args);
 }
 

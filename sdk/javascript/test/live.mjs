@@ -96,8 +96,14 @@ export class Browser {
 export class LiveServer {
   static async start(...options) {
     const server = new LiveServer(options);
+    try {
+      await server.#ready();
+    } catch (error) {
+      // A file whose own code fails runs no hooks.
+      await server.stop();
+      throw error;
+    }
     after(() => server.stop());
-    await server.#ready();
     return server;
   }
 
@@ -114,11 +120,16 @@ export class LiveServer {
       stdio: ["ignore", out, out],
     });
     closeSync(out);
+    // A binary that is not there has neither a process id nor an exit code, only this.
+    this.process.on("error", (error) => {
+      this.failed = error;
+    });
   }
 
   async #ready() {
     const file = join(this.folder, "env");
     await waitFor(() => {
+      if (this.failed) throw this.failed;
       assert.equal(this.process.exitCode, null, readFileSync(this.log, "utf8"));
       return existsSync(file);
     }, "the server writes its environment file");
@@ -186,7 +197,7 @@ export class LiveServer {
 
   async stop() {
     await this.dispatcher?.close();
-    if (this.process.exitCode === null) {
+    if (this.process.pid !== undefined && this.process.exitCode === null) {
       const ended = once(this.process, "exit");
       this.process.kill();
       const late = setTimeout(() => this.process.kill("SIGKILL"), 20_000);

@@ -270,7 +270,18 @@ test("batch gives each call its own result", async () => {
   assert.ok(unknown.error instanceof NotFoundError && unknown.error.code === "tool_not_found", unknown.error);
   assert.ok(scope.error instanceof InsufficientScopeError && scope.error.executionId, scope.error);
   assert.ok(nobody.error instanceof NotFoundError && nobody.error.code === "account_not_found", nobody.error);
+  assert.deepEqual(
+    [unknown, scope, nobody].map(({ error }) => error.httpStatus),
+    [404, 403, 404],
+  );
   await refused(InvalidRequestError, actions.executeTools([]));
+  const [begun, refusedOne] = await actions.executeToolsAsync([
+    { identifier, ...PROFILE },
+    { identifier: "nobody", ...PROFILE },
+  ]);
+  const ended = await actions.waitForExecution(begun.started);
+  assert.equal(ended.data.email, "ada@example.com");
+  assert.ok(refusedOne.error instanceof NotFoundError && refusedOne.error.httpStatus === 404, refusedOne.error);
   await client.close();
 });
 

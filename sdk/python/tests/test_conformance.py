@@ -16,7 +16,7 @@ import pytest
 from scripted import AsyncFakeSystem, Clock, FakeSystem, Server, differences
 
 import valetkey
-from valetkey import AsyncPager, AsyncValetkeyClient, Pager, ToolCall, ValetkeyClient, ValetkeyError
+from valetkey import AsyncPager, AsyncValetkeyClient, Pager, ToolCall, ValetkeyClient, ValetkeyError, verify_webhook
 
 FOLDER = Path(os.environ.get("VALETKEY_CONFORMANCE") or Path(__file__).resolve().parents[2] / "conformance")
 CASES = [
@@ -24,6 +24,17 @@ CASES = [
     for path in sorted((FOLDER / "cases").glob("*.json"))
     for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
 ]
+WEBHOOKS = {
+    "create_webhook": "create",
+    "list_webhooks": "list",
+    "get_webhook": "get",
+    "update_webhook": "update",
+    "delete_webhook": "delete",
+    "rotate_webhook_secret": "rotate_secret",
+    "test_webhook": "test",
+    "list_webhook_deliveries": "deliveries",
+    "redeliver_webhook": "redeliver",
+}
 VARIABLES = ("VALETKEY_URL", "VALETKEY_API_TOKEN", "VALETKEY_CLIENT_ID", "VALETKEY_CLIENT_SECRET", "VALETKEY_CA_FILE")
 
 
@@ -52,16 +63,28 @@ def _named(call: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-async def perform(actions: Any, step: dict[str, Any]) -> Any:
+def _method(client: Any, name: str) -> Any:
+    return getattr(client.webhooks, WEBHOOKS[name]) if name in WEBHOOKS else getattr(client.actions, name)
+
+
+async def perform(client: Any, step: dict[str, Any]) -> Any:
     arguments = dict(step.get("args", {}))
+    if step["call"] == "verify_webhook":
+        arguments["now"] = datetime.fromisoformat(arguments["now"].replace("Z", "+00:00"))
+        if "tolerance_s" in arguments:
+            arguments["tolerance"] = arguments.pop("tolerance_s")
+        given = arguments.pop("payload")
+        events = [verify_webhook(**arguments, payload=payload) for payload in (given, given.encode())]
+        assert events[0] == events[1]
+        return events[0]
     if "timeout_ms" in arguments:
         arguments["timeout"] = arguments.pop("timeout_ms") / 1000
-    for name in ("since", "until"):
-        if name in arguments:
+    for name in ("since", "until", "client_secret_expires_at"):
+        if isinstance(arguments.get(name), str):
             arguments[name] = datetime.fromisoformat(arguments[name].replace("Z", "+00:00"))
     if "calls" in arguments:
         arguments["calls"] = [ToolCall(**_named(call)) for call in arguments["calls"]]
-    result = getattr(actions, step["call"])(**arguments)
+    result = _method(client, step["call"])(**arguments)
     if inspect.isawaitable(result):
         result = await result
     take = step["expect"].get("take", 10_000)
@@ -106,7 +129,7 @@ async def play(case: dict[str, Any], kind: str) -> None:
         expected = step["expect"]
         try:
             client = client or make(case, clock, server, kind)
-            got = await perform(client.actions, step)
+            got = await perform(client, step)
         except ValetkeyError as error:
             assert "error" in expected, f"step {number}: {error!r}; {server.problems}"
             problems = check_error(expected["error"], error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import importlib.metadata
 import inspect
@@ -18,12 +19,14 @@ from valetkey import (
     Actions,
     AsyncActions,
     AsyncValetkeyClient,
+    AsyncWebhooks,
     ConfigurationError,
     Event,
     Remedy,
     ToolRateLimitedError,
     ValetkeyClient,
     ValetkeyError,
+    Webhooks,
     errors,
 )
 
@@ -44,7 +47,7 @@ def methods(kind: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(("one", "other"), [(Actions, AsyncActions), (ValetkeyClient, AsyncValetkeyClient)])
+@pytest.mark.parametrize(("one", "other"), [(Actions, AsyncActions), (ValetkeyClient, AsyncValetkeyClient), (Webhooks, AsyncWebhooks)])
 def test_both_clients_have_the_same_methods_and_all_are_explained(one: type[Any], other: type[Any]) -> None:
     names = {"aclose": "close"}
     asynchronous = {names.get(name, name): value for name, value in methods(other).items()}
@@ -52,6 +55,23 @@ def test_both_clients_have_the_same_methods_and_all_are_explained(one: type[Any]
     for name, method in methods(one).items():
         assert method.__doc__, name
         assert list(inspect.signature(method).parameters) == list(inspect.signature(asynchronous[name]).parameters)
+
+
+def test_every_field_is_explained() -> None:
+    folder = Path(valetkey.__file__).parent
+    bare, seen = [], 0
+    for file in ("models.py", "errors.py", "webhooks.py", "_batch.py", "_answer.py"):
+        for kind in ast.walk(ast.parse((folder / file).read_text(encoding="utf-8"))):
+            if not isinstance(kind, ast.ClassDef) or kind.name.startswith("_"):
+                continue
+            assert ast.get_docstring(kind), kind.name
+            for field, after in zip(kind.body, [*kind.body[1:], None]):
+                if isinstance(field, ast.AnnAssign):
+                    seen += 1
+                    said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                    bare += [] if said else [f"{kind.name}.{ast.unparse(field.target)}"]
+    assert seen > 200
+    assert not bare
 
 
 def test_every_error_is_in_the_one_tree() -> None:

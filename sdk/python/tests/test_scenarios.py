@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from valetkey import (
     ToolTimeoutError,
     UnauthorizedError,
     ValetkeyClient,
+    ValetkeyError,
 )
 
 PROFILE: dict[str, Any] = {"tool_name": "sandbox_get_profile", "tool_input": {}}
@@ -296,8 +298,43 @@ def test_batch_gives_each_call_its_own_result(server: LiveServer) -> None:
     with pytest.raises(NotFoundError) as missing:
         nobody.unwrap()
     assert missing.value.code == "account_not_found"
+    for one, tool, user in (
+        (unknown, "sandbox_no_such_tool", "user_10"),
+        (scope, "sandbox_list_messages", "user_10"),
+        (nobody, "sandbox_get_profile", "nobody"),
+    ):
+        with pytest.raises(ValetkeyError) as alone:
+            client.actions.execute_tool(tool, {}, user)
+        assert one.error is not None
+        assert (type(one.error), one.error.http_status) == (type(alone.value), alone.value.http_status)
+        assert one.error.http_status in (403, 404)
     with pytest.raises(InvalidRequestError):
         client.actions.execute_tools([])
+
+
+def test_batch_in_the_background_is_waited_for(server: LiveServer) -> None:
+    client = server.client()
+    server.connect(client, "user_16", "ada")
+    calls = [ToolCall("sandbox_get_profile", identifier=user) for user in ("user_16", "nobody", "user_16")]
+    first, nobody, last = client.actions.execute_tools_async(calls)
+    for one in (first, last):
+        ended = client.actions.wait_for_execution(one.unwrap().execution_id, timeout=60)
+        assert (ended.status, ended.data["email"]) == ("SUCCEEDED", "ada@example.com")
+    assert isinstance(nobody.error, NotFoundError)
+    assert nobody.error.http_status == 404
+
+
+def test_end_of_a_client_secret_is_kept_until_another_secret_comes(server: LiveServer) -> None:
+    actions = server.client().actions
+    end = datetime(2099, 1, 31, tzinfo=timezone.utc)
+    name = "dated"
+    made = actions.create_connection("gmail", name, client_id="c", client_secret="s", client_secret_expires_at=end)
+    assert made.client_secret_expires_at == end
+    assert actions.update_connection(name, enabled=False).client_secret_expires_at == end
+    assert actions.update_connection(name, client_secret="other").client_secret_expires_at is None
+    assert actions.update_connection(name, client_secret_expires_at=end).client_secret_expires_at == end
+    assert actions.update_connection(name, client_secret_expires_at=None).client_secret_expires_at is None
+    actions.delete_connection(name)
 
 
 @pytest.fixture

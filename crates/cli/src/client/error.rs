@@ -24,6 +24,7 @@ fn native(error: &Value) -> String {
     }
     for (name, label) in [("cause", "Cause"), ("docs", "More"), ("request_id", "Request id")] {
         if name == "docs" {
+            text += &diagnosis(error);
             text += &remedies(error);
         }
         if let Some(value) = text_of(error, name) {
@@ -41,6 +42,17 @@ fn native(error: &Value) -> String {
         text += &format!("\nTry again in: {:.1} s", std::time::Duration::from_millis(millis).as_secs_f64());
     }
     text
+}
+
+/// What the history says beyond the error itself, if it does.
+fn diagnosis(error: &Value) -> String {
+    let short = &error["diagnosis"];
+    match (text_of(short, "summary"), text_of(short, "code")) {
+        (Some(summary), Some(code)) if text_of(error, "code") != Some(code) => {
+            format!("\nDiagnosis: {} [{}]", clean(summary), clean(code))
+        }
+        _ => String::new(),
+    }
 }
 
 fn remedies(error: &Value) -> String {
@@ -106,6 +118,21 @@ mod tests {
                         More: https://x.example/docs/errors/account_revoked\nRequest id: req_1\nAccount: ca_1\n\
                         Try again in: 1.5 s";
         assert_eq!(refused(StatusCode::CONFLICT, &body).text, expected);
+    }
+
+    #[test]
+    fn error_with_a_diagnosis_of_another_code_tells_it_before_the_remedies() {
+        let body = |code: &str| {
+            json!({"error": {
+                "code": "account_expired", "message": "It ran out.",
+                "diagnosis": {"code": code, "summary": "The app is in testing mode."},
+                "remedies": [{"action": "reauthorize", "text": "Send a new link."}],
+            }})
+        };
+        let told = refused(StatusCode::CONFLICT, &body("app_in_testing")).text;
+        let line = "[account_expired]\nDiagnosis: The app is in testing mode. [app_in_testing]\nWhat to do:";
+        assert!(told.contains(line), "{told}");
+        assert!(!refused(StatusCode::CONFLICT, &body("account_expired")).text.contains("Diagnosis"));
     }
 
     #[test]

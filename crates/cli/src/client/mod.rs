@@ -21,6 +21,7 @@ mod token;
 mod tool;
 mod user;
 mod view;
+mod webhook;
 
 pub(crate) use target::values_of;
 
@@ -73,6 +74,8 @@ pub(crate) enum Noun {
     Token(On<token::Command>),
     /// Executions: the records of tool and proxied calls
     Execution(On<execution::Command>),
+    /// Webhooks: endpoints of your app that are told what happens
+    Webhook(On<webhook::Command>),
     /// The keyring that everything stored is sealed with
     Keys(On<keys::Command>),
     /// The database: whether it was restored or copied
@@ -100,6 +103,7 @@ pub(crate) async fn run(noun: Noun) -> Result<(), Failure> {
         Noun::Client(on) => api_client::run(on.command, &Session::open(&on.common)?).await,
         Noun::Token(on) => token::run(on.command, &Session::open(&on.common)?).await,
         Noun::Execution(on) => execution::run(on.command, &Session::open(&on.common)?).await,
+        Noun::Webhook(on) => webhook::run(on.command, &Session::open(&on.common)?).await,
         Noun::Keys(on) => keys::run(on.command, &Session::open(&on.common)?).await,
         Noun::Store(on) => store::run(on.command, &Session::open(&on.common)?).await,
         Noun::User(on) => user::run(on.command, &Session::open(&on.common)?).await,

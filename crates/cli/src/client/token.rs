@@ -1,7 +1,7 @@
 //! `valetkey token …`
 
-use clap::Subcommand;
-use serde_json::json;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::{
     Session,
@@ -10,6 +10,38 @@ use super::{
     view::{details, table},
 };
 use crate::failure::Failure;
+
+/// What a token that an agent holds is bounded to. It then finds and calls tools, and does nothing else
+#[derive(Debug, Args)]
+pub(crate) struct Bounds {
+    /// Only for the accounts of this user. Repeatable
+    #[arg(long = "only-identifier", value_name = "IDENTIFIER")]
+    identifiers: Vec<String>,
+    /// Only tools of this connector. Repeatable
+    #[arg(long = "only-connector", value_name = "CONNECTOR")]
+    connectors: Vec<String>,
+    /// Only this tool; then no proxied calls. Repeatable
+    #[arg(long = "only-tool", value_name = "TOOL")]
+    tools: Vec<String>,
+    /// Only what changes nothing
+    #[arg(long)]
+    read_only: bool,
+}
+
+impl Bounds {
+    /// As the API takes them; nothing if there are none.
+    fn body(&self) -> Option<Value> {
+        let open = self.identifiers.is_empty() && self.connectors.is_empty() && self.tools.is_empty();
+        (!open || self.read_only).then(|| {
+            json!({
+                "identifiers": self.identifiers,
+                "connectors": self.connectors,
+                "tools": self.tools,
+                "read_only": self.read_only,
+            })
+        })
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +58,8 @@ pub(crate) enum Command {
         /// When it stops working, such as 2027-01-01T00:00:00Z; never without
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
+        #[command(flatten)]
+        bounds: Bounds,
     },
     /// List static API tokens, oldest first
     List,
@@ -38,12 +72,13 @@ pub(crate) enum Command {
 
 pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Create { name, client_id, permissions, expires_at } => {
+        Command::Create { name, client_id, permissions, expires_at, bounds } => {
             let body = filled(json!({
                 "name": name,
                 "client_id": client_id,
                 "permissions": (!permissions.is_empty()).then_some(permissions),
                 "expires_at": expires_at,
+                "bounds": bounds.body(),
             }));
             let answer = session.post(&["tokens"], &body).await?;
             show(session, &answer, |answer| {
@@ -53,6 +88,7 @@ pub(super) async fn run(command: Command, session: &Session) -> Result<(), Failu
                     "api_token.name",
                     "api_token.client_id",
                     "api_token.expires_at",
+                    "api_token.bounds",
                 ];
                 details(answer, &fields)
             })

@@ -73,7 +73,10 @@ pub(super) fn table(answer: &Value, columns: &[&str]) -> String {
 fn rest_of(answer: &Value) -> String {
     match answer["next_page_token"].as_str() {
         Some(token) => {
-            let total = answer["total_size"].as_u64().map(|n| format!(" of {n} in all")).unwrap_or_default();
+            let at_least = answer["total_size_is_at_least"] == true;
+            let words = if at_least { "more than " } else { "" };
+            let total = answer["total_size"].as_u64();
+            let total = total.map(|n| format!(" of {words}{n} in all")).unwrap_or_default();
             format!("… more{total}: --page-token {}\n", clean(token))
         }
         None => String::new(),
@@ -112,6 +115,10 @@ mod tests {
                         conn_22  a b    no       -               x y\n\
                         … more of 7 in all: --page-token conn_22\n";
         assert_eq!(table(&answer, &["id", "name", "enabled", "fault.code", "scopes"]), expected);
+        let long = json!({
+            "items": [{"id": "a"}], "next_page_token": "b", "total_size": 10000, "total_size_is_at_least": true
+        });
+        assert_eq!(table(&long, &["id"]), "ID\na\n… more of more than 10000 in all: --page-token b\n");
         assert_eq!(table(&json!({"items": []}), &["id"]), "Nothing found.\n");
     }
 

@@ -1,5 +1,6 @@
 //! `valetkey dev`: a server that needs nothing, with the simulator beside it.
 
+mod bad_tls;
 mod env_file;
 mod folder;
 mod found;
@@ -32,7 +33,11 @@ pub(crate) use sandbox::here as sandbox_here;
 /// Where `valetkey dev` keeps its data unless told otherwise.
 pub(crate) const USUAL_FOLDER: &str = ".valetkey";
 
-pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    settings: &Settings,
+    env_file: Option<PathBuf>,
+    with_bad_tls: bool,
+) -> Result<(), Failure> {
     let begun = Instant::now();
     let stop = shutdown::on_signal().map_err(|error| Failure::usage(format!("signals: {error}")))?;
     let folder = Folder::open(&settings.storage.data_dir)?;
@@ -46,10 +51,12 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
     };
     let tls = tls::prepare(settings, &folder, &public_url, address.ip())?;
     let sandbox = sandbox::open(&folder, address.port()).await?;
+    let bad_ports = bad_tls::open(&folder, &tls, with_bad_tls).await?;
+    let reached = std::iter::once(sandbox.address).chain(bad_ports.iter().map(|port| port.address));
     let start = Start {
         public_url: public_url.clone(),
         master_key: &master_key,
-        simulator: Some((sandbox.address, tls.simulator_ca()?)),
+        simulator: Some((reached.collect(), tls.simulator_ca()?)),
         desk: Some(sandbox.desk()),
         lock: Some(lock),
     };
@@ -68,6 +75,9 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
     // The provider ends after the server: calls that are being finished still need it.
     let provider_stop = CancellationToken::new();
     let simulator = sandbox.address;
+    for port in bad_ports {
+        tokio::spawn(port.serve(sandbox.router(), limits.clone(), provider_stop.clone()));
+    }
     let provider = tokio::spawn(sandbox.serve(tls.simulator.clone(), limits, provider_stop.clone()));
 
     let setup = assembly.engine.setup_link().await.ok().flatten();
@@ -78,6 +88,7 @@ pub(crate) async fn run(settings: &Settings, env_file: Option<PathBuf>) -> Resul
         folder: folder.path(),
         setup: setup.as_ref().map(|link| &link.url),
         simulator,
+        bad_tls: with_bad_tls,
     };
     env_file.write(&facts)?;
     page::print(&facts, env_file.shown())?;

@@ -17,6 +17,8 @@ pub(super) struct Facts<'a> {
     /// The link that makes the first user of the dashboard, while there is none.
     pub(super) setup: Option<&'a Url>,
     pub(super) simulator: std::net::SocketAddr,
+    /// Whether the ports with bad certificates are open.
+    pub(super) bad_tls: bool,
 }
 
 impl Facts<'_> {
@@ -47,7 +49,8 @@ Valetkey is ready (development server, everything is in {folder})
   client secret   {client_secret}
   API token       {token}
   dashboard       {dashboard}
-  Simulator       https://{simulator}
+  MCP             {url}/mcp?identifier=user_123
+  Simulator       https://{simulator}{bad_tls}
 
 1. Make an authorization link for your user user_123:
 
@@ -77,6 +80,11 @@ Ctrl-C stops the server; the next start goes on with the same data.
 "#,
         folder = facts.folder.display(),
         simulator = facts.simulator,
+        bad_tls = match facts.bad_tls {
+            true =>
+                format!("\n  bad TLS         ports in {}", facts.folder.join(super::bad_tls::PORTS).display()),
+            false => String::new(),
+        },
         url = facts.base_url(),
         dashboard = facts.dashboard(),
         client_id = facts.access.client_id,

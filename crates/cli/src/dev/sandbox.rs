@@ -194,7 +194,12 @@ impl SimulatorDesk for Desk {
 impl Sandbox {
     /// What commands it.
     pub(super) fn desk(&self) -> Arc<dyn SimulatorDesk> {
-        Arc::new(Desk(self.simulator.router()))
+        Arc::new(Desk(self.router()))
+    }
+
+    /// What it answers, on whatever port.
+    pub(super) fn router(&self) -> axum::Router {
+        self.simulator.router()
     }
 
     /// Serves until told to stop, and writes what must survive a restart whenever it has changed.

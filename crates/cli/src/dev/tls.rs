@@ -40,6 +40,9 @@ pub(super) struct DevTls {
     /// Always the data folder's own.
     pub(super) simulator: Arc<ServerConfig>,
     pub(super) ca_file: PathBuf,
+    /// How server and simulator are addressed.
+    pub(super) names: Vec<String>,
+    pub(super) authority: Authority,
 }
 
 impl DevTls {
@@ -64,7 +67,8 @@ pub(super) fn prepare(
     listen: IpAddr,
 ) -> Result<DevTls, Failure> {
     let names = names(public_url, listen);
-    Authority::open(folder)?.issue_if_due(folder, &names, SystemClock.now())?;
+    let authority = Authority::open(folder)?;
+    authority.issue_if_due(folder, &names, SystemClock.now())?;
     let config = |certificates: &[u8], key: &[u8], setting: &str| {
         valetkey_server::server_config(certificates, key).map_err(|error| Failure::setting(setting, error))
     };
@@ -73,7 +77,7 @@ pub(super) fn prepare(
         Some(tls) => config(&tls.certificates, &tls.key, "tls_cert")?,
         None => Arc::clone(&simulator),
     };
-    Ok(DevTls { server, simulator, ca_file: folder.file(CA_CERT) })
+    Ok(DevTls { server, simulator, ca_file: folder.file(CA_CERT), names, authority })
 }
 
 /// What the simulator alone speaks TLS with.

@@ -14,7 +14,7 @@ use valetkey_store::{
     Inspection, OpenError, PostgresOpenError, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore,
 };
 
-use super::{Report, now, of_clocks};
+use super::{Report, now, of_clocks, webhooks};
 use crate::{master_key::MasterKeySource, settings::Settings};
 
 /// The database's clock may differ by so much before leases and time-outs are judged wrongly.
@@ -221,6 +221,7 @@ async fn inside(
     if let Some(frozen) = store.frozen().await? {
         report.found("frozen", of_frozen(&frozen));
     }
+    webhooks::look(store, report).await?;
     let environments = store.environments().await?;
     let mark = environments.iter().find(|(_, name)| name == "default").map(|(id, _)| server_mark_of(id));
     let mut connections = Vec::new();

@@ -12,6 +12,7 @@ mod providers;
 mod public_url;
 mod running;
 mod sso;
+mod webhooks;
 
 use std::ffi::OsString;
 

@@ -20,6 +20,8 @@ pub(crate) struct Limits {
     pub(crate) calls_waiting: Option<usize>,
     pub(crate) call_attempts: Option<u32>,
     pub(crate) read_cache_bytes: Option<u64>,
+    pub(crate) api_rate_per_key: Option<u32>,
+    pub(crate) api_rate_per_environment: Option<u32>,
 }
 
 const GIBIBYTE: u64 = 1 << 30;
@@ -32,6 +34,10 @@ impl Limits {
         let count = |reader: &mut Reader, setting, most| {
             reader.number(setting, 1..=most).and_then(|n| usize::try_from(n).ok())
         };
+        // Spaced out by whole microseconds: no more than a million a second can be told apart.
+        let rate = |reader: &mut Reader, setting| {
+            reader.number(setting, 0..=1_000_000).and_then(|n| u32::try_from(n).ok())
+        };
         Self {
             // Longer than any call can take, queue included.
             keep_answers: reader.seconds("keep_answers_s", 3600..=30 * 24 * 3600),
@@ -42,6 +48,8 @@ impl Limits {
             calls_waiting: count(reader, "calls_waiting", 1_000_000),
             call_attempts: reader.number("call_attempts", 1..=10).and_then(|n| u32::try_from(n).ok()),
             read_cache_bytes: reader.number("read_cache_bytes", 0..=64 * GIBIBYTE),
+            api_rate_per_key: rate(reader, "api_rate_per_key"),
+            api_rate_per_environment: rate(reader, "api_rate_per_environment"),
             link_ttl: reader.seconds("link_ttl_s", 60..=30 * 24 * 3600),
             call_deadline: reader.seconds("call_deadline_s", 1..=300),
             max_body_bytes: bytes(reader, "max_body_bytes"),

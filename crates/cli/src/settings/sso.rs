@@ -1,6 +1,6 @@
 //! Single sign-on for the dashboard.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use valetkey_domain::{ExposeSecret, Role, SecretString};
 
@@ -20,6 +20,7 @@ pub(crate) struct Sso {
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) trust_email: bool,
     pub(crate) require: bool,
+    pub(crate) session: Option<Duration>,
     pub(crate) label: Option<String>,
     /// Whether the issuer may be on a private address, and reached over plain `http` there.
     pub(crate) allow_private: bool,
@@ -70,6 +71,7 @@ impl Sso {
         }
         let trust_email = reader.flag("sso_trust_email").unwrap_or_default();
         let require = reader.flag("sso_require").unwrap_or_default();
+        let session = reader.seconds("sso_session_s", 300..=43_200);
         let label = reader.text("sso_label");
         if label
             .as_ref()
@@ -97,6 +99,7 @@ impl Sso {
             roles,
             trust_email,
             require,
+            session,
             label,
             allow_private,
         })

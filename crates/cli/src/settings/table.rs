@@ -201,6 +201,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "false",
         "Switches passwords off. The setup link of a server without users still works.",
     ),
+    setting(
+        "sso_session_s",
+        "SECONDS",
+        "3600",
+        "How long a session goes on that began at the provider, before it is asked again: who is disabled there is out by then.",
+    ),
     setting("sso_label", "TEXT", "Continue with single sign-on", "What stands on the button."),
     dev(
         setting(
@@ -261,6 +267,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How often a tool call is made at most that does no harm when repeated and fails in passing.",
     ),
     setting("read_cache_bytes", "BYTES", "33554432", "How much memory answers of cacheable tools may take."),
+    setting(
+        "api_rate_per_key",
+        "COUNT",
+        "10000",
+        "How many calls of the API a second one API token, or one API client with its access tokens, may make; ten seconds' worth may come at once, 0 is no limit.",
+    ),
+    setting(
+        "api_rate_per_environment",
+        "COUNT",
+        "20000",
+        "The same for all keys of an environment together.",
+    ),
     setting("max_body_bytes", "BYTES", "4194304", "The largest request body, but for proxied calls."),
     setting("max_response_bytes", "BYTES", "8388608", "The largest answer of a provider to a tool call."),
     dev(

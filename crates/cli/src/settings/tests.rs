@@ -261,6 +261,7 @@ fn single_sign_on_is_read_whole_or_refused() {
         .and("SSO_ROLE_CLAIM", "groups")
         .and("SSO_ROLES", "a=b=owner, staff=viewer")
         .and("SSO_REQUIRE", "true")
+        .and("SSO_SESSION_S", "900")
         .serve()
         .sso
         .unwrap();
@@ -269,6 +270,7 @@ fn single_sign_on_is_read_whole_or_refused() {
     assert_eq!(whole.client_secret.as_ref().unwrap().expose_secret(), "s3cret-of-the-client");
     assert_eq!(whole.domains, ["example.com", "example.org"]);
     assert_eq!(whole.roles, [("a=b".to_owned(), Role::Owner), ("staff".to_owned(), Role::Viewer)].into());
+    assert_eq!(whole.session, Some(std::time::Duration::from_secs(900)));
     assert!(whole.require && !whole.allow_private && !format!("{whole:?}").contains("s3cret"));
     for (sources, setting) in [
         (Sources::good().and("SSO_ISSUER", "https://login.example.com"), "sso_client_id"),
@@ -281,6 +283,7 @@ fn single_sign_on_is_read_whole_or_refused() {
         (sso().and("SSO_ROLES", "staff=owner"), "sso_role_claim"),
         (sso().and("SSO_ROLE_CLAIM", "groups"), "sso_roles"),
         (sso().and("SSO_DEFAULT_ROLE", "king"), "sso_default_role"),
+        (sso().and("SSO_SESSION_S", "43201"), "sso_session_s"),
     ] {
         assert_eq!(sources.refused(), [setting]);
     }

@@ -1,7 +1,7 @@
 //! `valetkey simulate`: the simulator alone, for the tests of whoever uses Valetkey. It needs no vault, no database and
 //! no data folder, keeps nothing, and is meant for one machine.
 
-mod bad_tls;
+pub(crate) mod bad_tls;
 mod consent;
 mod ready;
 mod remote;
@@ -148,7 +148,7 @@ async fn start(start: Start) -> Result<(), Failure> {
             ca_file = Some(good.ca_file.clone());
             ports.push(bind("simulator", start.listen, Some(good.config.clone())).await?);
             if start.bad_tls {
-                for (name, config) in bad_tls::configs(&good)? {
+                for (name, config) in bad_tls::configs(&good.authority, &good.names)? {
                     ports.push(bind(name, (start.listen.ip(), 0).into(), Some(config)).await?);
                 }
             }

@@ -502,3 +502,47 @@ fn identity_provider_in_trouble_is_told_with_its_issuer() {
     let found = of(&format!("https://{nobody}"), "false");
     told(finding(&found, "sso_unavailable"), &nobody, "sso_allow_private");
 }
+
+/// Whether a request is there with all of its body.
+fn whole(message: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(message);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length =
+        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+/// A webhook whose endpoint is gone is named, with what it said and what to do.
+#[test]
+fn webhook_that_is_gone_is_found() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hooks", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut message, mut piece) = (Vec::new(), [0; 4096]);
+            // The whole message: an answer to half of it may be lost with the connection.
+            while !whole(&message) {
+                match stream.read(&mut piece) {
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => message.extend_from_slice(&piece[..n]),
+                }
+            }
+            let _ = stream.write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let made = dev.json(&["webhook", "create", &url, "--event-type", "account.revoked"]);
+    let id = made["webhook"]["id"].as_str().unwrap();
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    let test = dev.json(&["webhook", "test", id]);
+    assert_eq!((&test["outcome"], &test["response_status"]), (&json!("failed"), &json!(410)));
+    let found = read(&dev.run(&["doctor", "system", "--json", "--offline"]));
+    let webhook = finding(&found, "webhook_failing");
+    told(webhook, "410", "valetkey webhook test");
+    assert!(webhook["evidence"].to_string().contains(id), "{webhook:#}");
+    dev.json(&["webhook", "update", id, "--enabled", "true"]);
+    assert_eq!(dev.json(&["webhook", "get", id])["status"], "healthy");
+    assert_eq!(dev.run(&["webhook", "delete", id]).code, 0);
+}

@@ -178,7 +178,7 @@ fn shell(folder: &Path, script: &str, more: &[(&str, &str)]) -> Ended {
 #[test]
 fn recipe_of_the_documentation_does_what_it_promises() {
     let folder = folder();
-    let dev = Dev::start(folder.path());
+    let dev = Dev::start_with(folder.path(), &["--bad-tls"]);
     let google_folder = crate::harness::folder();
     let google = Simulator::start(google_folder.path(), &["--profile", "google"]);
     let recipes = recipes("sh");
@@ -303,4 +303,34 @@ fn provider_with_a_bad_certificate_is_not_called_and_the_error_says_so() {
     );
     let calls = simulator.command(&["show", "journal", "endpoint=api"]).json();
     assert_eq!(calls["entries"].as_array().unwrap().len(), 1, "{calls}");
+}
+
+/// The same without a simulator of one's own: `valetkey dev` opens the ports beside its own, and not unasked.
+#[test]
+fn dev_with_bad_tls_opens_the_ports_beside_its_simulator() {
+    let folder = folder();
+    let ports = folder.path().join(".valetkey/bad_tls.json");
+    let dev = Dev::start_with(folder.path(), &["--bad-tls"]);
+    let urls: Value = serde_json::from_slice(&std::fs::read(&ports).unwrap()).unwrap();
+    assert_eq!(urls.as_object().unwrap().len(), 4);
+    let link = dev.json(&["account", "link", "--connection", "sandbox", "--identifier", "user_1"]);
+    assert_eq!(dev.run(&["simulate", "consent", link["link"].as_str().unwrap()]).code, 0);
+    for (fault, code) in [
+        ("expired", "upstream_tls_expired"),
+        ("not_yet_valid", "upstream_tls_not_yet_valid"),
+        ("wrong_host", "upstream_tls_host_mismatch"),
+        ("unknown_ca", "upstream_tls_unknown_issuer"),
+    ] {
+        let api = format!("{}/api/v1", urls[fault].as_str().unwrap());
+        assert_eq!(dev.run(&["connection", "update", "sandbox", "--api-base-url", &api]).code, 0);
+        dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", "user_1"]).refused(1, &[code]);
+    }
+    dev.server.stop("-INT");
+    let dev = Dev::start(folder.path());
+    assert!(!ports.exists(), "the file of the last start would lead nowhere");
+    assert_eq!(
+        dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", "user_1"]).json()["username"],
+        "ada",
+        "the connection leads to the simulator again"
+    );
 }

@@ -76,6 +76,10 @@ with_people! {
         "The client id or client secret is wrong.",
         "No enabled API client has this id and secret.",
         [(CheckCredentials, "Check the client id and secret, or make a new API client with `valetkey client create`.")];
+    AuthenticationTooOften = "authentication_too_often", 429, ResourceExhausted, Developer, Never,
+        "There were too many calls with a wrong key from this network address.",
+        "An address may fail sixty times at once and then once a second. Only calls that fail are counted and refused: this one came without a valid token or client secret too.",
+        [(CheckCredentials, "Correct the token or the client secret, or stop whatever goes on calling with an old one: the right one works at once.")];
     PermissionDenied = "permission_denied", 403, PermissionDenied, Developer, Never,
         "The caller may not do this.",
         "The API client or token lacks the permission.",
@@ -92,6 +96,11 @@ with_people! {
         "The server has more work than it takes on at once.",
         "Queues are bounded so that accepted work is finished.",
         [(Retry, "Wait as long as Retry-After says and send the request again.")];
+    RateLimited = "rate_limited", 429, ResourceExhausted, Developer, Safe,
+        "There were too many calls of this server's API in a short time.",
+        "The server limits how many calls a key, and all keys of an environment together, may make a second. It is not a provider's limit.",
+        [(Wait, "Wait as long as retry_after_ms says, then send the call again."),
+         (ConfigureServer, "If the calls are meant, have the operator raise api_rate_per_key or api_rate_per_environment.")];
     IdempotencyKeyReused = "idempotency_key_reused", 422, InvalidArgument, Developer, Never,
         "The Idempotency-Key was used for another call before.",
         "A key stands for one call: same account, same tool, same input.",
@@ -152,7 +161,7 @@ with_people! {
     UnauthorizedClient = "unauthorized_client", 409, FailedPrecondition, Developer, Never,
         "The provider does not let this OAuth client do this.",
         "The OAuth app is not allowed to use this grant type or is restricted.",
-        [(ConfigureConnection, "Check the app's type and status in the provider's console and the connection's credentials.")];
+        [(ConfigureConnection, "In the provider's console, see that the app is a web application with a client secret, allows the authorization code and refresh grants, and is not suspended; then run `valetkey doctor connection NAME --preflight`.")];
     InvalidScope = "invalid_scope", 409, FailedPrecondition, Developer, Never,
         "The provider does not know or allow a requested scope.",
         "The connection asks for a scope that is misspelt, retired or not enabled for the OAuth app.",
@@ -189,7 +198,7 @@ with_people! {
     AccountError = "account_error", 409, FailedPrecondition, Developer, Never,
         "Authorizing this account failed.",
         "The failure was not the user's doing; the account's events say what it was.",
-        [(ReadEvents, "Read the account's events, mend the cause, and send a new authorization link.")];
+        [(ReadEvents, "Run `valetkey doctor account ID`, mend the cause that it names, and send a new authorization link.")];
     AccountDisconnected = "account_disconnected", 409, FailedPrecondition, EndUser, Never,
         "The account was disconnected.",
         "It was disconnected here; its credential is erased.",
@@ -197,7 +206,7 @@ with_people! {
     AccountStatusConflict = "account_status_conflict", 409, FailedPrecondition, Developer, Never,
         "The account's status does not allow this.",
         "The step does not fit the account's present status.",
-        [(ReadEvents, "Read the account's status and events.")];
+        [(ReadEvents, "Look at the status with `valetkey account get ID` and do the step that fits it: a link for PENDING, EXPIRED and REVOKED, nothing for ACTIVE.")];
     Conflict = "conflict", 409, Aborted, Nobody, Safe,
         "Somebody else changed this at the same moment.",
         "Two writers met; the first one won and nothing of the second was written.",
@@ -245,7 +254,7 @@ with_people! {
     CredentialRejected = "credential_rejected", 400, FailedPrecondition, EndUser, Never,
         "The provider does not accept the credential that was entered.",
         "A test call with it was refused.",
-        [(EnterCredential, "Check the key or password and enter it again.")];
+        [(EnterCredential, "Copy the key or password again from the provider's settings, the whole of it and without spaces around it, and enter it once more.")];
     // Authorization flow.
     LinkInvalid = "link_invalid", 404, NotFound, EndUser, Never,
         "This authorization link is not valid.",
@@ -290,7 +299,7 @@ with_people! {
     IssuerMismatch = "issuer_mismatch", 400, FailedPrecondition, Operator, Never,
         "The answer comes from another authorization server than the one asked.",
         "The iss parameter is not the connector's issuer (RFC 9207): a mix-up, or a wrong configuration.",
-        [(ConfigureConnection, "Check the connection's overrides and the connector's issuer.")];
+        [(ConfigureConnection, "Compare the connection's authorize_url and its variable issuer (`valetkey connection get NAME`) with what the provider publishes. If they are right, somebody led the user to another server: do not go on.")];
     CodeMissing = "code_missing", 400, InvalidArgument, Nobody, Safe,
         "The answer of the provider carries neither a code nor an error.",
         "The provider's redirect was incomplete.",
@@ -302,7 +311,7 @@ with_people! {
     ProviderInvalidRequest = "provider_invalid_request", 400, FailedPrecondition, Developer, Never,
         "The provider found our authorization request malformed.",
         "A parameter, scope or redirect URI does not fit what the provider expects.",
-        [(ConfigureConnection, "Check the connection's scopes, overrides and redirect URI.")];
+        [(ConfigureConnection, "Run `valetkey doctor connection NAME --preflight` and mend what it finds: scopes, redirect URI, overrides.")];
     ProviderServerError = "provider_server_error", 502, Internal, Nobody, Later,
         "The provider failed while authorizing.",
         "The provider reported an internal error.",
@@ -326,7 +335,7 @@ with_people! {
     ProviderRefusedAuthorization = "provider_refused_authorization", 400, FailedPrecondition, Developer, Never,
         "The provider refused the authorization.",
         "It answered with an error of its own.",
-        [(ReadEvents, "Read the account's events for the provider's code.")];
+        [(ReadEvents, "Run `valetkey doctor account ID`: it reads the provider's code from the account's events and says what it means.")];
     ExchangeRefused = "exchange_refused", 400, FailedPrecondition, Developer, Never,
         "The provider refused to exchange the authorization code.",
         "The code was expired or used, or the redirect URI or PKCE verifier did not match.",
@@ -371,11 +380,11 @@ with_people! {
     UpstreamForbidden = "upstream_forbidden", 403, PermissionDenied, ProviderAdmin, Never,
         "The provider does not allow this call.",
         "The user may not do this at the provider, a policy forbids it, or a scope is missing.",
-        [(CheckProvider, "Check the user's rights and the organization's policies at the provider.")];
+        [(CheckProvider, "Have the user try the same at the provider itself. If it works there, compare the scopes with `valetkey doctor account ID`; if not, an administrator of the organization must give the right.")];
     UpstreamNotFound = "upstream_not_found", 422, NotFound, Developer, Never,
         "The provider does not know what the call is about.",
         "The resource does not exist, or this user may not see it.",
-        [(FixRequest, "Check the ids in the input.")];
+        [(FixRequest, "Take the ids in the input from a list or search tool called with the same account: what the user cannot see is not found either.")];
     UpstreamInvalidRequest = "upstream_invalid_request", 422, InvalidArgument, Developer, Never,
         "The provider finds the call wrong.",
         "A value in the input is not acceptable to the provider.",
@@ -383,7 +392,7 @@ with_people! {
     UpstreamConflict = "upstream_conflict", 409, Aborted, Developer, Never,
         "The provider reports a conflict.",
         "The resource was changed or exists already.",
-        [(FixRequest, "Read the resource again and repeat.")];
+        [(FixRequest, "Read the resource again and repeat the call with its present version; if it exists already, update it instead.")];
     UpstreamRateLimited = "upstream_rate_limited", 429, ResourceExhausted, Nobody, Later,
         "The provider's rate limit is reached.",
         "Too many calls in a short time for this account or OAuth client.",
@@ -395,7 +404,7 @@ with_people! {
     UpstreamTimeout = "upstream_timeout", 504, DeadlineExceeded, Nobody, Later,
         "The provider did not answer in time.",
         "The connection stood, but the deadline of the call passed before the answer was complete.",
-        [(Retry, "Try again; for calls that change something, check first whether it happened.")];
+        [(Retry, "Try again, with a longer deadline if this one was short; for a call that changes something, look at the provider first whether it happened.")];
     UpstreamConnectTimeout = "upstream_connect_timeout", 504, DeadlineExceeded, Operator, Later,
         "No connection to the provider came about in time.",
         "Packets are dropped on the way, as firewalls do, or the provider's front is overloaded. Nothing was sent.",
@@ -404,7 +413,7 @@ with_people! {
     UpstreamUnreachable = "upstream_unreachable", 502, Internal, Operator, Later,
         "The provider could not be reached.",
         "No route leads there, or the connection broke.",
-        [(CheckNetwork, "Check the network, firewall and proxy settings between this server and the provider.")];
+        [(CheckNetwork, "Run `valetkey doctor system` on the server: it calls every provider in use and says where the way ends (route, firewall, https_proxy).")];
     UpstreamRefused = "upstream_refused", 502, Internal, Operator, Later,
         "The provider's host refused the connection.",
         "Nothing listens on that port there, or a firewall rejects it. Nothing was sent.",
@@ -412,7 +421,7 @@ with_people! {
     UpstreamDnsFailed = "upstream_dns_failed", 502, Internal, Operator, Later,
         "The provider's host name could not be resolved.",
         "DNS has no address for it.",
-        [(CheckNetwork, "Check the host name in the connection's overrides and this server's DNS.")];
+        [(CheckNetwork, "Look for a typing error in the host of the connection's overrides (`valetkey connection get NAME`); then resolve the name on the server, for example with getent hosts.")];
     UpstreamResolverFailed = "upstream_resolver_failed", 502, Internal, Operator, Later,
         "This server's DNS resolver does not answer.",
         "The resolver is down, not reachable or not configured; it says nothing about the host name itself.",
@@ -457,19 +466,19 @@ with_people! {
     UpstreamResponseInvalid = "upstream_response_invalid", 502, Internal, Nobody, Later,
         "The provider's answer could not be read.",
         "It is not what the connector expects.",
-        [(Retry, "Try again; if it stays, the connector needs an update.")];
+        [(Retry, "Try again. If it stays, write `valetkey support-bundle --execution ID` and report it: the provider has changed its answers, and the connector file must follow.")];
     UpstreamResponseTooLarge = "upstream_response_too_large", 502, Internal, Developer, Never,
         "The provider's answer is too large.",
         "Answers are bounded.",
-        [(FixRequest, "Ask for less: smaller pages or fewer fields.")];
+        [(FixRequest, "Ask for less: a smaller page (limit, per_page, top), a narrower search, or one item instead of a list.")];
     UpstreamAddressBlocked = "upstream_address_blocked", 403, PermissionDenied, Operator, Never,
         "The address is not one that this server may call.",
         "It is private, loopback or otherwise special, and private upstreams are not allowed.",
-        [(ConfigureServer, "If this is intended, set allow_private_upstreams or list the address.")];
+        [(ConfigureServer, "If the address is meant to be called, add it as host:port to allowed_upstreams in the server's settings and start the server again; allow_private_upstreams opens all private addresses.")];
     UpstreamRedirected = "upstream_redirected", 502, Internal, Developer, Never,
         "The provider redirected the call elsewhere.",
         "Redirects are not followed, so that the credential goes nowhere else.",
-        [(ConfigureConnection, "Check the connection's api_base_url.")];
+        [(ConfigureConnection, "Let the connection's api_base_url be the address that the provider redirects to, with https and the final host; `valetkey connection get NAME` shows the present one.")];
     ProxyPathInvalid = "proxy_path_invalid", 400, InvalidArgument, Developer, Never,
         "The path of the proxied call is not acceptable.",
         "It leaves the connector's API, or holds forbidden characters.",
@@ -489,6 +498,18 @@ with_people! {
         "There is no such API token.",
         "No API token of this environment has this id.",
         [(FixRequest, "List them with `valetkey token list`.")];
+    WebhookNotFound = "webhook_not_found", 404, NotFound, Developer, Never,
+        "There is no such webhook.",
+        "No webhook of this environment has this id.",
+        [(FixRequest, "List them with `valetkey webhook list`.")];
+    WebhookLimitReached = "webhook_limit_reached", 409, FailedPrecondition, Developer, Never,
+        "There are as many webhooks as an environment may have.",
+        "Each event is written once for each webhook, so their number is bounded at 50.",
+        [(FixRequest, "Delete webhooks that nobody needs with `valetkey webhook delete`, or let one endpoint hand on what it gets.")];
+    DeliveryNotFound = "delivery_not_found", 404, NotFound, Developer, Never,
+        "There is no such message to the webhook.",
+        "It was removed by its age, or never was sent there.",
+        [(FixRequest, "List them with `valetkey webhook deliveries`.")];
     RevocationNotFound = "revocation_not_found", 404, NotFound, Developer, Never,
         "There is no such pending revocation.",
         "It is over, or no revocation of this environment has this id.",
@@ -507,11 +528,11 @@ with_people! {
     SealRefused = "seal_refused", 500, Internal, Operator, Never,
         "A stored secret does not open.",
         "The record was moved or altered, or was sealed under another key.",
-        [(ConfigureServer, "Check the master key and where the database came from; the event names the record.")];
+        [(ConfigureServer, "Run `valetkey doctor system`: it says whether the master key is the one of this database. If it is, the record that the event names was altered or comes from another database: restore it from a backup, or have the user authorize again.")];
     StorageUnavailable = "storage_unavailable", 503, Internal, Operator, Later,
         "The database is not available.",
         "It cannot be reached, is full or read-only.",
-        [(ConfigureServer, "Check the database and its disk.")];
+        [(ConfigureServer, "Run `valetkey doctor system` on the server: it says whether the database is unreachable, full or read-only, and where.")];
     ShuttingDown = "shutting_down", 503, Unavailable, Nobody, Safe,
         "The server is shutting down.",
         "It finishes what it began and takes on nothing new.",

@@ -10,7 +10,7 @@ catalogue! {
     Healthy = "healthy", 200, Ok, Nobody, Never,
         "Everything that was looked at works.",
         "There is nothing to mend.",
-        [(Retry, "Go on. If a call fails nevertheless, ask for a diagnosis with probe=true, or of the execution that failed.")];
+        [(Retry, "Go on. If a call fails nevertheless, run a probe, which asks the provider, or ask for the diagnosis of the execution that failed.")];
     LinkNeverOpened = "link_never_opened", 200, Ok, EndUser, Never,
         "The user has not opened the authorization link.",
         "The link was made and perhaps never reached the user.",
@@ -147,6 +147,12 @@ catalogue! {
         "The quota of the shared OAuth client is used up.",
         "Everybody who uses the shared client draws on one quota.",
         [(ConfigureConnection, "Give the connection an OAuth client of its own.")];
+    // Findings about webhooks.
+    WebhookFailing = "webhook_failing", 200, Ok, Operator, Never,
+        "A webhook gets no messages.",
+        "Its endpoint does not answer with 2xx, or it was turned off because it was gone or failed for days.",
+        [(ReadEvents, "Look at what the endpoint answered with `valetkey webhook deliveries WEBHOOK_ID --outcome failed`."),
+         (ConfigureServer, "Mend the endpoint, try it with `valetkey webhook test WEBHOOK_ID`, turn it on again with `valetkey webhook update WEBHOOK_ID --enabled true` if it is off, and send what has failed once more with `valetkey webhook redeliver WEBHOOK_ID DELIVERY_ID`.")];
     // Findings about this server itself: `valetkey doctor system`.
     MasterKeyMissing = "master_key_missing", 200, Ok, Operator, Never,
         "The server has no usable master key.",

@@ -28,6 +28,8 @@ pub const SECTIONS: &[Section] = &[
 
 /// Codes that one looks at together. A code may be in several.
 const FAMILIES: &[&[ErrorCode]] = &[
+    &[C::Unauthenticated, C::InvalidClientCredentials, C::AuthenticationTooOften],
+    &[C::RateLimited, C::Overloaded, C::UpstreamRateLimited],
     &[C::LoginRefused, C::LoginTooOften, C::InvitationInvalid],
     &[C::LoginRefused, C::PasswordLoginOff, C::SsoNotConfigured],
     &[C::SsoUnavailable, C::SsoProviderInvalid, C::SsoClientRefused],
@@ -95,6 +97,7 @@ const FAMILIES: &[&[ErrorCode]] = &[
     ],
     &[C::UpstreamUnauthorized, C::UpstreamForbidden, C::UpstreamNotFound, C::UpstreamInvalidRequest],
     &[C::UpstreamRateLimited, C::RefreshTooEarly, C::Overloaded, C::RenewalsPaused],
+    &[C::WebhookNotFound, C::DeliveryNotFound, C::WebhookLimitReached, C::WebhookFailing],
     &[C::Unauthenticated, C::InvalidClientCredentials, C::PermissionDenied],
     &[
         C::InvalidRequest,

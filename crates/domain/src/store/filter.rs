@@ -1,5 +1,7 @@
 //! Which records a list shows, and which are removed by age.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     AccountId, AccountStatus, ConnectionId, ErrorCode, Time, event::EventKind, execution::ExecutionStatus,
 };
@@ -13,8 +15,9 @@ pub struct ConnectionFilter {
     pub query: Option<String>,
 }
 
-/// Which accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Which accounts. It is kept with work on many of them, so a field that it has no more must go on being read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AccountFilter {
     /// Of one of these connections; empty means any.
     pub connections: Vec<ConnectionId>,
@@ -55,6 +58,8 @@ pub struct EventFilter {
     pub since: Option<Time>,
     /// Before this instant.
     pub until: Option<Time>,
+    /// How many of them are counted at most; `None` counts all of them.
+    pub count_at_most: Option<u32>,
 }
 
 /// Which executions.
@@ -89,4 +94,12 @@ pub enum Prunable {
     Sessions,
     /// Invitations that have expired.
     Invitations,
+    /// Work on many accounts that ended.
+    Bulks,
+    /// Messages to webhooks that arrived.
+    Delivered,
+    /// Messages to webhooks that did not arrive.
+    Undelivered,
+    /// Secrets of webhooks that are not used any more.
+    WebhookSecrets,
 }

@@ -63,8 +63,8 @@ impl Engine {
         self.account_views(found, known).await
     }
 
-    /// Accounts whose identifier, label, id, organization or user id contains `query`. Needs
-    /// `connected_accounts:read`.
+    /// Accounts whose identifier, label, id, organization or user id contains `query`; at most `count_at_most` of them are
+    /// counted. Needs `connected_accounts:read`.
     ///
     /// # Errors
     /// `permission_denied`; `connection_not_found` if the connection named is unknown.
@@ -73,6 +73,7 @@ impl Engine {
         caller: &Caller,
         query: &str,
         connection: Option<&str>,
+        count_at_most: Option<u32>,
         page: &PageRequest,
     ) -> Result<Page<AccountView>, Error> {
         caller.require(Permission::AccountsRead)?;
@@ -80,7 +81,8 @@ impl Engine {
             Some(name) => vec![self.resolve_connection(&caller.environment, name).await?.id],
             None => Vec::new(),
         };
-        let filter = AccountFilter { connections, query: Some(query.to_owned()), ..AccountFilter::default() };
+        let query = Some(query.to_owned());
+        let filter = AccountFilter { connections, query, count_at_most, ..AccountFilter::default() };
         let found = self.0.store.accounts(&caller.environment, &filter, page).await?;
         self.account_views(found, BTreeMap::new()).await
     }

@@ -11,7 +11,22 @@ impl Engine {
     /// # Errors
     /// `permission_denied`; `storage_unavailable`.
     pub(crate) async fn require_calls(&self, caller: &Caller, tool: Option<&str>) -> Result<(), Error> {
-        let Err(refused) = caller.require(Permission::ToolsExecute) else { return Ok(()) };
+        match caller.require(Permission::ToolsExecute) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.refuse_call(caller, tool, refused).await,
+        }
+    }
+
+    /// Records that the caller may not make a call, and gives the refusal.
+    ///
+    /// # Errors
+    /// `refused`; `storage_unavailable`.
+    pub(crate) async fn refuse_call(
+        &self,
+        caller: &Caller,
+        tool: Option<&str>,
+        refused: Error,
+    ) -> Result<(), Error> {
         // The name is the caller's, known to nobody: bounded.
         let tool = tool.map(|tool| tool.chars().take(100).collect::<String>());
         // An agent that tries again and again must not fill the disk.

@@ -21,7 +21,7 @@ mod verify;
 pub use callback::CallbackParams;
 pub use open::{FormField, LinkPage, LinkStep, ScopeLine};
 pub use outcome::{CallbackOutcome, DonePage, FailurePage};
-pub use start::StartOutcome;
+pub use start::{Reader, StartOutcome};
 pub use submit::SubmitOutcome;
 pub use verify::VerifiedUser;
 

@@ -1,6 +1,8 @@
 //! Looking at a link.
 
-use valetkey_domain::{AccountStatus, Error, ExposeSecret, SecretString, Time, connection::IdentityPolicy};
+use valetkey_domain::{
+    AccountStatus, Error, ExposeSecret, SecretString, Time, connection::IdentityPolicy, language::Words,
+};
 use valetkey_upstream::connector::{Auth, Connector, Field};
 
 use super::attempt::{Scene, browser_hash, form_token, well_formed};
@@ -47,7 +49,7 @@ pub struct ScopeLine {
     /// As the provider spells it.
     pub scope: String,
     /// What it lets one do, where the connector says so.
-    pub description: Option<String>,
+    pub description: Option<Words>,
 }
 
 /// What the user has to do on the page of a link.
@@ -67,9 +69,9 @@ pub struct FormField {
     /// The name of the input.
     pub name: String,
     /// The label for people.
-    pub label: String,
+    pub label: Words,
     /// A sentence of help: where to find the value.
-    pub help: Option<String>,
+    pub help: Option<Words>,
     /// The page of the provider where the value is found or made.
     pub help_url: Option<String>,
     /// Whether what is typed must not be shown.

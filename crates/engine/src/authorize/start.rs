@@ -3,7 +3,8 @@
 use serde_json::json;
 use url::Url;
 use valetkey_domain::{
-    AuthPhase, AuthRequest, Change, Changes, Error, ErrorCode, ExposeSecret, SealedBlob, SecretString,
+    AuthPhase, AuthRequest, Change, Changes, Error, ErrorCode, ExposeSecret, Language, SealedBlob,
+    SecretString,
     event::{EventKind, NewEvent},
     sealed::SealContext,
 };
@@ -29,6 +30,15 @@ pub(crate) const PKCE_VERIFIER: &str = "pkce_verifier";
 /// Who acts when an end user does.
 pub(super) const END_USER: &str = "end_user";
 
+/// What is known of who reads the page of a link.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reader<'a> {
+    /// The browser's `User-Agent`, for the history: family and system are kept.
+    pub user_agent: Option<&'a str>,
+    /// The language that they or their browser named: the provider is told it where it can be.
+    pub language: Option<Language>,
+}
+
 /// Where the browser goes after *Continue*.
 #[derive(Debug)]
 pub enum StartOutcome {
@@ -51,10 +61,10 @@ impl Engine {
         browser: Option<&SecretString>,
         form_token: &str,
     ) -> Result<StartOutcome, Error> {
-        self.start_authorization_in(token, browser, form_token, None).await
+        self.start_authorization_in(token, browser, form_token, Reader::default()).await
     }
 
-    /// The same with the browser's `User-Agent`, for the history: family and system are kept.
+    /// The same with what is known of who reads the page.
     ///
     /// # Errors
     /// As [`Engine::start_authorization`].
@@ -63,9 +73,9 @@ impl Engine {
         token: &str,
         browser: Option<&SecretString>,
         form_token: &str,
-        user_agent: Option<&str>,
+        reader: Reader<'_>,
     ) -> Result<StartOutcome, Error> {
-        let agent = browser_name(user_agent);
+        let agent = browser_name(reader.user_agent);
         let cookie = match check_form(token, browser, form_token) {
             Ok(cookie) => cookie,
             Err(refused) => {
@@ -84,7 +94,11 @@ impl Engine {
         let connector = self.connector_of(&scene.connection)?.clone();
         match &connector.auth {
             Auth::OAuth(profile) => {
-                self.redirect(&scene, browser, profile, agent).await.map(StartOutcome::Redirect)
+                let mut url = self.redirect(&scene, browser, profile, agent).await?;
+                if let Some(language) = reader.language {
+                    oauth::ask_in(&mut url, profile, language);
+                }
+                Ok(StartOutcome::Redirect(url))
             }
             Auth::ClientCredentials(_) | Auth::None => {
                 let outcome = self.without_user(scene, browser).await?;

@@ -27,7 +27,8 @@ impl Job for CountStatuses {
 
     async fn run(&self, engine: &Engine) -> Result<(u64, Progress), Error> {
         let at = engine.now();
-        engine.commit(Change::CountStatuses { at, keep_from: at - KEEP }).await?;
+        let counts = engine.0.store.accounts_by_status().await?;
+        engine.commit(Change::PutStatusCounts { at, keep_from: at - KEEP, counts }).await?;
         Ok((1, Progress::Idle))
     }
 }

@@ -29,7 +29,8 @@ impl Job for Instances {
         let open = engine.0.store.stale_refreshes(engine.now(), 1_000).await?;
         let mut ended = 0;
         for instance in gone {
-            let abandoned = Changes::new().and(Change::AbandonExecutions { instance: Some(instance) });
+            let abandoned =
+                Changes::new().and(Change::AbandonExecutions { instance: Some(instance), at: engine.now() });
             let left = open.iter().any(|attempt| attempt.holder == instance);
             let changes = match left {
                 true => abandoned,

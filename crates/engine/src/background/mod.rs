@@ -6,6 +6,7 @@
 //! due work is claimed in the database, and a claim that is never finished comes back by itself.
 
 mod ahead;
+mod bulks;
 mod count;
 mod instances;
 mod lanes;
@@ -13,6 +14,7 @@ mod prune;
 mod recover;
 mod revocations;
 mod seal;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -119,6 +121,8 @@ impl Background {
             Arc::new(seal::SealExecutions),
             Arc::new(prune::Prune { settings }),
             Arc::new(count::CountStatuses),
+            Arc::new(bulks::TakeOverBulks),
+            Arc::new(webhooks::DeliverWebhooks),
         ];
         let (stop, tasks, poke) = (CancellationToken::new(), TaskTracker::new(), Arc::new(Notify::new()));
         let statuses = Statuses::default();
@@ -203,6 +207,7 @@ impl Turn {
                 }
             };
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 () = poked => {}
                 () = tokio::time::sleep(rest) => {}

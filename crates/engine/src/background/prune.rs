@@ -14,6 +14,13 @@ const BATCH: u32 = 500;
 /// How long an invitation that has expired is told apart from one that never was.
 const KEEP_INVITATIONS: Duration = Duration::days(30);
 
+/// How long work on many accounts that ended can be looked at.
+const KEEP_BULKS: Duration = Duration::days(30);
+/// How long messages to webhooks can be looked at, and sent again, that arrived.
+const KEEP_DELIVERED: Duration = Duration::days(7);
+/// The same of those that did not, and how long those wait at most whose webhook is off.
+const KEEP_UNDELIVERED: Duration = Duration::days(30);
+
 pub(super) struct Prune {
     pub(super) settings: BackgroundSettings,
 }
@@ -39,6 +46,10 @@ impl Job for Prune {
             (Prunable::Answers, time::Duration::ZERO),
             (Prunable::Sessions, Duration::ZERO),
             (Prunable::Invitations, KEEP_INVITATIONS),
+            (Prunable::Bulks, KEEP_BULKS),
+            (Prunable::Delivered, KEEP_DELIVERED),
+            (Prunable::Undelivered, KEEP_UNDELIVERED),
+            (Prunable::WebhookSecrets, Duration::ZERO),
         ] {
             let Some(mut before) = now.checked_sub(kept) else { continue };
             // S57: that they go is in the audit log before they do, or else they would seem to be taken away.

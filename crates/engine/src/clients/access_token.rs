@@ -51,7 +51,8 @@ impl Engine {
     /// The client credentials grant (RFC 6749 §4.4).
     ///
     /// # Errors
-    /// `invalid_client_credentials` for an unknown or disabled client or a wrong secret, all alike.
+    /// `invalid_client_credentials` for an unknown or disabled client or a wrong secret, all alike; `rate_limited`, since
+    /// this is a call of the client too.
     pub async fn issue_access_token(
         &self,
         client_id: &str,
@@ -66,6 +67,7 @@ impl Engine {
         let expected = client.as_ref().map_or([0; 32], |c| c.secret_hash);
         let matches = same_hash(&expected, &sha256(client_secret.expose_secret().as_bytes()));
         let client = client.filter(|c| matches && c.disabled_at.is_none()).ok_or_else(refused)?;
+        self.0.rates.call(None, &client.id, &client.environment, self.now())?;
 
         let ttl = self.0.settings.access_token_ttl.as_secs();
         let issued = self.now().unix_timestamp();

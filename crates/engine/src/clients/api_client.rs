@@ -67,13 +67,13 @@ impl Engine {
     pub fn operator(&self, environment: EnvironmentId) -> Result<Caller, Error> {
         let client = OPERATOR.parse::<ApiClientId>().map_err(Error::internal)?;
         let permissions = Permissions::all();
-        Ok(Caller { environment, client, token: None, user: None, request: None, permissions })
+        Ok(Caller { environment, client, token: None, user: None, request: None, permissions, bounds: None })
     }
 
     /// Makes sure that an API client with this id and secret exists in the default environment: created with the
-    /// standard permissions and the one to run the server if missing, its hash replaced if the secret is another one.
-    /// Whoever can set it is the operator, so it may run the server even if it was made before there was such a
-    /// permission. A client that was disabled stays disabled.
+    /// standard permissions and those to run the server and to manage webhooks if missing, its hash replaced if the secret
+    /// is another one. Whoever can set it is the operator, so it may do so even if it was made before there were such
+    /// permissions. A client that was disabled stays disabled.
     ///
     /// # Errors
     /// `invalid_argument` for an unfit id or a secret shorter than 16 characters.
@@ -91,7 +91,7 @@ impl Engine {
                 environment: self.default_environment().await?,
                 name: "bootstrap".to_owned(),
                 secret_hash,
-                permissions: with_server(&Permissions::standard()),
+                permissions: of_operator(&Permissions::standard()),
                 created_at: self.now(),
                 disabled_at: None,
             };
@@ -112,10 +112,10 @@ impl Engine {
             tracing::warn!(client_id = %client.id, "the bootstrap API client is disabled and stays so");
         }
         let same_secret = same_hash(&client.secret_hash, &secret_hash);
-        if same_secret && client.permissions.allows(Permission::ServerManage) {
+        let permissions = of_operator(&client.permissions);
+        if same_secret && permissions == client.permissions {
             return Ok(client);
         }
-        let permissions = with_server(&client.permissions);
         let client = ApiClient { secret_hash, permissions, ..client };
         self.commit(Change::UpdateApiClient(client.clone())).await?;
         if !same_secret {
@@ -189,8 +189,7 @@ impl Engine {
     pub(super) async fn client_of(&self, caller: &Caller, id: &str) -> Result<ApiClient, Error> {
         let unknown = || Error::new(ErrorCode::ApiClientNotFound);
         let id: ApiClientId = id.parse().map_err(|_| unknown())?;
-        let client = self.0.store.api_client(&id).await?;
-        client.filter(|c| c.environment == caller.environment).ok_or_else(unknown)
+        self.0.store.api_client_in(&caller.environment, &id).await?.ok_or_else(unknown)
     }
 }
 
@@ -213,9 +212,9 @@ pub(super) fn covered(have: &Permissions, wanted: &Permissions, whose: &str) -> 
         .field("permissions", format!("{whose} does not have {}", beyond.join(", "))))
 }
 
-/// The set with the permission to run the server.
-fn with_server(permissions: &Permissions) -> Permissions {
-    permissions.iter().chain([Permission::ServerManage]).collect()
+/// The set with what the operator may do beside: run the server, and manage webhooks.
+fn of_operator(permissions: &Permissions) -> Permissions {
+    permissions.iter().chain([Permission::ServerManage, Permission::WebhooksWrite]).collect()
 }
 
 /// What is in both sets.

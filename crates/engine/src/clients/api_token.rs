@@ -2,15 +2,18 @@
 
 use serde_json::json;
 use valetkey_domain::{
-    ApiToken, ApiTokenId, Caller, Change, Changes, Error, ErrorCode, ExposeSecret, Permission, Permissions,
-    SecretString, Time,
+    ApiToken, ApiTokenId, Bounds, Caller, Change, Changes, Error, ErrorCode, ExposeSecret, Permission,
+    Permissions, SecretString, Time,
 };
 
 use super::{
-    api_client::{checked_name, covered, intersection},
+    api_client::{MAX_NAME, checked_name, covered, intersection},
     secret::{API_TOKEN_PREFIX, hint, mint, sha256},
 };
 use crate::Engine;
+
+/// How many names of a kind the bounds of a token have at most.
+const MAX_BOUNDS: usize = 100;
 
 /// A token to create.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,8 @@ pub struct NewApiToken {
     pub permissions: Option<Permissions>,
     /// When it stops working; `None` means never.
     pub expires_at: Option<Time>,
+    /// What it is bounded to, for a token that an agent holds; open bounds are none.
+    pub bounds: Bounds,
 }
 
 /// A new token, shown this once.
@@ -52,13 +57,23 @@ impl Engine {
             return Err(Error::invalid("expires_at", "must be in the future"));
         }
         let client = self.client_of(caller, new.client.as_deref().unwrap_or(caller.client.as_str())).await?;
+        let bounds = self.checked_bounds(new.bounds)?;
         let permissions = match new.permissions {
+            Some(wanted) if bounds.is_some() && !Bounds::permissions().covers(&wanted) => {
+                return Err(Error::invalid(
+                    "permissions",
+                    "of a token with bounds can be agent_connectors:read and agent_connectors:execute",
+                ));
+            }
             Some(wanted) => {
                 covered(&client.permissions, &wanted, "the API client")?;
                 covered(&caller.permissions, &wanted, "the caller")?;
                 wanted
             }
-            None => intersection(&client.permissions, &caller.permissions),
+            None => {
+                let both = intersection(&client.permissions, &caller.permissions);
+                if bounds.is_some() { intersection(&both, &Bounds::permissions()) } else { both }
+            }
         };
         let secret = mint(API_TOKEN_PREFIX, &*self.0.entropy);
         let token = ApiToken {
@@ -69,6 +84,7 @@ impl Engine {
             token_hash: sha256(secret.expose_secret().as_bytes()),
             hint: hint(API_TOKEN_PREFIX, secret.expose_secret()),
             permissions,
+            bounds,
             created_at: now,
             expires_at: new.expires_at,
             revoked_at: None,
@@ -78,10 +94,43 @@ impl Engine {
             "name": token.name,
             "client": token.client.as_str(),
             "permissions": token.permissions,
+            "bounds": token.bounds,
         }));
         self.commit(Changes::from(Change::InsertApiToken(token.clone())).and(entry.into())).await?;
         tracing::info!(token_id = %token.id, client_id = %token.client, actor = %caller.actor(), "API token created");
         Ok(CreatedApiToken { token, secret })
+    }
+
+    /// Bounds whose names exist here, each tool under its own name; open ones are none.
+    fn checked_bounds(&self, bounds: Bounds) -> Result<Option<Bounds>, Error> {
+        if bounds.is_open() {
+            return Ok(None);
+        }
+        let many = [&bounds.connectors, &bounds.tools, &bounds.identifiers];
+        if many.iter().any(|names| names.len() > MAX_BOUNDS) {
+            return Err(Error::invalid("bounds", format!("must have at most {MAX_BOUNDS} names of a kind")));
+        }
+        let fits = |name: &String| !name.is_empty() && name.chars().count() <= MAX_NAME;
+        if !bounds.identifiers.iter().all(fits) {
+            return Err(Error::invalid(
+                "bounds.identifiers",
+                format!("must have 1 to {MAX_NAME} characters each"),
+            ));
+        }
+        let connector = |name: &String| {
+            let found = self.0.connectors.get(name).map(|connector| connector.slug.clone());
+            found
+                .ok_or_else(|| Error::invalid("bounds.connectors", format!("names no connector: \"{name}\"")))
+        };
+        let tool = |name: &String| {
+            let found = self.0.connectors.tool(name).map(|(_, tool)| tool.name.clone());
+            found.ok_or_else(|| Error::invalid("bounds.tools", format!("names no tool: \"{name}\"")))
+        };
+        Ok(Some(Bounds {
+            connectors: bounds.connectors.iter().map(connector).collect::<Result<_, _>>()?,
+            tools: bounds.tools.iter().map(tool).collect::<Result<_, _>>()?,
+            ..bounds
+        }))
     }
 
     /// The tokens of the caller's environment, oldest first. Needs `api_clients:manage`.
@@ -101,8 +150,7 @@ impl Engine {
         caller.require(Permission::ApiClientsManage)?;
         let unknown = || Error::new(ErrorCode::ApiTokenNotFound);
         let id: ApiTokenId = id.parse().map_err(|_| unknown())?;
-        let token = self.0.store.api_token(&id).await?;
-        let token = token.filter(|t| t.environment == caller.environment).ok_or_else(unknown)?;
+        let token = self.0.store.api_token_in(&caller.environment, &id).await?.ok_or_else(unknown)?;
         if token.revoked_at.is_some() {
             return Ok(token);
         }

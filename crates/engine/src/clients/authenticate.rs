@@ -1,6 +1,8 @@
 //! Who is calling.
 
-use valetkey_domain::{ApiClient, ApiClientId, Caller, Error};
+use std::sync::Arc;
+
+use valetkey_domain::{ApiClient, ApiClientId, Bounds, Caller, Error};
 
 use super::{
     access_token::unauthenticated,
@@ -44,10 +46,17 @@ impl Engine {
         if client.environment != token.environment {
             return Err(unauthenticated("The API client no longer belongs to the token's environment."));
         }
+        let permissions = intersection(&token.permissions, &client.permissions);
+        // Only what looks at bounds may be reached by a token that has some.
+        let permissions = match &token.bounds {
+            Some(_) => intersection(&permissions, &Bounds::permissions()),
+            None => permissions,
+        };
         Ok(Caller {
             environment: token.environment,
             client: client.id,
-            permissions: intersection(&token.permissions, &client.permissions),
+            permissions,
+            bounds: token.bounds.map(Arc::new),
             token: Some(token.id),
             user: None,
             request: None,
@@ -65,7 +74,6 @@ impl Engine {
             }
         };
         if verified.expires_at <= self.now().unix_timestamp() {
-            self.0.verified_tokens.invalidate(&hash);
             return Err(unauthenticated("The access token has expired."));
         }
         let client = self.enabled_client(&verified.client).await?;
@@ -76,6 +84,7 @@ impl Engine {
             environment: verified.environment,
             permissions: intersection(&verified.permissions, &client.permissions),
             client: client.id,
+            bounds: None,
             token: None,
             user: None,
             request: None,

@@ -175,6 +175,14 @@ pub(super) fn overrides(settings: &EngineSettings, overrides: &Overrides) -> Res
     Ok(())
 }
 
+/// Whether messages may be sent to `url`, as far as can be told before its name is looked up.
+///
+/// # Errors
+/// `invalid_argument` naming `field`.
+pub(crate) fn outbound_url(settings: &EngineSettings, field: &str, url: &Url) -> Result<(), Error> {
+    override_url(settings, field, url)
+}
+
 fn override_url(settings: &EngineSettings, field: &str, url: &Url) -> Result<(), Error> {
     let wrong = |message: &str| Err(Error::invalid(field, message));
     if url.as_str().len() > MAX_URL {

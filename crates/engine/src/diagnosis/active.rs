@@ -29,12 +29,8 @@ pub(super) fn of_active(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-fn still_works(case: &Case<'_>) -> bool {
-    case.account.token_expires_at.is_none_or(|at| at > case.now)
-}
-
 fn weight(case: &Case<'_>) -> Verdict {
-    if still_works(case) { Verdict::Degraded } else { Verdict::Broken }
+    if case.still_works() { Verdict::Degraded } else { Verdict::Broken }
 }
 
 /// The database was restored or copied, and the grant is one that works once.
@@ -76,8 +72,12 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
         Some(says) => says,
         None => format!("{} ({})", degraded.code.entry().meaning, degraded.code.as_str()),
     };
-    let works =
-        if still_works(case) { " Its access token still works." } else { " Its access token has run out." };
+    let refused = case.refusal();
+    let works = match refused {
+        Some(_) => " The provider does not take its access token any more.",
+        None if case.still_works() => " Its access token still works.",
+        None => " Its access token has run out.",
+    };
     Some(
         Finding::new(ErrorCode::RenewalsFailing)
             .severity(weight(case))
@@ -97,6 +97,7 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
             )
             .evidences(event.map(|event| event_evidence(event, code_word(event))))
             .evidences(said.evidence(Place::Token))
+            .evidences(refused.map(|event| event_evidence(event, code_word(event))))
             .remedy(
                 RemedyAction::Wait,
                 format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
@@ -127,19 +128,12 @@ fn not_renewable(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// The provider refused the credential, and nothing has worked since.
+/// The provider refused the credential, and nothing says why.
 fn refused(case: &Case<'_>) -> Option<Finding> {
-    let event = case.newest(&[EventKind::CredentialRefused])?;
-    let mended = [EventKind::AccountActivated, EventKind::CredentialRefreshed, EventKind::AccountVerified];
-    let since = case.newest(&mended).is_some_and(|mended| mended.id > event.id);
-    let worked = case
-        .executions
-        .iter()
-        .any(|execution| execution.status == ExecutionStatus::Succeeded && execution.started_at > event.at);
-    if since || worked {
-        return None;
-    }
-    Some(active_but_refused(case, event))
+    let event = case.refusal()?;
+    // An access token that ran out and is not renewed: why not has a finding of its own.
+    let is_explained = case.account.degraded.is_some() || case.connection.fault.is_some();
+    (!is_explained).then(|| active_but_refused(case, event))
 }
 
 fn active_but_refused(case: &Case<'_>, event: &Event) -> Finding {

@@ -7,6 +7,7 @@ use valetkey_domain::{
     Execution, PageRequest, Permission, RefreshAttempt, RefreshOutcome, Step, Time,
     diagnosis::{EvidenceKind, Subject, SubjectKind},
     event::EventKind,
+    execution::ExecutionStatus,
     refresh::Frozen,
     store::{EventFilter, ExecutionFilter},
 };
@@ -83,14 +84,22 @@ impl Engine {
     ) -> Result<Case<'a>, Error> {
         let store = &self.0.store;
         let environment = &account.environment;
-        let filter = EventFilter { account: Some(account.id.clone()), ..EventFilter::default() };
+        let filter = EventFilter {
+            account: Some(account.id.clone()),
+            count_at_most: Some(0),
+            ..EventFilter::default()
+        };
         let page = |size| PageRequest { size, cursor: None };
         let events = store.events(environment, &filter, &page(EVENTS)).await?.items;
         let of_connection = self.events_of_connection(&connection).await?;
         let client = self.client_history(&connection).await?;
         let refreshes = store.refreshes(&account.id, &page(REFRESHES)).await?.items;
         let executions = if caller.permissions.allows(Permission::ExecutionsRead) {
-            let filter = ExecutionFilter { account: Some(account.id.clone()), ..ExecutionFilter::default() };
+            let filter = ExecutionFilter {
+                account: Some(account.id.clone()),
+                count_at_most: Some(0),
+                ..ExecutionFilter::default()
+            };
             store.executions(environment, &filter, &page(EXECUTIONS)).await?.items
         } else {
             Vec::new()
@@ -147,6 +156,7 @@ impl Engine {
                 EventKind::ConnectionUpdated,
                 EventKind::CallbackRefused,
             ],
+            count_at_most: Some(0),
             ..EventFilter::default()
         };
         let page = PageRequest { size: EVENTS, cursor: None };
@@ -159,6 +169,23 @@ impl Case<'_> {
     /// The newest event of one of these kinds.
     pub(super) fn newest(&self, kinds: &[EventKind]) -> Option<&Event> {
         self.events.iter().find(|event| kinds.contains(&event.event.kind))
+    }
+
+    /// The provider refused the credential, and nothing has worked since.
+    pub(super) fn refusal(&self) -> Option<&Event> {
+        let event = self.newest(&[EventKind::CredentialRefused])?;
+        let mended =
+            [EventKind::AccountActivated, EventKind::CredentialRefreshed, EventKind::AccountVerified];
+        let since = self.newest(&mended).is_some_and(|mended| mended.id > event.id);
+        let worked = self.executions.iter().any(|execution| {
+            execution.status == ExecutionStatus::Succeeded && execution.started_at > event.at
+        });
+        (!since && !worked).then_some(event)
+    }
+
+    /// Whether calls can go on with the access token that there is.
+    pub(super) fn still_works(&self) -> bool {
+        self.account.token_expires_at.is_none_or(|at| at > self.now) && self.refusal().is_none()
     }
 
     /// The newest event of one of these kinds before `at`, which may be of the same moment.

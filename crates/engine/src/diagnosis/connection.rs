@@ -45,8 +45,7 @@ struct About<'a> {
 
 /// What the configuration of an account's connection says.
 pub(super) fn of_configuration(engine: &Engine, case: &Case<'_>) -> Vec<Finding> {
-    let still_works = case.account.status() == AccountStatus::Active
-        && case.account.token_expires_at.is_none_or(|at| at > case.now);
+    let still_works = case.account.status() == AccountStatus::Active && case.still_works();
     let about = About {
         connection: &case.connection,
         connector: case.connector.as_ref(),

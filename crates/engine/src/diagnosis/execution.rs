@@ -272,12 +272,23 @@ fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
     let profile = scene.connector.and_then(|connector| connector.auth.oauth());
     let asked =
         profile.map(|profile| requested_scopes(profile, &scene.connection.scopes)).unwrap_or_default();
-    let list = if missing.is_empty() { "a scope".to_owned() } else { missing.join(" ") };
+    let of_tool: Vec<&str> = tool
+        .map(|tool| tool.scopes.iter().filter_map(|group| group.first().map(String::as_str)).collect())
+        .unwrap_or_default();
+    let list = match (missing.is_empty(), of_tool.is_empty()) {
+        (false, _) => missing.join(" "),
+        (true, false) => of_tool.join(" "),
+        (true, true) => "a scope".to_owned(),
+    };
     let not_asked = tool.is_some_and(|tool| !tool.missing_scopes(&asked).is_empty());
     let name = seen.tool.as_deref().unwrap_or("The call");
+    // Granted by our record, and refused by the provider all the same.
+    let lost = missing.is_empty() && !of_tool.is_empty() && !scene.account.scopes.is_empty();
+    let has_not =
+        if lost { "which the provider says the token lacks" } else { "which the account does not have" };
     let base = |code| {
         Finding::new(code)
-            .message(format!("{name} needs {list}, which the account does not have."))
+            .message(format!("{name} needs {list}, {has_not}."))
             .evidences(seen.evidence())
             .evidences(seen.said.evidence(Place::Api))
             .evidence(Evidence::new(
@@ -304,6 +315,10 @@ fn scope(scene: &Scene<'_>, seen: &Seen) -> Finding {
         };
         return match own {
             Some(text) => finding.remedy(RemedyAction::Reauthorize, text),
+            None if lost => finding.remedy(
+                RemedyAction::Reauthorize,
+                format!("The connection asks for {list}: send the user a new authorization link and ask them to grant it."),
+            ),
             None => finding.catalogue_remedies(),
         };
     }

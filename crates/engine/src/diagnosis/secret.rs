@@ -55,6 +55,7 @@ impl Engine {
         let filter = |kinds: &[EventKind]| EventFilter {
             connection: Some(connection.id.clone()),
             kinds: kinds.to_vec(),
+            count_at_most: Some(0),
             ..EventFilter::default()
         };
         let store = &self.0.store;

@@ -24,6 +24,7 @@ impl Engine {
             kinds: vec![kind],
             since: Some(at - around),
             until: Some(at + around),
+            count_at_most: Some(0),
             ..EventFilter::default()
         };
         let page = PageRequest { size: MAX_PAGE_SIZE, cursor: None };

@@ -88,13 +88,13 @@ impl Engine {
         ready: &Ready,
         run: &mut Run,
     ) -> Result<Value, Error> {
-        let Prepared { connector, tool, connection, deadline, .. } = prepared;
+        let Prepared { connector, tool, connection, input, deadline, .. } = prepared;
         let mut tries = 1;
         loop {
             run.enter(PhaseKind::Queue);
-            let turn = self.admit(connector, &ready.account, connection, *deadline).await?;
+            let leave = self.admit(connector, (tool, input), &ready.account, connection, *deadline).await?;
             let outcome = self.call_once(prepared, ready, run).await;
-            drop(turn);
+            drop(leave);
             let error = match outcome {
                 Err(error) if may_repeat(tool) && in_passing(&error) => error,
                 done => return done,

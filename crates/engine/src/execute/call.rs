@@ -197,26 +197,20 @@ impl Engine {
         tracing::debug!(error = %failed, account = %account.id, "a refused credential could not be renewed");
         Ok(Renewal::Futile(match failed.code() {
             ErrorCode::UpstreamUnauthorized => refused,
-            // Neither the user nor the account can mend that: it is said of the connection, as everywhere.
-            ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient => failed.account(&account.id).cause(
-                "The provider answered 401, and refused the connection's own OAuth client when the credential was to be renewed.",
-            ),
             ErrorCode::RefreshNotPossible => refused
                 .cause("The provider answered 401, and this kind of credential cannot be renewed.")
                 .remedy(
                     RemedyAction::Reauthorize,
                     "Send the user a new authorization link to enter or grant the credential again.",
                 ),
+            // An access token that ran out is no news. What keeps it from being renewed is: trouble of the provider, which
+            // passes, or the connection's own client. Neither is the user's to mend.
             _ => {
                 let cause = format!(
-                    "The provider answered 401, and the credential could not be renewed: {}",
-                    failed.details().message
+                    "The provider answered 401 to the call, and when the credential was to be renewed: {}",
+                    failed.cause_text()
                 );
-                let refused = refused.cause(cause);
-                match failed.details().retry_after_ms {
-                    Some(wait) => refused.retry_after_ms(wait),
-                    None => refused,
-                }
+                failed.account(&account.id).cause(cause)
             }
         }))
     }

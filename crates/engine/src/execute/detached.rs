@@ -9,11 +9,12 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use valetkey_domain::{
-    Caller, Error, ErrorCode, Execution, ExecutionId, Permission, execution::ExecutionStatus,
+    Caller, Error, ErrorCode, Execution, ExecutionId, KeptAnswer, Permission, execution::ExecutionStatus,
 };
 
 use super::{
     ExecuteTool, Prepared,
+    bounds::could_have_made,
     keep::{Claim, Keeping, Recollection},
 };
 use crate::{Engine, EngineSettings, executions::Run};
@@ -116,6 +117,7 @@ impl Engine {
     /// `idempotency_key_reused`.
     pub async fn execute_tool_detached(&self, caller: &Caller, call: ExecuteTool) -> Result<Accepted, Error> {
         self.require_calls(caller, Some(&call.tool_name)).await?;
+        self.require_within(caller, &call).await?;
         let claim = Claim::or_without_key(&call)?;
         loop {
             if let Some(accepted) = self.taken_on_before(caller, &claim).await? {
@@ -180,6 +182,9 @@ impl Engine {
             caller.require(Permission::ExecutionsRead)?;
         }
         let execution = self.execution_in(caller, id).await?;
+        if !could_have_made(caller, &execution) {
+            return Err(Error::new(ErrorCode::ExecutionNotFound));
+        }
         let answer = match execution.client == caller.client {
             true => self.0.store.answer(&execution.id).await?.filter(|answer| answer.detached),
             false => None,
@@ -188,17 +193,37 @@ impl Engine {
             caller.require(Permission::ExecutionsRead)?;
             return Ok(ExecutionAnswer { execution, brought: None });
         };
-        let brought = match self.recollect(&answer, Some(&execution)).await? {
+        let brought = self.kept_of(&answer, &execution).await?;
+        Ok(ExecutionAnswer { execution, brought })
+    }
+
+    /// What a call that nobody waited for brought, as far as it is kept.
+    pub(crate) async fn brought_by(
+        &self,
+        execution: &Execution,
+    ) -> Result<Option<Result<Value, Error>>, Error> {
+        let answer = self.0.store.answer(&execution.id).await?;
+        match answer.filter(|answer| answer.detached && answer.keep_until > self.now()) {
+            Some(answer) => self.kept_of(&answer, execution).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn kept_of(
+        &self,
+        answer: &KeptAnswer,
+        execution: &Execution,
+    ) -> Result<Option<Result<Value, Error>>, Error> {
+        let brought = match self.recollect(answer, Some(execution)).await? {
             Recollection::Brought(brought) => Some(brought),
             Recollection::Nothing if execution.status == ExecutionStatus::Failed => {
                 Some(Err(Error::new(ErrorCode::ExecutionInterrupted)))
             }
             Recollection::Nothing | Recollection::Running => None,
         };
-        let brought = match brought {
+        Ok(match brought {
             Some(Err(error)) => Some(Err(error.account(&execution.account).execution(&execution.id))),
             other => other,
-        };
-        Ok(ExecutionAnswer { execution, brought })
+        })
     }
 }

@@ -287,6 +287,7 @@ impl Engine {
                     .retry_after_ms(ASK_AGAIN_MS));
             }
             tokio::select! {
+                biased;
                 () = ended => {}
                 () = tokio::time::sleep(pause.min(remaining)) => {}
             }

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod batch;
+pub(crate) mod bounds;
 mod cache;
 pub(crate) mod call;
 mod detached;
@@ -113,6 +114,7 @@ impl Engine {
     /// `idempotency_key_reused`, `idempotency_in_progress`, `outcome_unknown` and `answer_not_kept`.
     pub async fn execute_tool(&self, caller: &Caller, call: ExecuteTool) -> Result<ToolOutcome, Error> {
         self.require_calls(caller, Some(&call.tool_name)).await?;
+        self.require_within(caller, &call).await?;
         let deadline = self.deadline(call.deadline);
         let Some(claim) = Claim::of(&call)? else {
             let max_age = call.max_age;

@@ -15,7 +15,7 @@ use crate::{AccountRef, AccountView, Engine};
 const LISTED: usize = 10;
 
 /// A text that was given and is not empty: the official SDKs send empty fields for absent ones.
-fn given(field: Option<&String>) -> Option<&str> {
+pub(super) fn given(field: Option<&String>) -> Option<&str> {
     field.map(String::as_str).filter(|text| !text.is_empty())
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn ambiguous(accounts: &[Account], connection: &Connection) -> Error 
         .connection(&connection.id)
 }
 
-fn no_such_account() -> Error {
+pub(super) fn no_such_account() -> Error {
     Error::new(ErrorCode::AccountNotFound)
 }
 
@@ -101,14 +101,13 @@ impl Engine {
         if fits { Ok((account, connection)) } else { Err(no_such_account()) }
     }
 
-    async fn account_by_id(
+    pub(super) async fn account_by_id(
         &self,
         environment: &EnvironmentId,
         id: &str,
     ) -> Result<(Account, Connection), Error> {
         let Ok(id) = id.parse::<AccountId>() else { return Err(no_such_account()) };
-        let account = self.0.store.account(&id).await?.filter(|account| account.environment == *environment);
-        let account = account.ok_or_else(no_such_account)?;
+        let account = self.0.store.account_in(environment, &id).await?.ok_or_else(no_such_account)?;
         let connection = self.connection_of(&account).await?;
         Ok((account, connection))
     }
@@ -129,12 +128,10 @@ impl Engine {
             return Ok(connection);
         }
         let by_id = match name.parse::<ConnectionId>() {
-            Ok(id) => self.0.store.connection(&id).await?,
+            Ok(id) => self.0.store.connection_in(environment, &id).await?,
             Err(_) => None,
         };
-        by_id
-            .filter(|connection| connection.environment == *environment)
-            .ok_or_else(|| Error::new(ErrorCode::ConnectionNotFound))
+        by_id.ok_or_else(|| Error::new(ErrorCode::ConnectionNotFound))
     }
 
     async fn account_on(

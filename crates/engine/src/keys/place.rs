@@ -10,6 +10,7 @@ use crate::{
     clients::PRIVATE_KEY,
     credentials::{CLIENT_SECRET, CREDENTIAL},
     execute::ANSWER,
+    webhooks::{DELIVERY_BODY, WEBHOOK_SECRET},
 };
 
 /// What kind of secret is sealed at a place.
@@ -27,17 +28,23 @@ pub enum SecretKind {
     Revocation,
     /// Answers of calls that are kept for who asks again.
     Answer,
+    /// What messages to webhooks are signed with.
+    WebhookSecret,
+    /// What messages to webhooks say.
+    DeliveryBody,
 }
 
 impl SecretKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Credential,
         Self::ClientSecret,
         Self::CodeVerifier,
         Self::SigningKey,
         Self::Revocation,
         Self::Answer,
+        Self::WebhookSecret,
+        Self::DeliveryBody,
     ];
 
     /// The name on the wire.
@@ -50,6 +57,8 @@ impl SecretKind {
             Self::SigningKey => "signing_keys",
             Self::Revocation => "revocations",
             Self::Answer => "answers",
+            Self::WebhookSecret => "webhook_secrets",
+            Self::DeliveryBody => "delivery_bodies",
         }
     }
 
@@ -63,6 +72,8 @@ impl SecretKind {
             SealedPlace::SigningKey(_) => Self::SigningKey,
             SealedPlace::Revocation(_) => Self::Revocation,
             SealedPlace::Answer(_) => Self::Answer,
+            SealedPlace::WebhookSecret(..) => Self::WebhookSecret,
+            SealedPlace::DeliveryBody(..) => Self::DeliveryBody,
         }
     }
 }
@@ -82,6 +93,10 @@ pub(super) fn context(record: &SealedRecord) -> Option<SealContext<'_>> {
             let (account, generation) = record.sealed_for.as_ref()?;
             (environment?, account.as_str(), CREDENTIAL, *generation)
         }
+        SealedPlace::WebhookSecret(webhook, generation) => {
+            (environment?, webhook.as_str(), WEBHOOK_SECRET, *generation)
+        }
+        SealedPlace::DeliveryBody(_, delivery) => (environment?, delivery.as_str(), DELIVERY_BODY, 0),
         SealedPlace::Answer(execution) => (environment?, execution.as_str(), ANSWER, 0),
     };
     Some(SealContext { environment, record, field, generation })

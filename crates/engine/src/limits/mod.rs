@@ -7,30 +7,37 @@
 //! process learns the same from the same provider.
 
 mod lane;
+#[cfg(test)]
+mod memory_tests;
 mod pace;
 
 use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use moka::sync::Cache;
-use tokio::time::Instant;
+use moka::{policy::EvictionPolicy, sync::Cache};
+use serde_json::Value;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use valetkey_domain::{
     Account, AccountId, Connection, ConnectionId, Entropy, Error, ErrorCode, catalogue::RemedyAction,
     entropy::random_bytes,
 };
-use valetkey_upstream::connector::{ApiLimits, Connector, LimitScope, Rate};
+use valetkey_upstream::connector::{ApiLimits, Connector, LimitScope, Rate, Tool, ToolCount};
 
-pub(crate) use self::lane::Turn;
 use self::{
-    lane::{Full, Lane},
+    lane::{Full, Lane, Turn},
     pace::Pace,
 };
 use crate::{Engine, EngineSettings, execute::call::Deadline};
 
-/// How many limits of each kind are remembered.
-const REMEMBERED: u64 = 100_000;
+/// How many limits of each kind are remembered. One takes about half a KiB, and all kinds together stay within 32 MiB.
+/// What was not used for longest is forgotten first: calls under way have just used theirs.
+const REMEMBERED: u64 = 10_000;
 /// The longest that a limit is remembered; no provider is believed longer.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// The first and the longest pause after a refusal that names none.
@@ -98,10 +105,42 @@ struct Pause {
     refusals: u32,
 }
 
+/// What a rate counts: everything of somebody's, or only the calls of some tools, maybe with one value of an input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Counted {
+    whom: Whom,
+    tools: Option<String>,
+    /// The hash of the value: inputs can be long. Values of the same hash would only share a rate.
+    value: Option<u64>,
+}
+
+impl Counted {
+    fn all_of(whom: &Whom) -> Self {
+        Self { whom: whom.clone(), tools: None, value: None }
+    }
+
+    fn of_tool(whom: &Whom, count: &ToolCount<'_>, input: &Value) -> Self {
+        let value = count.per.map(|per| {
+            let mut hasher = DefaultHasher::new();
+            input.get(per).unwrap_or(&Value::Null).hash(&mut hasher);
+            hasher.finish()
+        });
+        Self { whom: whom.clone(), tools: Some(count.under.to_owned()), value }
+    }
+}
+
+/// A call that may leave; its places are given on when it is dropped.
+pub(crate) struct Leave {
+    /// In the order in which they are given on: the queue of the connection goes before what holds up one account only.
+    _turn: Turn,
+    _at_once: Option<OwnedSemaphorePermit>,
+}
+
 /// What one process knows of the providers' limits.
 pub(crate) struct Limits {
     pauses: Cache<Whom, Pause>,
-    paces: Cache<Whom, Arc<Mutex<Pace>>>,
+    paces: Cache<Counted, Arc<Mutex<Pace>>>,
+    at_once_of: Cache<AccountId, Arc<Semaphore>>,
     lanes: Cache<ConnectionId, Arc<Lane>>,
     at_once: usize,
     most: usize,
@@ -112,14 +151,20 @@ where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    Cache::builder().max_capacity(REMEMBERED).time_to_idle(LONGEST).build()
+    let cache = Cache::builder().max_capacity(REMEMBERED).time_to_idle(LONGEST);
+    cache.eviction_policy(EvictionPolicy::lru()).build()
 }
 
 impl Limits {
     pub(crate) fn new(settings: &EngineSettings) -> Self {
         Self {
-            pauses: Cache::builder().max_capacity(REMEMBERED).time_to_live(LONGEST).build(),
+            pauses: Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(LONGEST)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
             paces: remembered(),
+            at_once_of: remembered(),
             lanes: remembered(),
             at_once: settings.calls_per_connection,
             most: settings.calls_waiting,
@@ -130,6 +175,12 @@ impl Limits {
         self.lanes.get_with_by_ref(connection, || Arc::new(Lane::new(self.at_once, self.most)))
     }
 
+    /// The places for calls of an account that are under way at once.
+    fn places(&self, account: &AccountId, at_once: u32) -> Arc<Semaphore> {
+        let places = usize::try_from(at_once).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        self.at_once_of.get_with_by_ref(account, || Arc::new(Semaphore::new(places)))
+    }
+
     /// How long nothing is sent for `whom`.
     fn paused(&self, whom: &Whom) -> Duration {
         self.pauses
@@ -137,15 +188,20 @@ impl Limits {
             .map_or(Duration::ZERO, |pause| pause.until.saturating_duration_since(Instant::now()))
     }
 
-    /// Takes a place in the pace of `whom`, if it has one and it comes within `at_most`.
+    /// Takes a place in the pace of what is counted, if it comes within `at_most`.
     ///
     /// # Errors
     /// How long the wait would be.
-    fn place(&self, whom: &Whom, rate: Option<Rate>, at_most: Duration) -> Result<Duration, Duration> {
-        let Some(rate) = rate else { return Ok(Duration::ZERO) };
-        let pace = self.paces.get_with_by_ref(whom, || Arc::new(Mutex::new(Pace::new(rate))));
+    fn place(
+        &self,
+        counted: &Counted,
+        rate: Rate,
+        cost: u32,
+        at_most: Duration,
+    ) -> Result<Duration, Duration> {
+        let pace = self.paces.get_with_by_ref(counted, || Arc::new(Mutex::new(Pace::new(rate))));
         let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.take(Instant::now(), at_most)
+        pace.take(cost, Instant::now(), at_most)
     }
 
     /// Notes that the provider takes nothing of `whom` for a while.
@@ -184,8 +240,9 @@ fn not_sent(whom: &Whom, wait: Duration, why: &str) -> Error {
 }
 
 impl Engine {
-    /// Waits until a call of `account` may leave: until what the provider told is over, the declared pace allows it, and
-    /// its turn has come among the calls through the connection. The turn is kept until the answer is there.
+    /// Waits until a call of `account` may leave: until what the provider told is over, the declared rates allow it, not too
+    /// many calls of the account are under way, and its turn has come among the calls through the connection. What is
+    /// given is kept until the answer is there.
     ///
     /// # Errors
     /// `upstream_rate_limited`, naming who is limited, if that takes longer than the deadline; `overloaded` if too many
@@ -193,17 +250,24 @@ impl Engine {
     pub(crate) async fn admit(
         &self,
         connector: &Connector,
+        (tool, input): (&Tool, &Value),
         account: &Account,
         connection: &Connection,
         deadline: Deadline,
-    ) -> Result<Turn, Error> {
+    ) -> Result<Leave, Error> {
         let limits = &self.0.calls.limits;
         let rules = &connector.api.limits;
         let own = Whom::Account(account.id.clone());
         let client = Whom::of(LimitScope::Client, account, connection);
         let lane = limits.lane(&connection.id);
         let Some(_place) = lane.join() else { return Err(crowded(connection)) };
-        self.pace(&own, rules.account, deadline).await?;
+        let cost = rules.cost(&tool.name);
+        self.pace(Counted::all_of(&own), rules.account, cost, deadline).await?;
+        for count in rules.of_tool(&tool.name) {
+            let counted = Counted::of_tool(&own, &count, input);
+            self.pace(counted, Some(count.rate), 1, deadline).await?;
+        }
+        let at_once = self.among_at_once(&account.id, rules.at_once, deadline).await?;
         loop {
             self.wait_out(&own, deadline).await?;
             let in_line = tokio::time::timeout(deadline.remaining(), lane.enter(&account.id));
@@ -219,25 +283,37 @@ impl Engine {
                 continue;
             }
             self.wait_out(&client, deadline).await?;
-            self.pace(&client, rules.client, deadline).await?;
-            return Ok(turn);
+            self.pace(Counted::all_of(&client), rules.client, cost, deadline).await?;
+            return Ok(Leave { _turn: turn, _at_once: at_once });
         }
     }
 
-    /// Waits until the provider takes calls again, as far as it told.
+    /// Waits until a proxied call of `account` may leave: until what the provider told is over, the declared rates of account
+    /// and client allow it, and not too many calls of the account are under way. It takes no turn among the calls through
+    /// the connection, since its answer may stream for long. What it costs where a provider counts units is not known;
+    /// the least is taken. What is given is kept until the head of the answer is there.
     ///
     /// # Errors
-    /// `upstream_rate_limited` if that is after the deadline.
-    pub(crate) async fn wait_for_provider(
+    /// As [`Engine::admit`].
+    pub(crate) async fn admit_proxied(
         &self,
+        connector: &Connector,
         account: &Account,
         connection: &Connection,
         deadline: Deadline,
-    ) -> Result<(), Error> {
-        for scope in [LimitScope::Account, LimitScope::Client] {
-            self.wait_out(&Whom::of(scope, account, connection), deadline).await?;
+    ) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        let rules = &connector.api.limits;
+        let own = Whom::Account(account.id.clone());
+        let client = Whom::of(LimitScope::Client, account, connection);
+        let lane = self.0.calls.limits.lane(&connection.id);
+        let Some(_place) = lane.join() else { return Err(crowded(connection)) };
+        self.pace(Counted::all_of(&own), rules.account, 1, deadline).await?;
+        let at_once = self.among_at_once(&account.id, rules.at_once, deadline).await?;
+        self.pace(Counted::all_of(&client), rules.client, 1, deadline).await?;
+        for whom in [own, client] {
+            self.wait_out(&whom, deadline).await?;
         }
-        Ok(())
+        Ok(at_once)
     }
 
     async fn wait_out(&self, whom: &Whom, deadline: Deadline) -> Result<(), Error> {
@@ -254,18 +330,46 @@ impl Engine {
         }
     }
 
-    async fn pace(&self, whom: &Whom, rate: Option<Rate>, deadline: Deadline) -> Result<(), Error> {
-        match self.0.calls.limits.place(whom, rate, deadline.remaining()) {
+    async fn pace(
+        &self,
+        counted: Counted,
+        rate: Option<Rate>,
+        cost: u32,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let Some(rate) = rate else { return Ok(()) };
+        match self.0.calls.limits.place(&counted, rate, cost, deadline.remaining()) {
             Ok(Duration::ZERO) => Ok(()),
             Ok(wait) => {
                 tokio::time::sleep(wait).await;
                 Ok(())
             }
             Err(wait) => Err(not_sent(
-                whom,
+                &counted.whom,
                 wait,
                 "Calls are spaced out so as to stay below the provider's rate limit.",
             )),
+        }
+    }
+
+    /// Waits until fewer calls of the account are under way than the provider takes at once.
+    ///
+    /// # Errors
+    /// `upstream_timeout` if that is after the deadline.
+    async fn among_at_once(
+        &self,
+        account: &AccountId,
+        at_once: Option<u32>,
+        deadline: Deadline,
+    ) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        let Some(at_once) = at_once else { return Ok(None) };
+        let places = self.0.calls.limits.places(account, at_once);
+        match tokio::time::timeout(deadline.remaining(), places.acquire_owned()).await {
+            // Nobody closes it.
+            Ok(place) => Ok(place.ok()),
+            Err(_) => Err(deadline.passed(&format!(
+                "the provider takes {at_once} calls of an account at once, and others of this account were before it."
+            ))),
         }
     }
 

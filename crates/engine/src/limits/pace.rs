@@ -8,10 +8,10 @@ use valetkey_upstream::connector::Rate;
 
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// From one call to the next.
+    /// From one unit to the next; a call is one unit unless it costs more.
     step: Duration,
-    /// How far ahead of the rate a burst may be.
-    ahead: Duration,
+    /// How much a burst may take at once.
+    whole: Duration,
     /// When the calls so far would be through at the rate.
     through: Option<Instant>,
 }
@@ -19,21 +19,21 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(rate: Rate) -> Self {
         let whole = Duration::from_secs(rate.seconds.into());
-        let step = whole / rate.requests.max(1);
-        Self { step, ahead: whole.saturating_sub(step), through: None }
+        Self { step: whole / rate.requests.max(1), whole, through: None }
     }
 
-    /// Takes the next place if it comes within `at_most`, and says how long it is until then.
+    /// Takes the next place for a call that costs so many units if it comes within `at_most`, and says how long it is
+    /// until then.
     ///
     /// # Errors
     /// How long it would be; no place is taken.
-    pub(super) fn take(&mut self, now: Instant, at_most: Duration) -> Result<Duration, Duration> {
-        let through = self.through.map_or(now, |through| through.max(now));
-        let wait = through.saturating_duration_since(now).saturating_sub(self.ahead);
+    pub(super) fn take(&mut self, cost: u32, now: Instant, at_most: Duration) -> Result<Duration, Duration> {
+        let through = self.through.map_or(now, |through| through.max(now)) + self.step * cost;
+        let wait = through.saturating_duration_since(now).saturating_sub(self.whole);
         if wait > at_most {
             return Err(wait);
         }
-        self.through = Some(through + self.step);
+        self.through = Some(through);
         Ok(wait)
     }
 }
@@ -49,12 +49,12 @@ mod tests {
         let mut pace = Pace::new(Rate { requests: 5, seconds: 10 });
         let now = Instant::now();
         for _ in 0..5 {
-            assert_eq!(pace.take(now, Duration::ZERO), Ok(Duration::ZERO));
+            assert_eq!(pace.take(1, now, Duration::ZERO), Ok(Duration::ZERO));
         }
-        assert_eq!(pace.take(now, Duration::ZERO), Err(Duration::from_secs(2)));
-        assert_eq!(pace.take(now, LONG), Ok(Duration::from_secs(2)));
-        assert_eq!(pace.take(now, LONG), Ok(Duration::from_secs(4)));
-        assert_eq!(pace.take(now + Duration::from_secs(30), LONG), Ok(Duration::ZERO));
+        assert_eq!(pace.take(1, now, Duration::ZERO), Err(Duration::from_secs(2)));
+        assert_eq!(pace.take(1, now, LONG), Ok(Duration::from_secs(2)));
+        assert_eq!(pace.take(1, now, LONG), Ok(Duration::from_secs(4)));
+        assert_eq!(pace.take(1, now + Duration::from_secs(30), LONG), Ok(Duration::ZERO));
     }
 
     /// In no stretch of the length of the rate are more calls let through than twice the rate, and in the long run the
@@ -64,7 +64,23 @@ mod tests {
         let mut pace = Pace::new(Rate { requests: 3, seconds: 1 });
         let start = Instant::now();
         let passed = (0..10_000)
-            .filter(|n| pace.take(start + Duration::from_millis(*n as u64), Duration::ZERO).is_ok());
+            .filter(|n| pace.take(1, start + Duration::from_millis(*n as u64), Duration::ZERO).is_ok());
         assert!((30..=33).contains(&passed.count()));
+    }
+
+    /// Units as Gmail counts them: what is dear takes as much of the minute as many cheap calls.
+    #[test]
+    fn dear_calls_take_as_much_as_many_cheap_ones() {
+        let mut pace = Pace::new(Rate { requests: 600, seconds: 60 });
+        let now = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(pace.take(100, now, Duration::ZERO), Ok(Duration::ZERO));
+        }
+        for _ in 0..100 {
+            assert_eq!(pace.take(1, now, Duration::ZERO), Ok(Duration::ZERO));
+        }
+        assert_eq!(pace.take(1, now, Duration::ZERO), Err(Duration::from_millis(100)));
+        assert_eq!(pace.take(100, now, Duration::ZERO), Err(Duration::from_secs(10)));
+        assert_eq!(pace.take(100, now + Duration::from_secs(10), Duration::ZERO), Ok(Duration::ZERO));
     }
 }

@@ -116,7 +116,7 @@ impl Addresses {
 }
 
 /// The address, or of IPv6 the network that one customer is given (RFC 6177 §2: a /64 at least): all of it is theirs.
-fn network(address: IpAddr) -> [u8; 32] {
+pub(crate) fn network(address: IpAddr) -> [u8; 32] {
     match address.to_canonical() {
         IpAddr::V4(address) => sha256(&address.octets()),
         IpAddr::V6(address) => sha256(&address.octets()[..8]),

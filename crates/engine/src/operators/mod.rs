@@ -13,7 +13,7 @@ pub use sessions::{LoggedIn, SessionView, Visitor};
 pub use sso::{CALLBACK as SSO_CALLBACK, SignedOn, SsoAnswer, SsoSettings, SsoStart};
 pub use users::{NewUser, UserUpdate};
 
-pub(crate) use attempts::{Addresses, Attempts};
+pub(crate) use attempts::{Addresses, Attempts, network};
 pub(crate) use password::Passwords;
 
 /// What stands in records in the place of an API client for what people do.

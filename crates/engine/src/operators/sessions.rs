@@ -16,6 +16,8 @@ use crate::{
 
 /// The use of a session is noted at most this often.
 const TOUCH_AFTER: Duration = Duration::minutes(1);
+/// How somebody signed in who came through the identity provider.
+pub(super) const SSO: &str = "sso";
 /// How much of what a browser calls itself is kept, in characters.
 const MAX_BROWSER: usize = 200;
 
@@ -116,13 +118,23 @@ impl Engine {
             browser: printable.take(MAX_BROWSER).collect(),
             created_at: now,
             seen_at: now,
-            expires_at: now + self.0.settings.session_life,
+            expires_at: now + self.session_life(method),
         };
         let mut entry = self.audit_of(&format!("user:{}", user.id), "user.login", Some(user.id.as_str()));
         entry.0.request_id = request.map(ToString::to_string);
         let entry = entry.data(json!({ "method": method, "session": session.id.as_str() }));
         self.commit(Changes::from(Change::InsertSession(session.clone())).and(entry.into())).await?;
         Ok(LoggedIn { token: SecretString::from(token.as_str().to_owned()), user, session })
+    }
+
+    /// How long a session goes on that was begun by `method`. Who is disabled at the identity provider is not known here
+    /// before the next sign-in, so a session that began there has to come back to it soon.
+    fn session_life(&self, method: &str) -> std::time::Duration {
+        let life = self.0.settings.session_life;
+        match &self.0.settings.sso {
+            Some(sso) if method == SSO => life.min(sso.session_life),
+            _ => life,
+        }
     }
 
     /// Who is behind the token of a cookie, if the session goes on. Its use is noted.
@@ -155,6 +167,7 @@ impl Engine {
             token: None,
             user: Some(user.id.clone()),
             request: request.cloned(),
+            bounds: None,
             permissions: user.role.permissions(),
         };
         let form_token = form_token(token);

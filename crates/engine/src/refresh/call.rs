@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use valetkey_domain::{Error, ErrorCode, error::ProviderEvidence, refresh::RefreshReason};
 use valetkey_upstream::{
     connector::{Auth, IntrospectedToken},
+    http::waited,
     oauth::{self, ClientConfig, FailureClass, TokenFailure, TokenReply},
 };
 
@@ -82,7 +83,7 @@ impl Engine {
                 evidence: ProviderEvidence {
                     status: None,
                     code: None,
-                    message: Some(format!("No answer within {deadline:?}")),
+                    message: Some(format!("No answer within {}", waited(*deadline))),
                 },
                 death: None,
                 outcome_unknown: true,

@@ -6,12 +6,11 @@
 use std::{
     collections::{HashMap, hash_map},
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration as StdDuration,
 };
 
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use valetkey_domain::{Account, AccountId, ConnectionId, Credential, Error, RefreshId, Time};
 
 use super::breaker::Breakers;
@@ -37,7 +36,16 @@ pub(crate) struct Ready {
 /// What a flight ended with, for everybody who waited.
 pub(crate) type Landing = Result<Ready, Error>;
 
-type Flights = Arc<Mutex<HashMap<AccountId, watch::Receiver<Option<Landing>>>>>;
+/// What those who wait for a flight share. A `watch` channel would wake them in an order drawn at random; a token wakes
+/// them as they came.
+#[derive(Debug, Default)]
+struct Flight {
+    landing: OnceLock<Landing>,
+    /// Cancelled when the flight is over, however it ended.
+    over: CancellationToken,
+}
+
+type Flights = Arc<Mutex<HashMap<AccountId, Arc<Flight>>>>;
 
 /// The renewals of this process, and what it remembers of them. None of it is needed after a restart.
 #[derive(Debug)]
@@ -74,7 +82,7 @@ impl Default for Refreshes {
     }
 }
 
-fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<AccountId, watch::Receiver<Option<Landing>>>> {
+fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<AccountId, Arc<Flight>>> {
     // The map is only ever inserted into and removed from: a panic elsewhere leaves it whole.
     flights.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -103,35 +111,35 @@ impl Refreshes {
     where
         F: Future<Output = Landing> + Send + 'static,
     {
-        let (mut flight, joined) = match lock(&self.flights).entry(account.clone()) {
+        let (flight, joined) = match lock(&self.flights).entry(account.clone()) {
             hash_map::Entry::Occupied(flight) => (flight.get().clone(), true),
             hash_map::Entry::Vacant(slot) => {
-                let (landed, flight) = watch::channel(None);
-                slot.insert(flight.clone());
+                let flight = slot.insert(Arc::default()).clone();
+                let over = flight.over.clone().drop_guard();
                 let departure = Departure { flights: self.flights.clone(), account: account.clone() };
-                let work = work();
+                let (work, flying) = (work(), flight.clone());
                 tasks.spawn(async move {
+                    // Dropped last, so that nobody waits for a flight that panicked.
+                    let _over = over;
+                    let departure = departure;
                     let landing = work.await;
                     // First off the board, then the news: whoever comes now starts afresh and reads the new state.
                     drop(departure);
-                    landed.send_replace(Some(landing));
+                    flying.landing.get_or_init(|| landing);
                 });
                 (flight, false)
             }
         };
-        let landing = match flight.wait_for(Option::is_some).await {
-            Ok(landing) => landing.clone(),
-            Err(_) => None,
-        };
+        flight.over.cancelled().await;
+        let landing = flight.landing.get().cloned();
         (landing.unwrap_or_else(|| Err(Error::internal("a refresh ended without an outcome"))), joined)
     }
 
     /// Waits until no flight of `account` is under way.
     pub(crate) async fn idle(&self, account: &AccountId) {
         let flight = lock(&self.flights).get(account).cloned();
-        if let Some(mut flight) = flight {
-            // An error means that the flight is gone, which is what is waited for.
-            let _gone = flight.wait_for(Option::is_some).await;
+        if let Some(flight) = flight {
+            flight.over.cancelled().await;
         }
     }
 
@@ -147,6 +155,7 @@ impl Refreshes {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::watch;
     use valetkey_domain::{
         Clock, EnvironmentId, ErrorCode, ManualClock,
         account::{Account, AuthType},
@@ -206,6 +215,36 @@ mod tests {
             own += usize::from(!joined);
         }
         assert_eq!((runs.load(std::sync::atomic::Ordering::SeqCst), own), (1, 1));
+    }
+
+    /// Whoever came first goes on first, which also makes a simulation tell the same story twice.
+    #[tokio::test]
+    async fn flight_lands_its_waiters_go_on_as_they_came() {
+        let refreshes = Arc::new(Refreshes::default());
+        let tasks = TaskTracker::new();
+        let (open, gate) = watch::channel(false);
+        let went_on = Arc::new(Mutex::new(Vec::new()));
+        let waiting: Vec<_> = (0..50)
+            .map(|number| {
+                let (refreshes, tasks, went_on, mut gate) =
+                    (refreshes.clone(), tasks.clone(), went_on.clone(), gate.clone());
+                tokio::spawn(async move {
+                    let work = || async move {
+                        gate.wait_for(|open| *open).await.unwrap();
+                        Ok(ready())
+                    };
+                    let (landing, _) = refreshes.join(&account('1'), &tasks, work).await;
+                    assert!(landing.is_ok());
+                    went_on.lock().unwrap().push(number);
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        open.send(true).unwrap();
+        for waiter in waiting {
+            waiter.await.unwrap();
+        }
+        assert_eq!(*went_on.lock().unwrap(), (0..50).collect::<Vec<_>>());
     }
 
     #[tokio::test]

@@ -54,6 +54,16 @@ pub enum Siblings {
 }
 
 impl Siblings {
+    /// The name on the wire; that of [`Siblings::Ask`] is never sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Revoke => "revoke",
+            Self::Keep => "keep",
+        }
+    }
+
     /// Reads the name on the wire.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -101,11 +101,16 @@ impl Engine {
         let filter = EventFilter {
             account: of_account.clone(),
             connection: of_connection.clone(),
+            count_at_most: Some(0),
             ..EventFilter::default()
         };
         let events = self.list_events(caller, &filter, &page(EVENTS)).await?.items;
-        let filter =
-            ExecutionFilter { account: of_account, connection: of_connection, ..ExecutionFilter::default() };
+        let filter = ExecutionFilter {
+            account: of_account,
+            connection: of_connection,
+            count_at_most: Some(0),
+            ..ExecutionFilter::default()
+        };
         let executions = self.list_executions(caller, &filter, &page(EXECUTIONS)).await?.items;
         let refreshes = match &account {
             Some(account) => self.0.store.refreshes(&account.id, &page(REFRESHES)).await?.items,

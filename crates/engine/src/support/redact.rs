@@ -60,7 +60,7 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(masks: Vec<Mask>, public_url: &Url) -> Self {
+    pub(crate) fn new(masks: Vec<Mask>, public_url: &Url) -> Self {
         Self { masks, links: format!("{}/connect/", public_url.as_str().trim_end_matches('/')) }
     }
 

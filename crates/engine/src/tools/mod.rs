@@ -1,5 +1,6 @@
 //! Listing and finding tools and connectors.
 
+mod offer;
 mod page;
 mod paging;
 mod readiness;
@@ -13,13 +14,14 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, tool::Tool};
 
+pub use self::offer::{Offer, Offered};
 pub use self::page::{ConnectorPage, DescribedScope, ToolLine};
 pub(crate) use self::search::edit_distance;
 pub use self::view::{
     ConnectionReadiness, ConnectorField, ConnectorView, FoundTool, Readiness, ScopedTool, ToolFilter,
     ToolView,
 };
-use crate::Engine;
+use crate::{Engine, execute::bounds::reaches};
 
 /// How many tools a search gives unless told otherwise.
 const DEFAULT_TOP: u32 = 10;
@@ -54,7 +56,7 @@ impl Engine {
     ) -> Result<Page<ToolView>, Error> {
         caller.require(Permission::ToolsRead)?;
         let slugs = self.slugs(caller, filter).await?;
-        let tools = self.picked(filter, slugs.as_ref());
+        let tools = self.picked(caller, filter, slugs.as_ref());
         Ok(paging::page(&tools, page)?.map(|picked| picked.view()))
     }
 
@@ -90,7 +92,7 @@ impl Engine {
                 continue;
             }
             let slug = BTreeSet::from([connection.connector.clone()]);
-            for picked in self.picked(filter, Some(&slug)) {
+            for picked in self.picked(caller, filter, Some(&slug)) {
                 // What the user did not grant is no tool of theirs.
                 if picked.tool.missing_scopes(&account.scopes).is_empty() {
                     scoped.push((picked, account.id.clone(), connection.name.clone()));
@@ -140,7 +142,7 @@ impl Engine {
             wanted => wanted.min(MAX_TOP),
         };
         let identifier = identifier.filter(|identifier| !identifier.is_empty());
-        let all = self.picked(&ToolFilter::default(), None);
+        let all = self.picked(caller, &ToolFilter::default(), None);
         let ranked = search::rank(query, &search::entries(&all));
         let mut readiness = match identifier {
             Some(identifier) => Some(self.readiness(caller, identifier).await?),
@@ -199,8 +201,9 @@ impl Engine {
         search::near_matches(wanted, names, NEAR_NAMES).into_iter().map(str::to_owned).collect()
     }
 
-    /// The tools that fit what of the filter is about tools, of the connectors `slugs` (`None` means of all).
-    fn picked(&self, filter: &ToolFilter, slugs: Option<&BTreeSet<String>>) -> Vec<Picked> {
+    /// The tools that fit what of the filter is about tools, of the connectors `slugs` (`None` means of all), and that the
+    /// caller's token may call.
+    fn picked(&self, caller: &Caller, filter: &ToolFilter, slugs: Option<&BTreeSet<String>>) -> Vec<Picked> {
         let of_wanted = |connector: &Connector| {
             slugs.is_none_or(|slugs| slugs.contains(&connector.slug))
                 && (filter.connectors.is_empty()
@@ -228,6 +231,9 @@ impl Engine {
             });
             named.collect()
         };
+        if let Some(bounds) = &caller.bounds {
+            tools.retain(|it| bounds.allow_tool(&it.connector.slug, &it.tool.name, it.tool.read_only));
+        }
         if let Some(query) = filter.query.as_deref().filter(|query| !query.is_empty()) {
             let fitting: BTreeSet<usize> = search::rank(query, &search::entries(&tools))
                 .into_iter()
@@ -265,6 +271,7 @@ impl Engine {
         if let Some(id) = filter.account.as_ref().filter(|id| !id.is_empty()) {
             let account = crate::AccountRef::id(id.as_str());
             match self.resolve_account(&caller.environment, &account, None).await {
+                Ok((account, _)) if !reaches(caller, &account) => narrow(BTreeSet::new()),
                 Ok((_, connection)) => narrow(BTreeSet::from([connection.connector])),
                 Err(error) if error.code() == ErrorCode::AccountNotFound => narrow(BTreeSet::new()),
                 Err(error) => return Err(error),

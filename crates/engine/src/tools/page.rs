@@ -79,7 +79,7 @@ impl Engine {
                 }
                 scopes.push(DescribedScope {
                     scope: scope.to_owned(),
-                    description: known.describe.get(scope).cloned(),
+                    description: known.describe.get(scope).map(|words| words.english().to_owned()),
                     default: known.default.iter().any(|default| default == scope),
                     always: known.always.iter().any(|always| always == scope),
                     tools: unlocked.get(scope).cloned().unwrap_or_default(),

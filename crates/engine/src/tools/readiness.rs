@@ -10,7 +10,7 @@ use valetkey_domain::{
 use valetkey_upstream::tool::Tool;
 
 use super::{ConnectionReadiness, Readiness};
-use crate::Engine;
+use crate::{Engine, execute::bounds::reaches};
 
 /// How many accounts or connections are looked at for one answer. Beyond that the answer leaves some out.
 const MOST: usize = 1000;
@@ -100,12 +100,15 @@ impl Engine {
             all.extend(found.items);
             match found.next {
                 Some(next) if all.len() < MOST => page.cursor = Some(Cursor::After(next)),
-                _ => return Ok(all),
+                _ => break,
             }
         }
+        all.retain(|account| reaches(caller, account));
+        Ok(all)
     }
 
-    async fn all_connections(&self, caller: &Caller) -> Result<Vec<Connection>, Error> {
+    /// The connections of the caller's environment, by name.
+    pub(super) async fn all_connections(&self, caller: &Caller) -> Result<Vec<Connection>, Error> {
         let mut all = Vec::new();
         let mut page = PageRequest { size: MAX_PAGE_SIZE, cursor: None };
         loop {

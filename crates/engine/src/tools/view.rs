@@ -177,8 +177,8 @@ impl Engine {
                 .iter()
                 .map(|field| ConnectorField {
                     name: field.name.clone(),
-                    label: field.label.clone(),
-                    help: field.help.clone(),
+                    label: field.label.english().to_owned(),
+                    help: field.help.as_ref().map(|words| words.english().to_owned()),
                     secret: field.secret,
                     required: !field.optional,
                 })

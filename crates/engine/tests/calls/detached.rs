@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration as StdDuration};
 
 use serde_json::{Value, json};
 use valetkey_domain::{
-    Account, Change, Error, ErrorCode, Execution, ExecutionId, Permission, Permissions, Store as _,
-    execution::ExecutionStatus,
+    Account, Change, Clock as _, Error, ErrorCode, Execution, ExecutionId, Permission, Permissions,
+    Store as _, execution::ExecutionStatus,
 };
 use valetkey_engine::{AccountRef, Engine, EngineSettings, ExecuteTool};
 
@@ -174,7 +174,11 @@ async fn crash_leaves_only_calls_in_doubt_that_had_left() {
     world.provider.wait_for("/api/notes", 1).await;
     let waiting =
         world.engine.execute_tool_detached(&world.caller, note(&account, "b")).await.unwrap().execution_id;
-    world.store.commit(Change::AbandonExecutions { instance: None }.into()).await.unwrap();
+    world
+        .store
+        .commit(Change::AbandonExecutions { instance: None, at: world.clock.now() }.into())
+        .await
+        .unwrap();
     let twin = world.twin();
     let (record, brought) = ended(&world, &twin, &left).await;
     assert_eq!(record.status, ExecutionStatus::Unknown);

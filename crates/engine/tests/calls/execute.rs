@@ -3,10 +3,10 @@ use std::{sync::Arc, time::Duration as StdDuration};
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
-    Caller, Clock, EnvironmentId, ErrorCode, Permission, Permissions, Remedy, catalogue::RemedyAction,
-    execution::ExecutionStatus,
+    Caller, Clock, ConnectionId, EnvironmentId, ErrorCode, Permission, Permissions, Remedy,
+    catalogue::RemedyAction, execution::ExecutionStatus, store::ExecutionFilter,
 };
-use valetkey_engine::{AccountRef, ConnectionUpdate, ExecuteTool, NewAccount};
+use valetkey_engine::{AccountRef, ConnectionUpdate, End, ExecuteTool, NewAccount, Siblings};
 
 use crate::{
     provider::Answer,
@@ -154,6 +154,36 @@ async fn s39_account_of_another_environment_is_no_account() {
             .total,
         0
     );
+}
+
+/// An account is of one connection: a list that names another one beside it is empty, and one that names a tool is right.
+#[tokio::test]
+async fn executions_of_an_account_are_found_by_tool_and_not_at_another_connection() {
+    let (world, account) = World::ready().await;
+    let other = world.connection("fake", "other").await;
+    world.call(&account, "fake_get_me", json!({})).await.unwrap();
+    let listed = async |connection: Option<&ConnectionId>, tool: Option<&str>| {
+        let filter = ExecutionFilter {
+            account: Some(account.id.clone()),
+            connection: connection.cloned(),
+            tool: tool.map(str::to_owned),
+            ..ExecutionFilter::default()
+        };
+        world.engine.list_executions(&world.caller, &filter, &Default::default()).await.unwrap().items.len()
+    };
+    assert_eq!(listed(None, Some("fake_get_me")).await, 1);
+    assert_eq!(listed(None, Some("fake_send_note")).await, 0);
+    assert_eq!(listed(Some(&account.connection), Some("fake_get_me")).await, 1);
+    assert_eq!(listed(Some(&other.id), None).await, 0);
+    // Its executions outlive it, and are found without it.
+    world
+        .engine
+        .end_account(&world.caller, &AccountRef::id(account.id.as_str()), End::Delete, Siblings::Keep)
+        .await
+        .unwrap();
+    assert_eq!(listed(None, Some("fake_get_me")).await, 1);
+    assert_eq!(listed(Some(&account.connection), None).await, 1);
+    assert_eq!(listed(Some(&other.id), None).await, 0);
 }
 
 #[tokio::test]

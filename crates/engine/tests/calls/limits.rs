@@ -63,6 +63,7 @@ async fn limit_longer_than_the_deadline_is_told_and_nothing_is_sent() {
         assert!(refused.details().retry_after_ms.is_some_and(|wait| wait <= 30_000));
         assert!(refused.details().message.contains("not sent"));
         assert_eq!(refused.remedies()[0].action, RemedyAction::Wait);
+        assert!(refused.remedies()[0].text.contains(" seconds, then"), "{}", refused.remedies()[0].text);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     call(&world, &other, "fake_get_me", SHORT).await.unwrap();
@@ -123,6 +124,151 @@ async fn quota_used_up_by_a_good_answer_holds_back_the_next_call() {
     let refused = call(&world, &account, "fake_send_note", SHORT).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::UpstreamRateLimited);
     assert_eq!(world.provider.seen("/api/notes").len(), 1);
+}
+
+async fn puts(world: &World, account: &Account, tool: &str, within: Duration) -> Result<ToolOutcome, Error> {
+    let input = if tool == "fake_put_note" { json!({"id": "n1"}) } else { json!({"to": "ada"}) };
+    let wanted = AccountRef::id(account.id.as_str());
+    let call = ExecuteTool { deadline: Some(within), ..ExecuteTool::new(wanted, tool, input) };
+    world.engine.execute_tool(&world.caller, call).await
+}
+
+/// A provider that counts units: twenty calls at 5,000 each are all that 100,000 an hour hold; cheap ones still pass.
+#[tokio::test]
+async fn dear_calls_use_up_the_units_and_cheap_ones_go_on() {
+    let (world, account) = World::ready().await;
+    let other = world.account("fake", "user_2").await;
+    for _ in 0..20 {
+        puts(&world, &account, "fake_put_note", LONG).await.unwrap();
+    }
+    let refused = puts(&world, &account, "fake_put_note", SHORT).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::UpstreamRateLimited);
+    assert!(refused.details().message.contains("spaced out"), "{}", refused.details().message);
+    // 5,000 of 100,000 units an hour come back in three minutes.
+    assert!((1..=180_000).contains(&refused.details().retry_after_ms.unwrap()));
+    assert_eq!(world.provider.seen("/api/notes").len(), 20);
+    call(&world, &account, "fake_get_me", LONG).await.unwrap();
+    puts(&world, &other, "fake_put_note", LONG).await.unwrap();
+}
+
+/// A rate of one method holds for the tool that calls it, and for each account.
+#[tokio::test]
+async fn rate_of_a_tool_holds_up_that_tool_alone() {
+    let (world, account) = World::ready().await;
+    let other = world.account("fake", "user_2").await;
+    for _ in 0..60 {
+        puts(&world, &account, "fake_send_note", LONG).await.unwrap();
+    }
+    let refused = puts(&world, &account, "fake_send_note", SHORT).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::UpstreamRateLimited);
+    assert!((1..=60_000).contains(&refused.details().retry_after_ms.unwrap()));
+    call(&world, &account, "fake_get_me", LONG).await.unwrap();
+    puts(&world, &other, "fake_send_note", LONG).await.unwrap();
+}
+
+/// A rate that holds for each channel: one that has had its messages holds up neither the others nor another account's.
+#[tokio::test]
+async fn rate_for_each_value_of_an_input_holds_up_that_value_alone() {
+    let (world, account) = World::ready().await;
+    let other = world.account("fake", "user_2").await;
+    let post = async |account: &Account, channel: &str, within| {
+        let wanted = AccountRef::id(account.id.as_str());
+        let input = json!({"channel": channel});
+        let call =
+            ExecuteTool { deadline: Some(within), ..ExecuteTool::new(wanted, "fake_post_line", input) };
+        world.engine.execute_tool(&world.caller, call).await
+    };
+    for _ in 0..2 {
+        post(&account, "general", LONG).await.unwrap();
+    }
+    let refused = post(&account, "general", SHORT).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::UpstreamRateLimited);
+    assert!(refused.details().message.contains("spaced out"), "{}", refused.details().message);
+    assert!(refused.cause_text().contains("this account"), "{}", refused.cause_text());
+    assert!((1..=1_800_000).contains(&refused.details().retry_after_ms.unwrap()));
+    assert_eq!(refused.remedies()[0].action, RemedyAction::Wait);
+    post(&account, "random", LONG).await.unwrap();
+    post(&other, "general", LONG).await.unwrap();
+    assert_eq!(world.provider.seen("/api/lines").len(), 4);
+}
+
+/// The declared rate of an account is one for tool calls and proxied calls together.
+#[tokio::test]
+async fn proxied_call_waits_for_the_declared_rate_as_tool_calls_do() {
+    let (world, account) = World::ready().await;
+    let other = world.account("fake", "user_2").await;
+    for _ in 0..20 {
+        puts(&world, &account, "fake_put_note", LONG).await.unwrap();
+    }
+    let through = async |account: &Account, within| {
+        let call = crate::proxy::proxied(account, "GET", "/me", Body::empty());
+        world.engine.proxy_call(&world.caller, ProxyCall { deadline: Some(within), ..call }).await
+    };
+    // The units of an hour are used up, and one comes back every 36 milliseconds.
+    let mut passed = 0;
+    let refused = loop {
+        match through(&account, Duration::from_millis(1)).await {
+            Ok(_) => passed += 1,
+            Err(refused) => break refused,
+        }
+        assert!(passed < 100_000, "nothing holds proxied calls back");
+    };
+    assert_eq!(refused.code(), ErrorCode::UpstreamRateLimited);
+    assert!(refused.details().message.contains("spaced out"), "{}", refused.details().message);
+    assert_eq!(world.provider.seen("/api/me").len(), passed);
+    through(&account, LONG).await.unwrap();
+    through(&other, LONG).await.unwrap();
+}
+
+/// Proxied calls count among those that an account has under way, until the head of their answers is there.
+#[tokio::test]
+async fn proxied_calls_under_way_are_no_more_than_the_provider_takes_at_once() {
+    let (world, account) = World::ready().await;
+    let world = Arc::new(world);
+    world.provider.hold_api(true);
+    let start = |within: Duration| {
+        let (world, account) = (world.clone(), account.clone());
+        let call = crate::proxy::proxied(&account, "GET", "/me", Body::empty());
+        let call = ProxyCall { deadline: Some(within), ..call };
+        tokio::spawn(async move { world.engine.proxy_call(&world.caller, call).await.map(|_| ()) })
+    };
+    let under_way: Vec<_> = (0..40).map(|_| start(LONG)).collect();
+    world.provider.wait_for("/api/me", 40).await;
+    let late = start(SHORT).await.unwrap().unwrap_err();
+    assert_eq!(late.code(), ErrorCode::UpstreamTimeout);
+    assert!(late.cause_text().contains("takes 40 calls of an account at once"), "{}", late.cause_text());
+    let next = start(LONG);
+    world.provider.hold_api(false);
+    for call in under_way.into_iter().chain([next]) {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(world.provider.seen("/api/me").len(), 41);
+}
+
+/// A provider that takes forty calls of an account at once gets no more; other accounts are not held up.
+#[tokio::test]
+async fn calls_of_an_account_under_way_are_no_more_than_the_provider_takes_at_once() {
+    let (world, account) = World::ready().await;
+    let world = Arc::new(world);
+    let other = world.account("fake", "user_2").await;
+    world.provider.hold_api(true);
+    let start = |account: &Account, within: Duration| {
+        let (world, account) = (world.clone(), account.clone());
+        tokio::spawn(async move { call(&world, &account, "fake_get_me", within).await })
+    };
+    let under_way: Vec<_> = (0..40).map(|_| start(&account, LONG)).collect();
+    world.provider.wait_for("/api/me", 40).await;
+    let late = start(&account, SHORT).await.unwrap().unwrap_err();
+    assert_eq!(late.code(), ErrorCode::UpstreamTimeout);
+    assert!(late.cause_text().contains("takes 40 calls of an account at once"), "{}", late.cause_text());
+    assert_eq!(world.provider.seen("/api/me").len(), 40);
+    let elsewhere = start(&other, LONG);
+    world.provider.wait_for("/api/me", 41).await;
+    let next = start(&account, LONG);
+    world.provider.hold_api(false);
+    for call in under_way.into_iter().chain([elsewhere, next]) {
+        call.await.unwrap().unwrap();
+    }
 }
 
 /// What fails in passing is made again if that does no harm; what may have had an effect never is.

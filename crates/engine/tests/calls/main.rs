@@ -19,4 +19,6 @@ mod revocation;
 mod test_connection;
 mod tools;
 mod vault;
+mod webhook_endpoints;
+mod webhooks;
 mod world;

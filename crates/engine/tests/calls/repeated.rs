@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration as StdDuration};
 use serde_json::{Value, json};
 use time::Duration;
 use valetkey_domain::{
-    Account, Change, Error, ErrorCode, InstanceId, execution::ExecutionStatus, store::Prunable,
+    Account, Change, Clock as _, Error, ErrorCode, InstanceId, Store as _, execution::ExecutionStatus,
+    store::Prunable,
 };
-use valetkey_domain::{Clock as _, Store as _};
 use valetkey_engine::{AccountRef, Engine, ExecuteTool, ToolOutcome};
 
 use crate::{provider::Answer, world::World};
@@ -140,7 +140,11 @@ async fn call_whose_outcome_was_lost_in_a_crash_is_not_made_again() {
     let (caller, of) = (world.clone(), account.clone());
     tokio::spawn(async move { send(&caller, &caller.engine, &of, "k").await });
     world.provider.wait_for("/api/notes", 1).await;
-    world.store.commit(Change::AbandonExecutions { instance: None }.into()).await.unwrap();
+    world
+        .store
+        .commit(Change::AbandonExecutions { instance: None, at: world.clock.now() }.into())
+        .await
+        .unwrap();
     let record = world.executions().await.remove(0);
     assert_eq!(record.status, ExecutionStatus::Unknown);
     let told = send(&world, &world.twin(), &account, "k").await.unwrap_err();
@@ -237,7 +241,11 @@ async fn read_cut_short_by_a_crash_leaves_its_key_free() {
     });
     world.provider.wait_for("/api/me", 1).await;
     for instance in [None, Some(InstanceId(1))] {
-        world.store.commit(Change::AbandonExecutions { instance }.into()).await.unwrap();
+        world
+            .store
+            .commit(Change::AbandonExecutions { instance, at: world.clock.now() }.into())
+            .await
+            .unwrap();
     }
     assert_eq!(world.executions().await[0].error_code, Some(ErrorCode::ExecutionInterrupted));
     world.provider.hold_api(false);

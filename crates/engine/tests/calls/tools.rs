@@ -22,14 +22,21 @@ async fn tools_are_listed_in_pages_and_by_filter() {
     let all = list(ToolFilter::default(), whole()).await;
     assert_eq!(
         names(&all),
-        ["fake_get_me", "fake_send_note", "fake_put_note", "keyed_get_status", "machine_list_jobs"]
+        [
+            "fake_get_me",
+            "fake_send_note",
+            "fake_put_note",
+            "fake_post_line",
+            "keyed_get_status",
+            "machine_list_jobs"
+        ]
     );
     let first = list(ToolFilter::default(), PageRequest::from_wire(2, "")).await;
-    assert_eq!((names(&first), first.total), (vec!["fake_get_me", "fake_send_note"], 5));
+    assert_eq!((names(&first), first.total), (vec!["fake_get_me", "fake_send_note"], 6));
     let next = first.next.unwrap();
     assert!(next.len() <= 32);
     let second = list(ToolFilter::default(), PageRequest::from_wire(2, &next)).await;
-    assert_eq!(names(&second), ["fake_put_note", "keyed_get_status"]);
+    assert_eq!(names(&second), ["fake_put_note", "fake_post_line"]);
 
     let of = |text: &str| vec![text.to_owned()];
     let by_provider = list(ToolFilter { connectors: of("KEYED"), ..ToolFilter::default() }, whole()).await;
@@ -69,7 +76,8 @@ async fn tools_of_a_user_are_those_of_active_accounts_and_granted_scopes() {
             ("fake_get_me", narrow.id.clone()),
             ("fake_get_me", wide.id.clone()),
             ("fake_send_note", wide.id.clone()),
-            ("fake_put_note", wide.id.clone())
+            ("fake_put_note", wide.id.clone()),
+            ("fake_post_line", wide.id.clone())
         ]
     );
     let one = ToolFilter { connections: vec!["fake-a".into()], ..ToolFilter::default() };
@@ -77,7 +85,7 @@ async fn tools_of_a_user_are_those_of_active_accounts_and_granted_scopes() {
     assert_eq!((scoped.total, scoped.items[0].connection_name.as_str()), (1, "fake-a"));
 
     let available = world.engine.available_tools(&world.caller, "user_1", &whole()).await.unwrap();
-    assert_eq!(names(&available), ["fake_get_me", "fake_send_note", "fake_put_note"]);
+    assert_eq!(names(&available), ["fake_get_me", "fake_send_note", "fake_put_note", "fake_post_line"]);
     assert_eq!(world.engine.available_tools(&world.caller, "nobody", &whole()).await.unwrap().total, 0);
     let refused = world.engine.scoped_tools(&world.caller, "", &filter, &whole()).await.unwrap_err();
     assert_eq!(refused.details().fields[0].field, "identifier");

@@ -48,6 +48,10 @@ const VARIANTS: [(&str, &str); 6] = [
     ),
 ];
 
+fn open_egress(_: &Provider) -> Egress {
+    Egress::new(EgressSettings { allow_private: true, ..EgressSettings::default() }).unwrap()
+}
+
 fn variant((slug, says): (&str, &str)) -> (String, String) {
     let text = FAKE.replace("fake", slug).replace("FAKE", &slug.to_ascii_uppercase());
     (format!("{slug}.yaml"), text.replace("    revoke:", &format!("    {says}\n    revoke:")))
@@ -87,10 +91,19 @@ impl World {
 
     /// A world whose settings are changed by `change`.
     pub(crate) async fn with(change: impl FnOnce(&mut EngineSettings)) -> Self {
-        Self::made(change, &[]).await
+        Self::made(change, &[], &open_egress).await
     }
 
-    async fn made(change: impl FnOnce(&mut EngineSettings), variants: &[(&str, &str)]) -> Self {
+    /// A world whose calls leave through another guard.
+    pub(crate) async fn behind(guard: &dyn Fn(&Provider) -> Egress) -> Self {
+        Self::made(|_| {}, &[], guard).await
+    }
+
+    async fn made(
+        change: impl FnOnce(&mut EngineSettings),
+        variants: &[(&str, &str)],
+        guard: &dyn Fn(&Provider) -> Egress,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(CountingEntropy(AtomicU64::new(1)));
         let store = Arc::new(SqliteStore::in_memory().unwrap());
@@ -102,8 +115,7 @@ impl World {
         let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let files = files.into_iter().chain(variants.iter().copied().map(variant));
         let connectors = Arc::new(Connectors::from_files(files).unwrap());
-        let egress =
-            Egress::new(EgressSettings { allow_private: true, ..EgressSettings::default() }).unwrap();
+        let egress = guard(&provider);
         let mut settings = EngineSettings::new("http://localhost:7077".parse().unwrap());
         settings.allow_private_upstreams = true;
         change(&mut settings);
@@ -129,6 +141,7 @@ impl World {
                 token: None,
                 user: None,
                 request: None,
+                bounds: None,
                 permissions: Permissions::all(),
             },
             engine,
@@ -205,7 +218,7 @@ impl World {
     /// A connection of this connector, and with its name, with the account of `user_1`.
     pub(crate) async fn ready_with(connector: &str) -> (Self, Account) {
         let variants = VARIANTS.into_iter().filter(|(slug, _)| *slug == connector).collect::<Vec<_>>();
-        let world = Self::made(|_| {}, &variants).await;
+        let world = Self::made(|_| {}, &variants, &open_egress).await;
         world.connection(connector, connector).await;
         let account = world.account(connector, "user_1").await;
         (world, account)

@@ -173,7 +173,7 @@ async fn foreign_account_is_like_an_unknown_one() {
     }
     let page = PageRequest::default();
     assert_eq!(engine.list_accounts(&stranger, &[], AccountFilter::default(), &page).await.unwrap().total, 0);
-    assert_eq!(engine.search_accounts(&stranger, "user", None, &page).await.unwrap().total, 0);
+    assert_eq!(engine.search_accounts(&stranger, "user", None, None, &page).await.unwrap().total, 0);
     let filter = EventFilter { account: Some(account.id), ..EventFilter::default() };
     assert_eq!(engine.list_events(&stranger, &filter, &page).await.unwrap().total, 0);
 }
@@ -204,7 +204,7 @@ async fn accounts_are_listed_in_pages_and_filtered() {
     assert_eq!(list(&["nothing"], AccountFilter::default(), page()).await.total, 0);
     let by_provider = AccountFilter { connector: Some("ACME".into()), ..AccountFilter::default() };
     assert_eq!(list(&[], by_provider, page()).await.total, 7);
-    let found = engine.search_accounts(&fixture.caller, "USER_4", None, &page()).await.unwrap();
+    let found = engine.search_accounts(&fixture.caller, "USER_4", None, None, &page()).await.unwrap();
     assert_eq!(found.items[0].account.identifier, "user_4");
 }
 
@@ -254,7 +254,7 @@ async fn permissions_missing_refuse_each_use_case() {
         engine.create_account(&nobody, NewAccount::new("acme", "u")).await.unwrap_err(),
         engine.find_account(&nobody, &wanted).await.unwrap_err(),
         engine.list_accounts(&nobody, &[], AccountFilter::default(), &page).await.unwrap_err(),
-        engine.search_accounts(&nobody, "abc", None, &page).await.unwrap_err(),
+        engine.search_accounts(&nobody, "abc", None, None, &page).await.unwrap_err(),
         engine.update_account(&nobody, &wanted, AccountUpdate::default()).await.unwrap_err(),
         engine.authorization_link(&nobody, &wanted, Default::default()).await.unwrap_err(),
         engine.verify_user(&nobody, "ar_x", "u").await.unwrap_err(),

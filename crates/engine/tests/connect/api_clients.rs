@@ -11,6 +11,10 @@ async fn client(fixture: &EngineFixture) -> CreatedApiClient {
     fixture.engine.create_api_client(&fixture.caller, new).await.unwrap()
 }
 
+fn token_of(client: &CreatedApiClient) -> NewApiToken {
+    NewApiToken { name: "t".into(), client: Some(client.client.id.to_string()), ..NewApiToken::default() }
+}
+
 async fn access_token(fixture: &EngineFixture, client: &CreatedApiClient) -> String {
     let issued = fixture.engine.issue_access_token(client.client.id.as_str(), &client.secret).await.unwrap();
     issued.token.expose_secret().to_owned()
@@ -144,6 +148,7 @@ async fn api_token_works_until_revoked_expired_or_client_disabled() {
             client: Some(client.client.id.to_string()),
             permissions: None,
             expires_at,
+            ..NewApiToken::default()
         };
         async { fixture.engine.create_api_token(&fixture.caller, new).await.unwrap() }
     };
@@ -238,4 +243,39 @@ async fn clients_and_tokens_stay_in_their_environment() {
     assert!(engine.list_api_clients(&stranger).await.unwrap().is_empty());
     assert!(engine.list_api_tokens(&stranger).await.unwrap().is_empty());
     assert!(engine.authenticate(token.secret.expose_secret()).await.is_ok());
+}
+
+/// S42: what is revoked at one replica is refused there at once, and two seconds later at every other, for tokens and for
+/// clients, a hundred times.
+#[tokio::test]
+async fn revocation_at_one_replica_holds_at_all_after_two_seconds() {
+    let fixture = EngineFixture::start().await;
+    let replicas = [fixture.replica().await, fixture.replica().await, fixture.replica().await];
+    let kept =
+        fixture.engine.create_api_token(&fixture.caller, token_of(&client(&fixture).await)).await.unwrap();
+    let mut revoked = Vec::new();
+    for number in 0..100 {
+        let client = client(&fixture).await;
+        let made = fixture.engine.create_api_token(&fixture.caller, token_of(&client)).await.unwrap();
+        let bearer = made.secret.expose_secret().to_owned();
+        for replica in &replicas {
+            replica.authenticate(&bearer).await.unwrap();
+        }
+        let here = &replicas[number % replicas.len()];
+        match number % 2 {
+            0 => drop(here.revoke_api_token(&fixture.caller, made.token.id.as_str()).await.unwrap()),
+            _ => drop(here.disable_api_client(&fixture.caller, client.client.id.as_str()).await.unwrap()),
+        }
+        assert_eq!(here.authenticate(&bearer).await.unwrap_err().code(), ErrorCode::Unauthenticated);
+        revoked.push(bearer);
+    }
+    // The bound itself: whoever asks from now on asks two seconds or more after each of them.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    for replica in &replicas {
+        for bearer in &revoked {
+            let refused = replica.authenticate(bearer).await.unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::Unauthenticated);
+        }
+        replica.authenticate(kept.secret.expose_secret()).await.unwrap();
+    }
 }

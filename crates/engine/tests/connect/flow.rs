@@ -20,7 +20,7 @@ async fn flow_from_link_to_consent_activates_account() {
     assert_eq!(page.connector_name, "Acme");
     assert_eq!(page.identifier, "user_1");
     assert_eq!(page.step, LinkStep::GoToProvider);
-    assert_eq!(page.scopes[0].description.as_deref(), Some("See your notes"));
+    assert_eq!(page.scopes[0].description.as_ref().map(|words| words.english()), Some("See your notes"));
 
     let StartOutcome::Redirect(url) = browser.press(&fixture.engine, &link.url, &page).await.unwrap() else {
         panic!("no redirect")

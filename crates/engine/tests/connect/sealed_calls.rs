@@ -216,6 +216,7 @@ async fn call_without_the_permission_is_in_the_log() {
         client: Some(client.client.id.to_string()),
         permissions: Some(valetkey_domain::Role::Viewer.permissions()),
         expires_at: None,
+        ..NewApiToken::default()
     };
     let token = f.engine.create_api_token(&f.caller, new).await.unwrap();
     let caller =

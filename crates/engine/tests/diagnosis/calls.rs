@@ -74,6 +74,7 @@ async fn input_wrong_is_told_and_the_account_is_not_blamed() {
     let finding = &diagnosis.findings[0];
     assert_eq!(finding.actor, Actor::Developer);
     assert!(todo(finding).contains("/v1/connect/tools/acme_create_note"), "{}", todo(finding));
+    rests_on(finding, EvidenceKind::Execution, "acme_create_note failed with tool_input_invalid");
     let short = failure.details().diagnosis.clone().unwrap();
     assert_eq!(short.code, ErrorCode::ToolInputInvalid);
     assert_eq!(codes(&diagnose(&fixture, "acme", "user_1").await), ["healthy"]);
@@ -92,6 +93,8 @@ async fn resource_that_the_provider_does_not_know_is_told() {
         "acme_get_profile failed with upstream_not_found",
     );
     assert!(diagnosis.findings[0].cause.contains("The account itself works"));
+    assert_eq!(diagnosis.findings[0].actor, Actor::Developer);
+    assert!(todo(&diagnosis.findings[0]).contains("id"), "{}", todo(&diagnosis.findings[0]));
 }
 
 #[tokio::test]
@@ -105,12 +108,36 @@ async fn policy_of_the_provider_is_its_administrators() {
         (finding.actor, finding.remedies[0].action),
         (Actor::ProviderAdmin, RemedyAction::CheckProvider)
     );
+    rests_on(finding, EvidenceKind::Execution, "failed with upstream_forbidden");
     let fixture = authorized("gmail").await;
     let said = json!({"error": {"code": 403, "message": "Forbidden by policy", "errors": [{"reason": "domainPolicy"}]}});
     fixture.provider.script("/api/gmail/v1/users/me/profile", [Scripted::json(403, &said)]);
     let failure = call(&fixture, "gmail", "gmail_get_profile", json!({})).await.unwrap_err();
     let short = failure.details().diagnosis.clone().unwrap();
     assert_eq!((short.code, short.actor), (ErrorCode::AdminPolicy, Actor::ProviderAdmin));
+    let diagnosis = of_failure(&fixture, &failure).await;
+    let finding = first(&diagnosis, ErrorCode::AdminPolicy);
+    rests_on(finding, EvidenceKind::Provider, "domainPolicy");
+    assert!(finding.cause.contains("Workspace administrator"), "{}", finding.cause);
+    assert!(todo(finding).contains("administrator"), "{}", todo(finding));
+}
+
+/// A scope that our record has and the provider says is gone: it is named, and who can give it back.
+#[tokio::test]
+async fn scope_that_the_provider_took_back_is_named() {
+    let fixture = authorized("gmail").await;
+    let said = json!({"error": {"code": 403, "message": "Request had insufficient authentication scopes.",
+        "errors": [{"reason": "insufficientPermissions"}]}});
+    fixture.provider.script("/api/gmail/v1/users/me/profile", [Scripted::json(403, &said)]);
+    let failure = call(&fixture, "gmail", "gmail_get_profile", json!({})).await.unwrap_err();
+    let diagnosis = of_failure(&fixture, &failure).await;
+    let finding = first(&diagnosis, ErrorCode::InsufficientScope);
+    assert!(finding.message.contains("needs https://www.googleapis.com/auth/gmail."), "{}", finding.message);
+    assert!(finding.message.contains("which the provider says the token lacks"), "{}", finding.message);
+    assert!(todo(finding).contains("https://www.googleapis.com/auth/gmail."), "{}", todo(finding));
+    assert_eq!((finding.actor, finding.remedies[0].action), (Actor::EndUser, RemedyAction::Reauthorize));
+    rests_on(finding, EvidenceKind::Provider, "insufficientPermissions");
+    rests_on(finding, EvidenceKind::Credential, "granted: ");
 }
 
 #[tokio::test]

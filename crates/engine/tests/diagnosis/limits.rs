@@ -77,6 +77,8 @@ async fn rate_limited_client_is_told_as_the_clients() {
     let diagnosis = diagnose(&fixture, "counted", "user_1").await;
     let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
     assert!(finding.cause.contains("which all its accounts share"), "{}", finding.cause);
+    rests_on(finding, EvidenceKind::Provider, "left alone until then");
+    assert!(todo(finding).starts_with("Wait "), "{}", todo(finding));
 }
 
 #[tokio::test]
@@ -115,6 +117,10 @@ async fn quota_of_google_is_told_by_its_table() {
     assert_eq!(failure.code(), ErrorCode::UpstreamRateLimited);
     let short = failure.details().diagnosis.clone().unwrap();
     assert!(short.summary.contains("midnight Pacific time"), "{}", short.summary);
+    let diagnosis = diagnose(&fixture, "gmail", "user_1").await;
+    let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
+    rests_on(finding, EvidenceKind::Provider, "dailyLimitExceeded");
+    assert_eq!((finding.actor, finding.remedies[0].action), (Actor::Nobody, RemedyAction::Wait));
     let account = fixture.account("gmail", "user_1").await;
     let events = fixture.events(&account).await;
     let event = events.iter().rev().find(|event| event.event.kind == EventKind::RateLimited).unwrap();

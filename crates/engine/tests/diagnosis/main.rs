@@ -11,6 +11,7 @@ mod network;
 mod probing;
 mod providers;
 mod proxied;
+mod recognised;
 mod secrets;
 mod statuses;
 mod tables;
@@ -52,31 +53,8 @@ tools:
     request: { path: /profile }
 "#;
 
-/// A connector of somebody's own for Jira.
-const JIRA: &str = r#"
-slug: jira
-display_name: Jira
-description: A connector of one's own, with the table of its provider.
-reasons: { table: atlassian }
-auth:
-  oauth:
-    scopes: { default: [read], always: [offline_access] }
-    authorize: { url: "https://jira.example/authorize" }
-    token: { url: "https://jira.example/token" }
-api: { base_url: "https://jira.example/api", errors: { message: [message] } }
-tools:
-  - name: jira_get_issue
-    title: Get an issue
-    description: Reads one issue of the site with its fields.
-    read_only: true
-    scopes: [[read]]
-    input: {}
-    example: {}
-    request: { path: /issue }
-"#;
-
 async fn fixture() -> EngineFixture {
-    EngineFixture::with_all_connectors(&[("limits.yaml", LIMITS), ("jira.yaml", JIRA)], |_| {}).await
+    EngineFixture::with_all_connectors(&[("limits.yaml", LIMITS)], |_| {}).await
 }
 
 /// A fixture with a connection of this connector, named like it.

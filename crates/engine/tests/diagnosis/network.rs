@@ -202,6 +202,7 @@ async fn certificate_that_only_our_clock_finds_too_early_is_our_clocks_fault() {
     let finding = is_told(&fixture, &failure, ErrorCode::ServerClockWrong, Actor::Operator).await;
     assert_eq!(finding.remedies[0].action, RemedyAction::ConfigureServer);
     assert!(todo(&finding).contains("NTP"), "{}", todo(&finding));
+    rests_on(&finding, EvidenceKind::Network, "this server's clock shows");
     let short = failure.details().diagnosis.clone().unwrap();
     assert!(short.summary.contains("behind"), "{}", short.summary);
 }

@@ -60,19 +60,57 @@ async fn grants_that_microsoft_ended_are_told_by_its_numbers() {
     }
 }
 
+/// Microsoft refuses renewals with codes of OpenID Connect too. Whatever the number beside them, nothing goes on without the
+/// user, and an account that only "could not be renewed for a while" would have nobody asked.
+#[tokio::test]
+async fn grants_that_need_the_user_again_end_whatever_the_number() {
+    for (error, number) in [
+        ("interaction_required", "AADSTS50074"),
+        ("interaction_required", "AADSTS50072"),
+        ("login_required", "AADSTS50058"),
+        ("interaction_required", "AADSTS16001"),
+    ] {
+        let fixture = refused_by_microsoft(error, number).await;
+        let account = fixture.account("microsoft365", "user_1").await.account;
+        assert_eq!(account.status(), AccountStatus::Expired, "{number}");
+        let diagnosis = diagnose(&fixture, "microsoft365", "user_1").await;
+        assert_eq!(first(&diagnosis, ErrorCode::SignInRequired).actor, Actor::EndUser);
+    }
+}
+
+/// Trouble at Microsoft ends no grant, even beside a code that would.
+#[tokio::test]
+async fn grants_live_on_when_microsoft_has_trouble() {
+    let numbers = [
+        "AADSTS90024",
+        "AADSTS90006",
+        "AADSTS50033",
+        "AADSTS90090",
+        "AADSTS80001",
+        "AADSTS40010",
+        "AADSTS90036",
+    ];
+    for number in numbers {
+        let fixture = refused_by_microsoft("invalid_grant", number).await;
+        let account = fixture.account("microsoft365", "user_1").await.account;
+        assert_eq!(account.status(), AccountStatus::Active, "{number}");
+    }
+}
+
 #[tokio::test]
 async fn clients_that_microsoft_refuses_are_the_connections_fault() {
-    for (number, code) in [
-        ("AADSTS7000215", ErrorCode::ClientSecretWrong),
-        ("AADSTS7000222", ErrorCode::ClientSecretExpired),
-        ("AADSTS700016", ErrorCode::ClientUnknown),
-        ("AADSTS90002", ErrorCode::WrongTenant),
+    for (number, code, what) in [
+        ("AADSTS7000215", ErrorCode::ClientSecretWrong, "Copy the secret's Value (not the Secret ID)"),
+        ("AADSTS7000222", ErrorCode::ClientSecretExpired, "Make a new client secret"),
+        ("AADSTS700016", ErrorCode::ClientUnknown, "Compare the connection's client id"),
+        ("AADSTS90002", ErrorCode::WrongTenant, "Correct the connection's variable tenant"),
     ] {
         let fixture = refused_by_microsoft("invalid_client", number).await;
         let diagnosis = diagnose(&fixture, "microsoft365", "user_1").await;
         is_broken(&diagnosis);
         let finding = first(&diagnosis, code);
         assert_eq!(finding.actor, Actor::Developer);
+        assert!(todo(finding).contains(what), "{number}: {}", todo(finding));
         rests_on(finding, EvidenceKind::Connection, "Microsoft 365 refuses the connection");
         rests_on(finding, EvidenceKind::Provider, number);
         // The accounts are well: one mended connection mends them all.
@@ -123,7 +161,7 @@ async fn refresh_tokens_that_github_and_atlassian_refuse_are_told() {
         ),
         (
             "jira",
-            "jira_get_issue",
+            "jira_get_myself",
             403,
             "invalid_grant",
             "Unknown or invalid refresh token.",
@@ -159,13 +197,29 @@ async fn slack(rotates: bool) -> EngineFixture {
 
 #[tokio::test]
 async fn errors_of_slacks_methods_are_told() {
-    for (error, code, actor) in [
-        ("token_revoked", ErrorCode::AccessRevokedByUser, Actor::EndUser),
-        ("account_inactive", ErrorCode::ProviderAccountDisabled, Actor::ProviderAdmin),
-        ("missing_scope", ErrorCode::InsufficientScope, Actor::EndUser),
-        ("restricted_action", ErrorCode::AdminPolicy, Actor::ProviderAdmin),
-        ("team_access_not_granted", ErrorCode::WorkspaceRestricted, Actor::ProviderAdmin),
-        ("not_in_channel", ErrorCode::UpstreamForbidden, Actor::EndUser),
+    for (error, code, actor, what) in [
+        ("token_revoked", ErrorCode::AccessRevokedByUser, Actor::EndUser, "new authorization link"),
+        (
+            "account_inactive",
+            ErrorCode::ProviderAccountDisabled,
+            Actor::ProviderAdmin,
+            "administrator whether the user",
+        ),
+        ("missing_scope", ErrorCode::InsufficientScope, Actor::EndUser, "scope"),
+        (
+            "restricted_action",
+            ErrorCode::AdminPolicy,
+            Actor::ProviderAdmin,
+            "Ask an administrator of the workspace",
+        ),
+        (
+            "team_access_not_granted",
+            ErrorCode::WorkspaceRestricted,
+            Actor::ProviderAdmin,
+            "add the app to the workspace",
+        ),
+        ("not_in_channel", ErrorCode::UpstreamForbidden, Actor::EndUser, "/invite"),
+        ("messages_tab_disabled", ErrorCode::UpstreamForbidden, Actor::Developer, "App Home"),
     ] {
         let fixture = slack(false).await;
         let answer = Scripted::json(200, &json!({"ok": false, "error": error, "needed": "reactions:write"}));
@@ -178,6 +232,7 @@ async fn errors_of_slacks_methods_are_told() {
         let finding = found(&diagnosis, code);
         assert_eq!(finding.actor, actor, "{error}: {finding:#?}");
         rests_on(finding, EvidenceKind::Provider, error);
+        assert!(todo(finding).contains(what), "{error}: {}", todo(finding));
         assert_eq!(failure.details().diagnosis.as_ref().map(|short| short.actor), Some(actor), "{error}");
     }
 }
@@ -198,6 +253,7 @@ async fn rotation_of_slack_that_went_wrong_is_told() {
         is_broken(&diagnosis);
         let finding = first(&diagnosis, code);
         rests_on(finding, EvidenceKind::Provider, error);
+        assert!(!finding.remedies.is_empty(), "{error}");
     }
 }
 
@@ -233,6 +289,7 @@ async fn errors_of_githubs_api_are_told() {
         let finding = first(&diagnosis, code);
         assert_eq!(finding.actor, actor, "{message}");
         rests_on(finding, EvidenceKind::Provider, message);
+        assert!(!finding.remedies.is_empty(), "{message}");
     }
 }
 
@@ -245,11 +302,99 @@ async fn errors_of_atlassians_api_are_told() {
     ] {
         let fixture = authorized("jira").await;
         let answer = Scripted::json(status, &json!({ "message": message }));
-        fixture.provider.script("/api/issue", [answer.clone(), answer]);
-        let failure = call(&fixture, "jira", "jira_get_issue", json!({})).await.unwrap_err();
+        fixture.provider.script("/api/rest/api/3/myself", [answer.clone(), answer]);
+        let failure = call(&fixture, "jira", "jira_get_myself", json!({})).await.unwrap_err();
         let id = failure.details().execution.clone().unwrap().to_string();
         let diagnosis =
             diagnose_with(&fixture, &DiagnosisOf::Execution(id), DiagnosisOptions::default()).await;
-        found(&diagnosis, code);
+        let finding = found(&diagnosis, code);
+        rests_on(finding, EvidenceKind::Provider, message);
+        assert!(!finding.remedies.is_empty(), "{message}");
+    }
+}
+
+/// What Notion, HubSpot and Salesforce answer, each in its own shape.
+#[tokio::test]
+async fn errors_of_notion_hubspot_and_salesforce_are_told() {
+    let notion = ("notion", "notion_get_self", "/api/v1/users/me");
+    let hubspot = ("hubspot", "hubspot_list_owners", "/api/crm/v3/owners");
+    let salesforce = ("salesforce", "salesforce_get_user", "/api/services/oauth2/userinfo");
+    for ((connector, tool, path), status, body, code, actor) in [
+        (
+            notion,
+            404,
+            json!({"object": "error", "status": 404, "code": "object_not_found", "message": "Could not find page with ID: b55c9c91."}),
+            ErrorCode::UpstreamNotFound,
+            Actor::EndUser,
+        ),
+        (
+            notion,
+            403,
+            json!({"object": "error", "status": 403, "code": "restricted_resource", "message": "Insufficient permissions for this endpoint."}),
+            ErrorCode::UpstreamForbidden,
+            Actor::Developer,
+        ),
+        (
+            hubspot,
+            403,
+            json!({"status": "error", "category": "MISSING_SCOPES", "message": "This app hasn't been granted all required scopes to make this call."}),
+            ErrorCode::InsufficientScope,
+            Actor::EndUser,
+        ),
+        (
+            salesforce,
+            403,
+            json!([{"errorCode": "API_DISABLED_FOR_ORG", "message": "The REST API is not enabled for this Organization."}]),
+            ErrorCode::UpstreamForbidden,
+            Actor::ProviderAdmin,
+        ),
+    ] {
+        let fixture = fixture_with(connector).await;
+        if connector == "notion" {
+            let owner = json!({"type": "user", "user": {"id": "u1", "name": "Ada"}});
+            let reply = json!({
+                "access_token": "canary-ntn", "token_type": "bearer", "refresh_token": "canary-nrt", "bot_id": "b1",
+                "workspace_id": "w1", "workspace_name": "Acme", "owner": owner,
+            });
+            fixture.provider.script("/token", [Scripted::json(200, &reply)]);
+        }
+        fixture.authorize(connector, "user_1").await;
+        let answer = Scripted::json(status, &body);
+        fixture.provider.script(path, [answer.clone(), answer]);
+        let failure = call(&fixture, connector, tool, json!({})).await.unwrap_err();
+        let id = failure.details().execution.clone().unwrap().to_string();
+        let diagnosis =
+            diagnose_with(&fixture, &DiagnosisOf::Execution(id), DiagnosisOptions::default()).await;
+        let finding = found(&diagnosis, code);
+        assert_eq!(finding.actor, actor, "{connector}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn grants_that_hubspot_and_salesforce_ended_are_told() {
+    for (connector, tool, body, code, said) in [
+        (
+            "hubspot",
+            "hubspot_list_owners",
+            json!({"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"}),
+            ErrorCode::AccessRevokedByUser,
+            "BAD_REFRESH_TOKEN",
+        ),
+        (
+            "salesforce",
+            "salesforce_get_user",
+            json!({"error": "invalid_grant", "error_description": "inactive user"}),
+            ErrorCode::ProviderAccountDisabled,
+            "invalid_grant",
+        ),
+    ] {
+        let fixture = authorized(connector).await;
+        fixture.clock.advance(Duration::hours(13));
+        call_with(&fixture, connector, tool, Scripted::json(400, &body)).await;
+        let account = fixture.account(connector, "user_1").await.account;
+        assert_eq!(account.status(), AccountStatus::Revoked, "{connector}");
+        let diagnosis = diagnose(&fixture, connector, "user_1").await;
+        is_broken(&diagnosis);
+        rests_on(first(&diagnosis, code), EvidenceKind::Provider, said);
     }
 }

@@ -176,4 +176,8 @@ async fn client_never_accepted_since_it_was_set_is_mistyped() {
     let evidence =
         finding.evidence.iter().find(|e| e.detail.contains("has not accepted the client")).unwrap();
     assert_eq!(evidence.at, Some(set));
+    assert_eq!(
+        (finding.actor, finding.remedies[0].action),
+        (Actor::Developer, RemedyAction::ConfigureConnection)
+    );
 }

@@ -307,6 +307,8 @@ async fn revoked_together_with_others_is_likely_an_administrator() {
     let finding = first(&diagnosis, ErrorCode::AccessRevokedByAdmin);
     assert_eq!((finding.confidence, finding.actor), (Confidence::Likely, Actor::ProviderAdmin));
     assert!(finding.cause.contains("2 other accounts"), "{}", finding.cause);
+    rests_on(finding, EvidenceKind::Status, "REVOKED");
+    assert!(todo(finding).contains("Ask the organization's administrator"), "{}", todo(finding));
     link(finding);
 }
 
@@ -344,6 +346,42 @@ async fn renewals_failing_say_until_when_to_wait() {
     let diagnosis = diagnose(&fixture, "acme", "user_1").await;
     is_broken(&diagnosis);
     first(&diagnosis, ErrorCode::RenewalsFailing);
+}
+
+/// The provider ended the access token early, and its token endpoint is in trouble or refuses our client: nobody tells the
+/// user to mend that.
+#[tokio::test]
+async fn refused_token_that_cannot_be_renewed_is_told_by_what_keeps_it() {
+    let down = || Scripted::error(503, "temporarily_unavailable", "down");
+    let html = || Scripted {
+        body: "<html>soon back</html>".into(),
+        content_type: "text/html",
+        ..Scripted::json(200, &json!({}))
+    };
+    let stranger = || Scripted::error(401, "invalid_client", "no such client");
+    for (answer, error, found, actor) in [
+        (down(), ErrorCode::UpstreamError, ErrorCode::RenewalsFailing, Actor::Nobody),
+        (html(), ErrorCode::UpstreamResponseInvalid, ErrorCode::RenewalsFailing, Actor::Nobody),
+        (stranger(), ErrorCode::InvalidClient, ErrorCode::InvalidClient, Actor::Developer),
+    ] {
+        let fixture = authorized("acme").await;
+        fixture.provider.forget_access_tokens();
+        fixture.provider.script("/token", [answer]);
+        let failure = call(&fixture, "acme", "acme_get_profile", json!({})).await.unwrap_err();
+        assert_eq!(failure.code(), error, "{failure:?}");
+        assert!(failure.cause_text().contains("answered 401 to the call"), "{}", failure.cause_text());
+        let short = failure.details().diagnosis.clone().unwrap();
+        assert_eq!(short.actor, actor, "{short:?}");
+        let diagnosis = diagnose(&fixture, "acme", "user_1").await;
+        is_broken(&diagnosis);
+        let finding = first(&diagnosis, found);
+        assert_eq!(finding.actor, actor, "{finding:?}");
+        assert!(!codes(&diagnosis).contains(&"active_but_refused"), "{:?}", codes(&diagnosis));
+        if found == ErrorCode::RenewalsFailing {
+            assert!(finding.message.contains("does not take its access token"), "{}", finding.message);
+            rests_on_event(&fixture, finding, "acme", EventKind::CredentialRefused).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use time::Duration;
 use valetkey_domain::{
-    ErrorCode,
+    ErrorCode, SecretString,
     catalogue::{Actor, RemedyAction},
     diagnosis::EvidenceKind,
 };
-use valetkey_engine::ConnectionUpdate;
+use valetkey_engine::{ConnectionUpdate, NewAccount, NewConnection, NewCredential};
 use valetkey_testkit::{engine_fixture::Browser, fake_provider::Scripted};
 use valetkey_upstream::connector::{Connectors, Place, Reason};
 
@@ -20,13 +20,21 @@ const TABLES: [(&str, &str, &str); 5] = [
     ("microsoft365", "microsoft365_get_profile", "/me"),
     ("slack", "slack_get_identity", "/auth.test"),
     ("github", "github_get_user", "/user"),
-    ("jira", "jira_get_issue", "/issue"),
+    ("jira", "jira_get_myself", "/rest/api/3/myself"),
     ("gmail", "gmail_get_profile", "/gmail/v1/users/me/profile"),
 ];
 
+/// Connectors whose tables speak of the API alone, the tool whose call shows its errors, and that tool's input.
+const OF_THE_API: [(&str, &str, &str, &str); 5] = [
+    ("linear", "linear_get_viewer", "/graphql", "{}"),
+    ("airtable", "airtable_list_bases", "/v0/meta/bases", "{}"),
+    ("freshdesk", "freshdesk_get_me", "/agents/me", "{}"),
+    ("bravesearch", "bravesearch_check_key", "/res/v1/web/search", "{}"),
+    ("spotify", "spotify_check_access", "/search", "{}"),
+];
+
 fn rows(connector: &str) -> Vec<Reason> {
-    let own = [("jira.yaml".to_owned(), JIRA.to_owned())];
-    let connectors = Connectors::embedded_and(own).unwrap();
+    let connectors = Connectors::embedded().unwrap();
     connectors.get(connector).unwrap().reasons.rules().cloned().collect()
 }
 
@@ -205,6 +213,16 @@ fn refusal(connector: &str, row: &Reason) -> Scripted {
             status,
             &json!({"error": {"code": status, "message": text, "errors": [{"reason": code}]}}),
         ),
+        "linear" => Scripted::json(
+            if status == 429 { 400 } else { 200 },
+            &json!({"errors": [{"message": text, "extensions": {"code": code}}]}),
+        ),
+        "airtable" => Scripted::json(status, &json!({"error": {"type": code, "message": text}})),
+        "freshdesk" => Scripted::json(status, &json!({"code": code, "message": text})),
+        "bravesearch" => Scripted::json(422, &json!({"error": {"code": code, "detail": text}})),
+        "spotify" => {
+            Scripted::json(status, &json!({"error": {"status": status, "message": text, "reason": code}}))
+        }
         _ => Scripted::json(status, &json!({"message": text})),
     }
 }
@@ -244,6 +262,69 @@ async fn rows_seen_in_the_api_each_have_their_finding_actor_and_remedy() {
             let diagnosis = diagnose_with(&fixture, &of, DiagnosisOptions::default()).await;
             if let Some(why) = mismatch(&diagnosis, row, &[]) {
                 let _ = writeln!(wrong, "{connector}: {}: {why}", name(row));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// An account of a connector that takes a key, or calls as itself.
+async fn with_a_key(fixture: &EngineFixture, connector: &str, number: usize) -> String {
+    let name = format!("{connector}_{number}");
+    let oauth = connector == "spotify";
+    let mut connection = NewConnection {
+        variables: match connector {
+            "freshdesk" => [("domain".to_owned(), "acme".to_owned())].into(),
+            _ => BTreeMap::new(),
+        },
+        ..fixture.new_connection(&name, connector)
+    };
+    if !oauth {
+        (connection.client_id, connection.client_secret) = (None, None);
+    }
+    fixture.engine.create_connection(&fixture.caller, connection).await.unwrap();
+    if oauth {
+        let token = json!({"access_token": "canary-app", "token_type": "Bearer", "expires_in": 3600});
+        fixture.provider.script("/token", [Scripted::json(200, &token)]);
+    }
+    let field = if connector == "airtable" { "token" } else { "api_key" };
+    let key = [(field.to_owned(), SecretString::from("canary-key-of-some-length"))].into();
+    let new = NewAccount {
+        credential: (!oauth).then_some(NewCredential::Static(key)),
+        probe: false,
+        ..NewAccount::new(&name, "user_1")
+    };
+    fixture.engine.create_account(&fixture.caller, new).await.unwrap();
+    lead_astray(fixture, &name, number).await;
+    name
+}
+
+/// Every row of the providers whose API alone has errors of its own, as the answer to a call.
+#[tokio::test]
+async fn rows_of_providers_with_errors_of_their_api_alone_are_each_told() {
+    let mut wrong = String::new();
+    for (connector, tool, path, input) in OF_THE_API {
+        let fixture = fixture().await;
+        let rows = rows(connector);
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.at == [Place::Api]), "{connector}");
+        for (number, row) in rows.iter().enumerate() {
+            let connection = match connector {
+                "linear" => authorized_apart(&fixture, connector, number).await,
+                _ => with_a_key(&fixture, connector, number).await,
+            };
+            let token = json!({
+                "access_token": format!("canary-fresh-{number}"), "token_type": "Bearer", "expires_in": 3600,
+                "refresh_token": format!("canary-refresh-{number}"),
+            });
+            fixture.provider.script(&format!("/token-{number}"), vec![Scripted::json(200, &token); 3]);
+            fixture.provider.script(&format!("/api-{number}{path}"), vec![refusal(connector, row); 20]);
+            let input = serde_json::from_str(input).unwrap();
+            let failure = call(&fixture, &connection, tool, input).await.unwrap_err();
+            let id = failure.details().execution.clone().unwrap().to_string();
+            let of = DiagnosisOf::Execution(id);
+            let diagnosis = diagnose_with(&fixture, &of, DiagnosisOptions::default()).await;
+            if let Some(why) = mismatch(&diagnosis, row, &[]) {
+                let _ = writeln!(wrong, "{connector}: {}: {why} ({})", name(row), failure.code().as_str());
             }
         }
     }

@@ -12,19 +12,21 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::sync::Notify;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
-    Change, Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId,
-    Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError,
-    Time, User, UserId,
+    Change, Changes, Connection, ConnectionId, DeliveryId, EnvironmentId, Event, Execution, ExecutionId,
+    InstanceId, Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob,
+    Session, Store, StoreError, Time, User, UserId, WebhookId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
+    bulk::BulkWork,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan, StatusCount},
+    overview::{AccountsInStatus, Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
     user::SsoIdentity,
+    webhook::{Delivery, DeliveryOutcome, Webhook, WebhookSecret},
 };
 use valetkey_store::SqliteStore;
 
@@ -48,6 +50,8 @@ struct State {
     died: BTreeMap<InstanceId, Duration>,
     fails_until: Duration,
     calm: bool,
+    /// Who asked for what, and when.
+    history: Vec<String>,
 }
 
 impl Shared {
@@ -61,6 +65,7 @@ impl Shared {
             died: BTreeMap::new(),
             fails_until: Duration::ZERO,
             calm: false,
+            history: Vec::new(),
         };
         Self { store, state: Mutex::new(state), changed: Notify::new() }
     }
@@ -84,6 +89,14 @@ impl Shared {
         let mut state = self.state();
         state.calm = true;
         state.fails_until = Duration::ZERO;
+    }
+
+    pub(crate) fn history(&self) -> Vec<String> {
+        self.state().history.clone()
+    }
+
+    fn note(&self, replica: usize, what: std::fmt::Arguments<'_>) {
+        self.state().history.push(format!("{:?} replica {replica}: {what}", elapsed()));
     }
 
     /// A round trip to the database, which may fail before or after it does its work.
@@ -177,6 +190,7 @@ macro_rules! reads {
             }
 
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                self.shared.note(self.replica, format_args!(stringify!($name)));
                 self.read(self.shared.store.$name($($argument),*)).await
             })*
         }
@@ -186,9 +200,11 @@ macro_rules! reads {
 reads! {
     environments() -> Vec<(EnvironmentId, String)>;
     connection(id: &ConnectionId) -> Option<Connection>;
+    connection_in(env: &EnvironmentId, id: &ConnectionId) -> Option<Connection>;
     connection_by_name(env: &EnvironmentId, name: &str) -> Option<Connection>;
     connections(env: &EnvironmentId, filter: &ConnectionFilter, page: &PageRequest) -> Page<Connection>;
     account(id: &AccountId) -> Option<Account>;
+    account_in(env: &EnvironmentId, id: &AccountId) -> Option<Account>;
     accounts_of_identifier(connection: &ConnectionId, identifier: &str) -> Vec<Account>;
     accounts(env: &EnvironmentId, filter: &AccountFilter, page: &PageRequest) -> Page<Account>;
     credential(account: &AccountId) -> Option<StoredCredential>;
@@ -207,13 +223,16 @@ reads! {
     auth_request_by_state(state_hash: &[u8; 32]) -> Option<AuthRequest>;
     events(env: &EnvironmentId, filter: &EventFilter, page: &PageRequest) -> Page<Event>;
     execution(id: &ExecutionId) -> Option<Execution>;
+    execution_in(env: &EnvironmentId, id: &ExecutionId) -> Option<Execution>;
     executions(env: &EnvironmentId, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution>;
     executions_after(after: Option<&ExecutionId>, up_to: &ExecutionId, limit: u32) -> Vec<Execution>;
     answer(execution: &ExecutionId) -> Option<KeptAnswer>;
     answer_by_key(env: &EnvironmentId, client: &ApiClientId, key_hash: &[u8; 32]) -> Option<KeptAnswer>;
     api_client(id: &ApiClientId) -> Option<ApiClient>;
+    api_client_in(env: &EnvironmentId, id: &ApiClientId) -> Option<ApiClient>;
     api_clients(env: &EnvironmentId) -> Vec<ApiClient>;
     api_token(id: &ApiTokenId) -> Option<ApiToken>;
+    api_token_in(env: &EnvironmentId, id: &ApiTokenId) -> Option<ApiToken>;
     api_token_by_hash(hash: &[u8; 32]) -> Option<ApiToken>;
     api_tokens(env: &EnvironmentId) -> Vec<ApiToken>;
     key_terms() -> Vec<KeyTerm>;
@@ -229,15 +248,32 @@ reads! {
     audit(filter: &AuditFilter, below: Option<u64>, limit: u32) -> Vec<AuditEntry>;
     audit_above(number: u64, limit: u32) -> Vec<AuditEntry>;
     audit_head() -> Option<AuditHead>;
+    webhook(id: &WebhookId) -> Option<Webhook>;
+    webhook_in(env: &EnvironmentId, id: &WebhookId) -> Option<Webhook>;
+    webhooks(env: &EnvironmentId, page: &PageRequest) -> Page<Webhook>;
+    webhook_secrets(webhook: &WebhookId) -> Vec<WebhookSecret>;
+    delivery(webhook: &WebhookId, id: &DeliveryId) -> Option<Delivery>;
+    delivery_body(of: &WebhookId, id: &DeliveryId) -> Option<SealedBlob>;
+    deliveries(webhook: &WebhookId, outcome: Option<DeliveryOutcome>, page: &PageRequest) -> Page<Delivery>;
+    due_webhooks(at: Time) -> Vec<WebhookId>;
+    take_due_deliveries(webhook: &WebhookId, at: Time, hide_until: Time, limit: u32) -> Vec<Delivery>;
+    bulk(id: &str) -> Option<BulkWork>;
+    left_bulks(at: Time, limit: u32) -> Vec<BulkWork>;
+    bulks_of(actor: &str, limit: u32) -> Vec<BulkWork>;
     branding() -> Option<Branding>;
     logo(hash: &[u8; 32]) -> Option<Logo>;
     overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;
+    accounts_by_status() -> Vec<AccountsInStatus>;
     status_history(env: &EnvironmentId, from: Time) -> Vec<StatusCount>;
 }
 
 impl SeenBy {
     async fn write(&self, mut changes: Changes) -> Result<(), StoreError> {
         LAST.with(|last| last.set(elapsed()));
+        // Their beginnings, which name what they are about: what is sealed is never the same twice.
+        let begin = |change: &Change| format!("{change:?}").chars().take(60).collect::<String>();
+        let begins = changes.0.iter().map(begin).collect::<Vec<_>>();
+        self.shared.note(self.replica, format_args!("{}", begins.join(", ")));
         let loses_answer = self.shared.trip().await?;
         for change in &mut changes.0 {
             // Leases are by the clock of the database, whatever the clocks of replicas say.

@@ -38,6 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) lost: u64,
     /// What reached the provider, for comparison.
     pub(crate) journal: Vec<String>,
+    /// What reached the database, likewise.
+    pub(crate) history: Vec<String>,
 }
 
 impl Outcome {
@@ -266,5 +268,6 @@ fn judge(seed: u64, world: &World, crashes: u64) -> Outcome {
         crashes,
         lost,
         journal: world.provider.journal(),
+        history: world.shared.history(),
     }
 }

@@ -17,7 +17,7 @@ use valetkey_engine::{AccountRef, AccountUpdate, End, Engine, LinkOptions, NewAc
 use super::{
     account_wire::{authorization_details, config, credential, listed, shown},
     call::run,
-    wire::{given, timestamp},
+    wire::{COUNTED, SEARCHED, given, timestamp},
 };
 
 /// This API has no way to ask what shall become of other accounts that a revocation would end: the grant stays alive at
@@ -49,12 +49,14 @@ impl ConnectedAccountService for Accounts {
             }
             let names: Vec<String> =
                 given(message.connector).into_iter().chain(message.connection_names).collect();
+            let query = given(Some(message.query));
             let filter = AccountFilter {
                 identifier: given(message.identifier),
                 organization_id: given(message.organization_id),
                 user_id: given(message.user_id),
                 connector: given(Some(message.provider)),
-                query: given(Some(message.query)),
+                count_at_most: Some(if query.is_some() { SEARCHED } else { COUNTED }),
+                query,
                 ..AccountFilter::default()
             };
             let page = self.engine.list_accounts(&call.caller, &names, filter, &size).await?;
@@ -78,7 +80,7 @@ impl ConnectedAccountService for Accounts {
             let connection = given(Some(message.connection_id));
             let found = self
                 .engine
-                .search_accounts(&call.caller, &message.query, connection.as_deref(), &size)
+                .search_accounts(&call.caller, &message.query, connection.as_deref(), Some(SEARCHED), &size)
                 .await?;
             let (connected_accounts, total_size, next_page_token, prev_page_token) = listed(found);
             Ok(SearchConnectedAccountsResponse {

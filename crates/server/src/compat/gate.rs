@@ -65,17 +65,18 @@ impl Gate {
         Arc::new(Facts { request_id, docs_base: Arc::clone(&self.docs_base) })
     }
 
-    /// Lets in callers that are known and have the permission of the RPC.
+    /// Lets in callers that are known, inside their limits, and have the permission of the RPC.
     ///
     /// # Errors
-    /// `unauthenticated`, `permission_denied`.
+    /// `unauthenticated`, `authentication_too_often`, `rate_limited`, `permission_denied`.
     pub(super) async fn admit(
         &self,
         rpc: &Rpc,
         headers: &HeaderMap,
         context: Option<&RequestContext>,
     ) -> Result<Caller, Failure> {
-        let caller = self.engine.authenticate(bearer(headers)?).await?;
+        let address = context.and_then(RequestContext::address);
+        let caller = self.engine.admit_call(bearer(headers), address).await?;
         if let Some(context) = context {
             context.note_client(&caller.client);
         }

@@ -8,6 +8,11 @@ pub(super) fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
+/// How many accounts of a list are counted: the wire has no way to say that there are more.
+pub(super) const COUNTED: u32 = 100_000;
+/// The same of a search, which has to look at what it counts.
+pub(super) const SEARCHED: u32 = 10_000;
+
 /// A count as the wire has it.
 pub(super) fn size(total: u64) -> u32 {
     u32::try_from(total).unwrap_or(u32::MAX)

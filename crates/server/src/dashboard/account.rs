@@ -7,7 +7,9 @@ use valetkey_domain::{
     Account, Error, PageRequest, Time,
     store::{EventFilter, ExecutionFilter},
 };
-use valetkey_engine::{AccountRef, AccountScopes, AccountView, DiagnosisOf, Link, LinkOptions, Visitor};
+use valetkey_engine::{
+    AccountRef, AccountScopes, AccountView, DescribedScope, DiagnosisOf, Link, LinkOptions, Visitor,
+};
 
 use super::{
     diagnosis::{self, Panel},
@@ -97,6 +99,10 @@ impl Trouble {
 
 struct ScopeRow {
     scope: String,
+    /// What it lets the app do, in the words of the connector.
+    description: Option<String>,
+    /// The tools that it helps to unlock, by name.
+    tools: String,
     /// Granted, asked for, used since: in words, with a tone.
     marks: Vec<(&'static str, &'static str)>,
 }
@@ -172,13 +178,19 @@ async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel)
     let (engine, by_id) = (&app.engine, AccountRef::id(id));
     let AccountView { account, connection_name, connector, .. } = engine.find_account(caller, &by_id).await?;
     let shown = PageRequest { size: SHOWN, cursor: None };
-    let about = EventFilter { account: Some(account.id.clone()), ..EventFilter::default() };
+    let about =
+        EventFilter { account: Some(account.id.clone()), count_at_most: Some(0), ..EventFilter::default() };
     let events = engine.list_events(caller, &about, &shown).await?.items;
     let refreshes = engine.refreshes(caller, &by_id, &shown).await?.items;
-    let with = ExecutionFilter { account: Some(account.id.clone()), ..ExecutionFilter::default() };
+    let with = ExecutionFilter {
+        account: Some(account.id.clone()),
+        count_at_most: Some(0),
+        ..ExecutionFilter::default()
+    };
     let executions = engine.list_executions(caller, &with, &shown).await?.items;
     // The connector's file may be gone; the page is needed then all the more.
     let scopes = engine.account_scopes(caller, &by_id, None).await.ok();
+    let described = engine.connector_page(caller, &connector).map(|page| page.scopes).unwrap_or_default();
     let told = events.iter().filter_map(|event| Trouble::of_event(event, app));
     let failed = executions.iter().filter_map(|execution| Trouble::of_execution(execution, app));
     let mut troubles: Vec<_> = told.chain(failed).collect();
@@ -200,7 +212,7 @@ async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel)
             ),
         since: scopes.as_ref().map(|scopes| scopes.since),
         tools: scopes.as_ref().map(tool_rows).unwrap_or_default(),
-        scopes: scopes.as_ref().map(scope_rows).unwrap_or_default(),
+        scopes: scopes.as_ref().map(|scopes| scope_rows(scopes, &described)).unwrap_or_default(),
         troubles,
         events: events.iter().map(EventRow::of).collect(),
         refreshes: refreshes.iter().map(refresh_row).collect(),
@@ -212,7 +224,7 @@ async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel)
     Ok(show(&view))
 }
 
-fn scope_rows(scopes: &AccountScopes) -> Vec<ScopeRow> {
+fn scope_rows(scopes: &AccountScopes, described: &[DescribedScope]) -> Vec<ScopeRow> {
     let mut rows: Vec<ScopeRow> = Vec::new();
     for scope in scopes.granted.iter().chain(&scopes.missing) {
         if rows.iter().any(|row| row.scope == *scope) {
@@ -232,7 +244,13 @@ fn scope_rows(scopes: &AccountScopes) -> Vec<ScopeRow> {
         } else if scopes.unused.contains(scope) {
             marks.push(("not used", "quiet"));
         }
-        rows.push(ScopeRow { scope: scope.clone(), marks });
+        let known = described.iter().find(|known| known.scope == *scope);
+        rows.push(ScopeRow {
+            scope: scope.clone(),
+            description: known.and_then(|known| known.description.clone()),
+            tools: known.map(|known| known.tools.join(", ")).unwrap_or_default(),
+            marks,
+        });
     }
     rows
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     RequestContext,
     error::status_of,
-    pages::{Sample, logo_path, preview},
+    pages::{Sample, Trial, logo_path, preview},
     state::App,
 };
 
@@ -31,6 +31,7 @@ struct BrandingPage {
     /// What stands there if no name is set.
     app_name: String,
     logo: Option<String>,
+    logo_wrong: Option<String>,
     fields: Vec<Input>,
     texts: Vec<TextRow>,
     samples: [(&'static str, &'static str); 3],
@@ -89,12 +90,22 @@ pub(super) async fn page(State(app): State<App>, Visiting(visitor): Visiting, ur
     Ok(show(&made(&app, shell, &branding, &values, None)))
 }
 
-/// Saves what was entered.
+/// Saves what was entered, with the picture that was chosen, if one was.
 pub(super) async fn save(State(app): State<App>, Visiting(visitor): Visiting, form: Form) -> Answer {
-    match app.engine.update_branding(&visitor.caller, update(&form)).await {
-        Ok(_) => Ok(go_to(&app, "/settings/branding?done=saved")),
+    match saved(&app, &visitor, &form).await {
+        Ok(()) => Ok(go_to(&app, "/settings/branding?done=saved")),
         Err(error) => again(&app, &visitor, &form, error).await,
     }
+}
+
+async fn saved(app: &App, visitor: &Visitor, form: &Form) -> Result<(), Error> {
+    let caller = &visitor.caller;
+    if let Some(content) = form.file("logo") {
+        // Nothing is saved of a form in which something is wrong.
+        app.engine.preview_branding(caller, update(form)).await?;
+        app.engine.set_logo(caller, content).await?;
+    }
+    app.engine.update_branding(caller, update(form)).await.map(|_| ())
 }
 
 /// Shows a page with what was entered, or with what is saved.
@@ -105,10 +116,20 @@ pub(super) async fn show_preview(
     form: Form,
 ) -> Answer {
     let (language, sample) = chosen(form.text("language"), form.text("page"))?;
-    match app.engine.preview_branding(&visitor.caller, update(&form)).await {
-        Ok(branding) => Ok(preview(&app, &context, branding, language, sample)),
+    match tried(&app, &visitor, &form).await {
+        Ok(trial) => Ok(preview(&app, &context, trial, language, sample)),
         Err(error) => again(&app, &visitor, &form, error).await,
     }
+}
+
+async fn tried<'a>(app: &App, visitor: &Visitor, form: &'a Form) -> Result<Trial<'a>, Error> {
+    let caller = &visitor.caller;
+    let branding = app.engine.preview_branding(caller, update(form)).await?;
+    let logo = match form.file("logo") {
+        Some(content) => Some((app.engine.preview_logo(caller, content)?, content)),
+        None => None,
+    };
+    Ok(Trial { branding, logo })
 }
 
 /// Shows a page with what is saved.
@@ -122,23 +143,7 @@ pub(super) async fn show_saved(
     let named = |name: &str, otherwise: &str| filters.get(name).unwrap_or_else(|| otherwise.to_owned());
     let (language, sample) = chosen(&named("language", "en"), &named("page", "connect"))?;
     let branding = app.engine.get_branding(&visitor.caller).await?;
-    Ok(preview(&app, &context, branding, language, sample))
-}
-
-/// Takes a logo.
-pub(super) async fn set_logo(State(app): State<App>, Visiting(visitor): Visiting, form: Form) -> Answer {
-    let outcome = match form.file("logo") {
-        Some(content) => app.engine.set_logo(&visitor.caller, content).await,
-        None => Err(Error::invalid("logo", "choose a picture first")),
-    };
-    match outcome {
-        Ok(_) => Ok(go_to(&app, "/settings/branding?done=saved")),
-        Err(error) if error.code() == ErrorCode::InvalidArgument => {
-            let branding = app.engine.get_branding(&visitor.caller).await?;
-            refused(&app, &visitor, &branding, &stored(&branding), &error)
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(preview(&app, &context, Trial { branding, logo: None }, language, sample))
 }
 
 /// Takes the logo away.
@@ -258,6 +263,7 @@ fn made(
         shell,
         app_name: app.options.app_name.clone().unwrap_or_default(),
         logo: branding.logo.as_ref().map(|logo| app.options.path_of(&logo_path(logo))),
+        logo_wrong: wrong_at("logo"),
         fields: fields.collect(),
         texts: texts.into(),
         samples: SAMPLES,

@@ -41,11 +41,25 @@ struct AskPage {
 #[template(path = "dashboard/bulk.html")]
 struct WorkPage {
     shell: Shell,
-    words: Words,
+    title: &'static str,
     work: BulkView,
     share: u64,
     tone: &'static str,
     took: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard/bulks.html")]
+struct WorksPage {
+    shell: Shell,
+    rows: Vec<WorkRow>,
+}
+
+/// A piece of work in the list.
+struct WorkRow {
+    title: &'static str,
+    tone: &'static str,
+    work: BulkView,
 }
 
 /// An action in words.
@@ -93,6 +107,20 @@ fn words(action: BulkAction) -> Words {
     }
 }
 
+/// What a piece of work is called.
+fn title(action: Option<BulkAction>) -> &'static str {
+    action.map_or("Work that another version of the server began", |action| words(action).title)
+}
+
+fn tone(work: &BulkView) -> &'static str {
+    match (work.ended_at.is_some(), work.failed, work.stopped) {
+        (false, ..) => "note",
+        (true, 0, false) => "good",
+        (true, _, false) if work.done > 0 => "note",
+        _ => "bad",
+    }
+}
+
 /// What the fields of a query or a form choose: the accounts that were ticked, or all that fit the filters.
 fn choice_of(fields: &Filters) -> Result<(BulkAction, BulkChoice), Error> {
     let action = fields.text("action");
@@ -121,9 +149,20 @@ fn choice_of(fields: &Filters) -> Result<(BulkAction, BulkChoice), Error> {
     Ok((action, choice))
 }
 
-/// Says what it would hit, how many of them, and asks.
+/// The work that the visitor began.
+async fn list(app: &App, visitor: &Visitor) -> Answer {
+    let works = app.engine.bulks(&visitor.caller).await?;
+    let rows = works.into_iter().map(|work| WorkRow { title: title(work.action), tone: tone(&work), work });
+    let view = WorksPage { shell: Shell::of(app, Some(visitor), "accounts", ""), rows: rows.collect() };
+    Ok(show(&view))
+}
+
+/// Says what it would hit, how many of them, and asks. Without a question it lists what was begun.
 pub(super) async fn ask(State(app): State<App>, Visiting(visitor): Visiting, uri: Uri) -> Answer {
     let fields = Filters::of(query_of(&uri));
+    if !fields.any() {
+        return list(&app, &visitor).await;
+    }
     let (action, choice) = choice_of(&fields)?;
     let preview = app.engine.preview_bulk(&visitor.caller, action, &choice).await?;
     let shell = Shell::of(&app, Some(&visitor), "accounts", "");
@@ -153,8 +192,8 @@ pub(super) async fn begin(State(app): State<App>, Visiting(visitor): Visiting, f
     Ok(go_to(&app, &format!("/bulk/{}", work.id)))
 }
 
-fn found(app: &App, visitor: &Visitor, id: &str) -> Result<BulkView, Error> {
-    app.engine.bulk(&visitor.caller, id).ok_or_else(|| Error::new(ErrorCode::RouteNotFound))
+async fn found(app: &App, visitor: &Visitor, id: &str) -> Result<BulkView, Error> {
+    app.engine.bulk(&visitor.caller, id).await?.ok_or_else(|| Error::new(ErrorCode::RouteNotFound))
 }
 
 /// How far it is. The page comes again by itself until it has ended.
@@ -163,18 +202,13 @@ pub(super) async fn watch(
     Visiting(visitor): Visiting,
     Path(id): Path<String>,
 ) -> Answer {
-    let work = found(&app, &visitor, &id)?;
+    let work = found(&app, &visitor, &id).await?;
     let worked = work.done + work.failed;
     let view = WorkPage {
         shell: Shell::of(&app, Some(&visitor), "accounts", ""),
-        words: words(work.action),
+        title: title(work.action),
         share: (worked * 100).checked_div(work.total).unwrap_or(100).min(100),
-        tone: match (work.ended_at.is_some(), work.failed, work.stopped) {
-            (false, ..) => "note",
-            (true, 0, false) => "good",
-            (true, _, false) if work.done > 0 => "note",
-            _ => "bad",
-        },
+        tone: tone(&work),
         took: work.ended_at.map(|ended| {
             let micros = (ended - work.began_at).whole_microseconds();
             text::took(u64::try_from(micros).unwrap_or_default())
@@ -191,8 +225,8 @@ pub(super) async fn stop(
     Path(id): Path<String>,
     _form: Form,
 ) -> Answer {
-    let work = found(&app, &visitor, &id)?;
-    app.engine.stop_bulk(&visitor.caller, &work.id);
+    let work = found(&app, &visitor, &id).await?;
+    app.engine.stop_bulk(&visitor.caller, &work.id).await?;
     Ok(go_to(&app, &format!("/bulk/{}", work.id)))
 }
 
@@ -203,7 +237,7 @@ pub(super) async fn links(
     Path(id): Path<String>,
     _form: Form,
 ) -> Answer {
-    let work = found(&app, &visitor, &id)?;
+    let work = found(&app, &visitor, &id).await?;
     let mut lines = String::from("account_id,identifier,connection,link\r\n");
     for (view, link) in &work.links {
         let account = &view.account;

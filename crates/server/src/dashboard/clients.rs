@@ -1,17 +1,19 @@
 //! API clients and tokens: who may call the API.
 
-use std::str::FromStr as _;
+use std::{collections::BTreeSet, str::FromStr as _};
 
 use askama::Template;
 use axum::extract::State;
 use http::Uri;
-use valetkey_domain::{ApiClient, ApiToken, Error, ExposeSecret, Permission, Permissions};
+use valetkey_domain::{ApiClient, ApiToken, Bounds, Error, ExposeSecret, Permission, Permissions};
 use valetkey_engine::{NewApiClient, NewApiToken};
 
 use super::{
     form::Form,
     gate::Visiting,
+    secret::SecretPage,
     shell::{Answer, Shell, go_to, query_of, show},
+    text,
 };
 use crate::{extract::Path, state::App};
 
@@ -21,16 +23,19 @@ struct ClientsPage {
     shell: Shell,
     clients: Vec<ClientRow>,
     tokens: Vec<TokenRow>,
-    permissions: Vec<(&'static str, bool)>,
+    /// What a client may be given: the name, what it means, whether it is given unless told otherwise.
+    permissions: Vec<(&'static str, &'static str, bool)>,
 }
 
 struct ClientRow {
     client: ApiClient,
-    permissions: String,
+    permissions: Vec<(&'static str, &'static str)>,
 }
 
 struct TokenRow {
     token: ApiToken,
+    /// What it is bounded to, in words.
+    bounds: Option<String>,
     state: &'static str,
     tone: &'static str,
 }
@@ -53,28 +58,24 @@ pub(super) async fn page(State(app): State<App>, Visiting(visitor): Visiting, ur
                     (_, true) => ("expired", "quiet"),
                     _ => ("works", "good"),
                 };
-                TokenRow { token, state, tone }
+                TokenRow { bounds: token.bounds.as_ref().map(Bounds::in_words), token, state, tone }
             })
             .collect(),
-        permissions: Permission::ALL.iter().map(|p| (p.as_str(), standard.allows(*p))).collect(),
+        permissions: Permission::ALL
+            .iter()
+            .map(|p| (p.as_str(), text::permission_words(*p), standard.allows(*p)))
+            .collect(),
     };
     Ok(show(&view))
 }
 
 fn client_row(client: ApiClient) -> ClientRow {
-    let permissions: Vec<_> = client.permissions.iter().map(Permission::as_str).collect();
-    ClientRow { permissions: permissions.join(", "), client }
+    let permissions = client.permissions.iter().map(|p| (p.as_str(), text::permission_words(p))).collect();
+    ClientRow { permissions, client }
 }
 
-/// A secret, shown once.
-#[derive(Template)]
-#[template(path = "dashboard/secret.html")]
-struct SecretPage {
-    shell: Shell,
-    title: String,
-    lines: Vec<(&'static str, String)>,
-    back: String,
-}
+const KEPT: &str = "Only a hash is kept: put it where it belongs before you leave the page.";
+const BACK: &str = "Back to the API clients";
 
 fn permissions(form: &Form) -> Result<Permissions, Error> {
     let named = form.all("permission").map(Permission::from_str);
@@ -91,16 +92,17 @@ pub(super) async fn create(State(app): State<App>, Visiting(visitor): Visiting, 
     let new = NewApiClient { name: form.text("name").to_owned(), permissions: Some(permissions(&form)?) };
     let created = app.engine.create_api_client(&visitor.caller, new).await?;
     let shell = Shell::of(&app, Some(&visitor), "settings", "");
-    let view = SecretPage {
+    SecretPage {
         title: format!("API client {}", created.client.name),
+        told: KEPT.to_owned(),
         lines: vec![
             ("Client ID", created.client.id.to_string()),
             ("Client secret", created.secret.expose_secret().to_owned()),
         ],
-        back: shell.to("/settings/clients"),
+        back: (shell.to("/settings/clients"), BACK),
         shell,
-    };
-    Ok(show(&view))
+    }
+    .show()
 }
 
 /// Disables a client.
@@ -114,6 +116,12 @@ pub(super) async fn disable(
     Ok(go_to(&app, "/settings/clients?done=disabled"))
 }
 
+/// Names that stand in a field, with commas or line ends between them.
+fn named(form: &Form, field: &str) -> BTreeSet<String> {
+    let names = form.text(field).split([',', '\n']).map(str::trim);
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 /// Creates a token of a client.
 pub(super) async fn create_token(State(app): State<App>, Visiting(visitor): Visiting, form: Form) -> Answer {
     let new = NewApiToken {
@@ -121,16 +129,23 @@ pub(super) async fn create_token(State(app): State<App>, Visiting(visitor): Visi
         client: form.filled("client"),
         permissions: None,
         expires_at: None,
+        bounds: Bounds {
+            connectors: named(&form, "connectors"),
+            tools: named(&form, "tools"),
+            identifiers: named(&form, "identifiers"),
+            read_only: form.ticked("read_only"),
+        },
     };
     let created = app.engine.create_api_token(&visitor.caller, new).await?;
     let shell = Shell::of(&app, Some(&visitor), "settings", "");
-    let view = SecretPage {
+    SecretPage {
         title: format!("API token {}", created.token.name),
+        told: KEPT.to_owned(),
         lines: vec![("API token", created.secret.expose_secret().to_owned())],
-        back: shell.to("/settings/clients"),
+        back: (shell.to("/settings/clients"), BACK),
         shell,
-    };
-    Ok(show(&view))
+    }
+    .show()
 }
 
 /// Revokes a token.

@@ -94,7 +94,11 @@ async fn made(
     let view = engine.get_connection(caller, id).await?;
     let connection = &view.connection;
     let shown = PageRequest { size: SHOWN, cursor: None };
-    let about = EventFilter { connection: Some(connection.id.clone()), ..EventFilter::default() };
+    let about = EventFilter {
+        connection: Some(connection.id.clone()),
+        count_at_most: Some(0),
+        ..EventFilter::default()
+    };
     let events = engine.list_events(caller, &about, &shown).await?.items;
     let on_it = AccountFilter { connections: vec![connection.id.clone()], ..AccountFilter::default() };
     let one = PageRequest { size: 1, cursor: None };

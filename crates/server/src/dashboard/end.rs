@@ -8,7 +8,7 @@ use valetkey_engine::{AccountRef, End, EndPreview, Siblings};
 use super::{
     form::Form,
     gate::Visiting,
-    shell::{Answer, Shell, go_to, show},
+    shell::{Answer, DONE, RECEIPT, Shell, go_to, show},
 };
 use crate::{extract::Path, state::App};
 
@@ -68,8 +68,11 @@ pub(super) async fn carry_out(
     };
     let siblings = Siblings::parse(form.text("siblings")).unwrap_or_default();
     let ended = app.engine.end_account(&visitor.caller, &AccountRef::id(id), end, siblings).await?;
-    Ok(match end {
-        End::Disconnect => go_to(&app, &format!("/accounts/{}?done=disconnected", ended.account.account.id)),
-        End::Delete => go_to(&app, "/accounts?done=deleted"),
-    })
+    let receipt = ended.receipt.map(|receipt| format!("&{RECEIPT}={}", receipt.outcome.as_str()));
+    let receipt = receipt.unwrap_or_default();
+    let path = match end {
+        End::Disconnect => format!("/accounts/{}?{DONE}=disconnected{receipt}", ended.account.account.id),
+        End::Delete => format!("/accounts?{DONE}=deleted{receipt}"),
+    };
+    Ok(go_to(&app, &path))
 }

@@ -44,6 +44,7 @@ pub(super) struct Row {
     pub(super) what: String,
     pub(super) account: String,
     pub(super) identifier: String,
+    /// The status in words.
     pub(super) status: &'static str,
     pub(super) tone: &'static str,
     pub(super) code: Option<&'static str>,
@@ -58,7 +59,7 @@ impl Row {
             what: what(execution),
             account: execution.account.to_string(),
             identifier: execution.identifier.clone(),
-            status: execution.status.as_str(),
+            status: text::execution_words(execution.status),
             tone: text::tone(execution.status.as_str()),
             code: execution.error_code.map(valetkey_domain::ErrorCode::as_str),
             started_at: execution.started_at,
@@ -198,6 +199,10 @@ struct ExecutionPage {
     shell: Shell,
     what: String,
     tone: &'static str,
+    /// The status in words.
+    status: &'static str,
+    /// The door that the call came through, in words.
+    source: &'static str,
     took: Option<String>,
     panel: Option<Panel>,
     probe: Option<String>,
@@ -222,6 +227,8 @@ pub(super) async fn one(
         shell: Shell::of(&app, Some(&visitor), "executions", ""),
         what: what(&execution),
         tone: text::tone(execution.status.as_str()),
+        status: text::execution_words(execution.status),
+        source: text::source_words(execution.source),
         took: execution.duration_us.map(text::took),
         panel,
         probe: None,

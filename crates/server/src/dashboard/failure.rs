@@ -1,7 +1,7 @@
 //! What went wrong, as a page: what happened, why, and what to do.
 
 use askama::Template;
-use axum::response::Response;
+use axum::{http::header, response::Response};
 use valetkey_domain::{ErrorCode, Remedy, error::FieldViolation};
 use valetkey_engine::Visitor;
 
@@ -58,6 +58,10 @@ pub(super) fn page(
         request_id: context.map_or("", |context| context.id().as_str()),
     };
     let mut response = page_response(status, &view);
+    // A 405 has to name what would do (RFC 9110 §15.5.6).
+    if let Some(allowed) = answer.headers_mut().remove(header::ALLOW) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
     response.extensions_mut().insert(code);
     response
 }

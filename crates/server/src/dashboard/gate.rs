@@ -5,8 +5,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
-use url::{Host, Origin, Url};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 use valetkey_domain::{Error, ErrorCode};
 use valetkey_engine::Visitor;
 
@@ -15,12 +14,20 @@ use super::{
     form::{Form, TOKEN},
     login,
 };
-use crate::{RequestContext, ServerOptions, error::ApiError, state::App};
+use crate::{RequestContext, ServerOptions, error::ApiError, pages::HoldsPicture, same_site, state::App};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Nothing loads but our own style sheet, script and icon, the script asks nobody but us, forms lead to ourselves, and nothing may frame a page.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The same for a page that shows a picture before it is saved anywhere.
+const WITH_PICTURE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'",
 );
 
 /// The visitor, for handlers behind [`require_visitor`].
@@ -37,15 +44,19 @@ impl<S: Sync> FromRequestParts<S> for Visiting {
 }
 
 /// Refuses what another site sent, and gives every page its headers (S44).
-pub(super) async fn same_site(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn require_same_site(State(app): State<App>, request: Request, next: Next) -> Response {
     let context = request.extensions().get::<RequestContext>().cloned();
     let answer = match check(request.method(), request.headers(), request.uri(), &app.options) {
         Ok(()) => next.run(request).await,
         Err(error) => ApiError(error).into_response(),
     };
     let mut answer = failure::page(answer, &app, context.as_ref(), None);
+    let policy = match answer.extensions().get::<HoldsPicture>() {
+        Some(HoldsPicture) => WITH_PICTURE,
+        None => CONTENT_SECURITY_POLICY,
+    };
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     // Without a referrer browsers would not say where a form comes from either: `Origin: null` (Fetch §3.2).
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     answer
@@ -53,44 +64,17 @@ pub(super) async fn same_site(State(app): State<App>, request: Request, next: Ne
 
 fn check(method: &Method, headers: &HeaderMap, uri: &Uri, options: &ServerOptions) -> Result<(), Error> {
     let foreign = || Error::new(ErrorCode::CrossSiteRequest);
-    // A page of another name that resolves to this machine is that other site's: DNS rebinding. Behind a proxy the name
-    // is the proxy's business, and the cookie is bound to the name in the browser anyhow.
-    if is_loopback(&options.public_url) {
-        let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let named = named.or_else(|| uri.authority().map(|authority| authority.as_str()));
-        if named.is_some_and(|named| !is_ours(named, &options.public_url)) {
-            return Err(foreign());
-        }
+    if !same_site::is_host_ours(headers, uri, &options.public_url) {
+        return Err(foreign());
     }
     if matches!(*method, Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let ours = match text(header::ORIGIN) {
-        Some(origin) => Url::parse(origin).is_ok_and(|url| same_origin(&url.origin(), &options.public_url)),
+    let ours = same_site::is_origin_ours(headers, &options.public_url).unwrap_or_else(|| {
         // Browsers that leave it out say at least this much (Fetch Metadata §2.4).
-        None => text(header::HeaderName::from_static("sec-fetch-site")) == Some("same-origin"),
-    };
+        headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "same-origin")
+    });
     if ours { Ok(()) } else { Err(foreign()) }
-}
-
-fn same_origin(origin: &Origin, public_url: &Url) -> bool {
-    *origin == public_url.origin() && matches!(origin, Origin::Tuple(..))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
-}
-
-/// Whether a `Host` header names the public address, or the machine itself: health checks and tools say 127.0.0.1.
-fn is_ours(named: &str, public_url: &Url) -> bool {
-    Url::parse(&format!("{}://{named}", public_url.scheme()))
-        .is_ok_and(|url| is_loopback(&url) || url.host() == public_url.host())
 }
 
 /// Lets a request through only with a session, and a form only with the token of that session.

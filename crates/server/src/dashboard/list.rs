@@ -3,7 +3,10 @@
 use url::form_urlencoded::Serializer;
 use valetkey_domain::{Page, PageRequest};
 
-use super::form::Form;
+use super::{
+    form::Form,
+    shell::{DONE, RECEIPT},
+};
 
 /// Rows of a page.
 const ROWS: u32 = 25;
@@ -18,7 +21,7 @@ impl Filters {
     /// Reads the filters of `query`; empty ones count as not given.
     pub(super) fn of(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let given = pairs.filter(|(name, value)| !value.trim().is_empty() && name != "done");
+        let given = pairs.filter(|(name, value)| !value.trim().is_empty() && name != DONE && name != RECEIPT);
         Self(given.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect())
     }
 
@@ -121,7 +124,7 @@ mod tests {
         assert_eq!(filters.get("q").as_deref(), Some("a b"));
         assert_eq!(filters.get("status"), None);
         assert_eq!(filters.at("ca_2"), "?q=a+b&connection=x%26y&page=ca_2");
-        assert!(filters.any() && !Filters::of("page=ca_1&done=saved").any());
+        assert!(filters.any() && !Filters::of("page=ca_1&done=deleted&grant=revoked").any());
         assert_eq!(filters.without(&["q"]), "?connection=x%26y");
         assert_eq!(filters.without(&["q", "connection"]), "");
     }

@@ -29,6 +29,7 @@ mod list;
 mod login;
 mod overview;
 mod person;
+mod secret;
 mod shell;
 mod simulator;
 mod sso;
@@ -36,6 +37,8 @@ mod support;
 mod text;
 mod users;
 mod waterfall;
+mod webhook;
+mod webhooks;
 mod welcome;
 
 use axum::{
@@ -43,8 +46,9 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{MethodRouter, get, post},
 };
+use valetkey_domain::{Error, ErrorCode};
 
-use crate::state::App;
+use crate::{error::ApiError, state::App};
 
 /// The routes of the dashboard. Those that need no session are the login, the way through the identity provider, and
 /// the links by which a person sets a password.
@@ -56,7 +60,10 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/dashboard/welcome/{token}", get(welcome::page).post(welcome::accept));
     let closed = looked_at().merge(managed());
     let closed = closed.route_layer(from_fn_with_state(app.clone(), gate::require_visitor));
-    let pages = open.merge(closed).layer(from_fn_with_state(app.clone(), gate::same_site));
+    // Whoever types the address of a button in gets a page too.
+    let other_method = || async { ApiError(Error::new(ErrorCode::MethodNotAllowed)) };
+    let pages = open.merge(closed).method_not_allowed_fallback(other_method);
+    let pages = pages.layer(from_fn_with_state(app.clone(), gate::require_same_site));
     pages.merge(assets::routes())
 }
 
@@ -108,9 +115,15 @@ fn managed() -> Router<App> {
         .route("/dashboard/settings/users/{id}", post(users::update))
         .route("/dashboard/settings/users/{id}/link", post(users::reset_link))
         .route("/dashboard/settings/invitations/{id}/withdraw", post(users::withdraw))
+        .route("/dashboard/settings/webhooks", get(webhooks::page).post(webhooks::create))
+        .route("/dashboard/settings/webhooks/{id}", get(webhook::page).post(webhook::save))
+        .route("/dashboard/settings/webhooks/{id}/switch", post(webhook::switch))
+        .route("/dashboard/settings/webhooks/{id}/rotate", post(webhook::rotate))
+        .route("/dashboard/settings/webhooks/{id}/test", post(webhook::test))
+        .route("/dashboard/settings/webhooks/{id}/delete", get(webhook::ask_delete).post(webhook::delete))
+        .route("/dashboard/settings/webhooks/{id}/deliveries/{delivery}/again", post(webhook::again))
         .route("/dashboard/settings/branding", get(branding::page).post(branding::save))
         .route("/dashboard/settings/branding/preview", get(branding::show_saved).post(branding::show_preview))
-        .route("/dashboard/settings/branding/logo", post(branding::set_logo))
         .route("/dashboard/settings/branding/logo/remove", post(branding::remove_logo))
         .route("/dashboard/settings/keys", get(keys::page).post(keys::rotate))
         .route("/dashboard/simulator", get(simulator::page).post(simulator::tell))

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use http::Uri;
-use valetkey_domain::{AccountStatus, Time};
+use valetkey_domain::{AccountStatus, Time, webhook::Webhook};
 use valetkey_engine::{Need, NeedCause, OverviewView};
 
 use super::{
@@ -192,6 +192,15 @@ fn line(need: &Need, shell: &Shell, docs: &impl Fn(valetkey_domain::ErrorCode) -
                 ..blank
             }
         }
+        Need::Webhook(webhook) => NeedLine {
+            tone: if webhook.disabled.is_some() { "bad" } else { "note" },
+            title: webhook_title(webhook),
+            link: Some((
+                shell.to(&format!("/settings/webhooks/{}", webhook.id)),
+                "Open the webhook".to_owned(),
+            )),
+            ..blank
+        },
         Need::Accounts { status, count, causes } => {
             let words = match status {
                 AccountStatus::PendingVerification => "for the app to confirm the user",
@@ -234,6 +243,17 @@ fn line(need: &Need, shell: &Shell, docs: &impl Fn(valetkey_domain::ErrorCode) -
                 blank,
             )
         },
+    }
+}
+
+/// What it is for, or else its host: the rest of its address may hold a key.
+fn webhook_title(webhook: &Webhook) -> String {
+    let host = || Some(webhook.url.parse::<url::Url>().ok()?.host_str()?.to_owned());
+    let name = webhook.description.clone().or_else(host).unwrap_or_else(|| webhook.id.to_string());
+    let state = if webhook.disabled.is_some() { "was turned off" } else { "gets no messages" };
+    match &webhook.last_error {
+        Some(error) => format!("The webhook {name} {state}: {error}"),
+        None => format!("The webhook {name} {state}"),
     }
 }
 
@@ -286,7 +306,8 @@ fn of_accounts(
     NeedLine {
         more: count.saturating_sub(named as u64),
         causes: lines,
-        link: Some((shell.to(&all.0), all.1)),
+        // Of a single account that is named already there is no more to show.
+        link: (count > 1 || named != 1).then(|| (shell.to(&all.0), all.1)),
         ..blank
     }
 }

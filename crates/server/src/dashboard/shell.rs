@@ -1,16 +1,23 @@
 //! What all pages have in common: the frame with its navigation, and how a page goes out.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use http::Uri;
-use valetkey_domain::{Error, Permission, Time};
+use valetkey_domain::{Error, Permission, Time, revocation::RevocationOutcome};
 use valetkey_engine::Visitor;
 
 use super::{assets, text};
 use crate::{error::ApiError, pages::icon_path, state::App};
+
+/// What was just done, in the query of the page that is shown then.
+pub(super) const DONE: &str = "done";
+/// What became of the grant of an account that was ended, beside it.
+pub(super) const RECEIPT: &str = "grant";
 
 /// What a handler answers with.
 pub(super) type Answer = Result<Response, ApiError>;
@@ -26,6 +33,8 @@ pub(super) struct Shell {
     pub(super) section: &'static str,
     /// What was just done, in words.
     pub(super) note: Option<&'static str>,
+    /// What became of the grant at the provider, in words.
+    pub(super) receipt: Option<&'static str>,
     /// Who is logged in.
     pub(super) member: Option<Member>,
     now: Time,
@@ -42,6 +51,8 @@ pub(super) struct Member {
     pub(super) works: bool,
     /// May manage users, keys and read the audit log.
     pub(super) manages: bool,
+    /// May manage webhooks.
+    pub(super) notifies: bool,
     /// There is a simulator beside this server, and they may command it.
     pub(super) simulator: bool,
 }
@@ -60,6 +71,7 @@ impl Shell {
                     && may(Permission::AccountsAccess)
                     && may(Permission::AccountsRevoke),
                 manages: may(Permission::ServerManage),
+                notifies: may(Permission::WebhooksWrite),
                 simulator: app.options.simulator.is_some() && may(Permission::ConnectionsWrite),
             }
         });
@@ -70,6 +82,9 @@ impl Shell {
             prefix: app.options.path_of("/dashboard"),
             section,
             note: noted(query),
+            receipt: value_of(query, RECEIPT)
+                .and_then(|outcome| RevocationOutcome::parse(&outcome))
+                .map(text::receipt_words),
             member,
             now: app.options.clock.now(),
         }
@@ -97,6 +112,10 @@ impl Shell {
         self.member.as_ref().is_some_and(|member| member.manages)
     }
 
+    pub(super) fn notifies(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.notifies)
+    }
+
     /// An instant as an element: in UTC, which the script turns into the visitor's zone.
     pub(super) fn time(&self, at: &Time) -> String {
         text::time_element(*at, self.now)
@@ -108,11 +127,13 @@ impl Shell {
     }
 }
 
+fn value_of<'a>(query: &'a str, wanted: &str) -> Option<Cow<'a, str>> {
+    url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value)
+}
+
 /// What a redirect after a form says was done. The words are ours, not the query's.
 fn noted(query: &str) -> Option<&'static str> {
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    let note = pairs.filter(|(name, _)| name == "done").map(|(_, value)| value).next()?;
-    Some(match &*note {
+    Some(match &*value_of(query, DONE)? {
         "saved" => "Saved.",
         "created" => "Created.",
         "deleted" => "Deleted. Its history and executions stay.",
@@ -125,6 +146,10 @@ fn noted(query: &str) -> Option<&'static str> {
         "password" => "Your password is set. Your other sessions have ended.",
         "ended" => "The session has ended.",
         "told" => "The simulator was told.",
+        "webhook-deleted" => "Deleted, with its secret and the messages to it.",
+        "webhook-on" => "Messages are sent again, those that waited first.",
+        "webhook-off" => "Nothing is sent any more until it is turned on again.",
+        "again" => "The message is sent again.",
         "confirmed" => "Confirmed: renewals go on.",
         _ => return None,
     })

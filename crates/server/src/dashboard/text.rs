@@ -3,7 +3,14 @@
 use std::fmt::Write as _;
 
 use time::{Duration, UtcOffset, format_description::well_known::Rfc3339};
-use valetkey_domain::{AccountStatus, ErrorCode, Time, catalogue::Actor, event::EventKind};
+use valetkey_domain::{
+    AccountStatus, ErrorCode, Permission, Time,
+    catalogue::Actor,
+    event::EventKind,
+    execution::{ExecutionStatus, Source},
+    revocation::RevocationOutcome,
+    webhook::{Delivery, DeliveryOutcome, DisabledReason, Webhook, WebhookEvent, WebhookStatus},
+};
 
 /// An instant as an element. Everything in it is digits and our own words.
 pub(super) fn time_element(at: Time, now: Time) -> String {
@@ -71,6 +78,112 @@ pub(super) fn status_words(status: AccountStatus) -> &'static str {
         AccountStatus::Revoked => "Revoked",
         AccountStatus::Error => "Error",
         AccountStatus::Disconnected => "Disconnected",
+    }
+}
+
+/// The status of an execution in words.
+pub(super) fn execution_words(status: ExecutionStatus) -> &'static str {
+    match status {
+        ExecutionStatus::Running => "Running",
+        ExecutionStatus::Succeeded => "Succeeded",
+        ExecutionStatus::Failed => "Failed",
+        ExecutionStatus::Unknown => "Outcome unknown",
+    }
+}
+
+/// The door that a call came through, in words.
+pub(super) fn source_words(source: Source) -> &'static str {
+    match source {
+        Source::Rest => "the REST API",
+        Source::Grpc => "the compatible gRPC API",
+        Source::CompatRest => "the compatible REST API",
+        Source::Proxy => "the proxy",
+        Source::Mcp => "MCP",
+    }
+}
+
+/// What a permission lets an API client do, in words.
+pub(super) fn permission_words(permission: Permission) -> &'static str {
+    match permission {
+        Permission::ConnectionsRead => "See connections",
+        Permission::ConnectionsWrite => "Create, change and delete connections",
+        Permission::AccountsRead => "See connected accounts, never their credentials",
+        Permission::AccountsWrite => "Create and change connected accounts, bring in credentials, refresh",
+        Permission::AccountsRevoke => "Disconnect and delete connected accounts",
+        Permission::AccountsAccess => "Make authorization links",
+        Permission::CredentialsRead => "Read access tokens; an agent that calls tools needs none",
+        Permission::ToolsRead => "Find connectors and tools",
+        Permission::ToolsExecute => "Call tools and make proxied calls",
+        Permission::ExecutionsRead => "See executions",
+        Permission::WebhooksRead => "See webhooks and what was sent to them",
+        Permission::WebhooksWrite => {
+            "Create, change and delete webhooks, which hear of every account and of what calls in the background bring"
+        }
+        Permission::ApiClientsManage => "Create and end API clients and tokens",
+        Permission::ServerManage => {
+            "Run the server: keys, backups, a restored database, in every environment"
+        }
+    }
+}
+
+/// What a webhook hears, in words.
+pub(super) fn webhook_event_words(event: WebhookEvent) -> &'static str {
+    match event {
+        WebhookEvent::AccountActivated => "An account works: authorized, authorized again, or confirmed",
+        WebhookEvent::AccountExpired => "The credential of an account ran out",
+        WebhookEvent::AccountRevoked => "Access was taken away at the provider",
+        WebhookEvent::AccountError => "An authorization failed",
+        WebhookEvent::AccountDisconnected => "An account was disconnected here",
+        WebhookEvent::AccountDeleted => "An account was deleted",
+        WebhookEvent::ConnectionClientRefused => "The provider refuses the OAuth client of a connection",
+        WebhookEvent::ExecutionFinished => "A call that nobody waited for has ended, with what it brought",
+        WebhookEvent::WebhookTest => "A test, sent from here",
+    }
+}
+
+/// What became of a message to a webhook, in words, with its tone.
+pub(super) fn delivery_words(delivery: &Delivery) -> (&'static str, &'static str) {
+    match (delivery.outcome, delivery.attempts) {
+        (DeliveryOutcome::Delivered, _) => ("Arrived", "good"),
+        (DeliveryOutcome::Failed, _) => ("Given up", "bad"),
+        (DeliveryOutcome::Pending, 0) => ("Waits", "quiet"),
+        (DeliveryOutcome::Pending, _) => ("Will be tried again", "note"),
+    }
+}
+
+/// How a webhook is doing, in words, with its tone.
+pub(super) fn webhook_words(webhook: &Webhook) -> (&'static str, &'static str) {
+    match webhook.status() {
+        WebhookStatus::Healthy if webhook.last_delivery_at.is_none() => ("nothing has arrived yet", "quiet"),
+        WebhookStatus::Healthy => ("messages arrive", "good"),
+        WebhookStatus::Failing => ("messages do not arrive", "bad"),
+        WebhookStatus::Disabled => match webhook.disabled {
+            Some(DisabledReason::Gone) => ("off: it answered 410", "bad"),
+            Some(DisabledReason::Failing) => ("off: nothing arrived for days", "bad"),
+            _ => ("off", "quiet"),
+        },
+    }
+}
+
+/// What became of a grant at the provider, in words.
+pub(super) fn receipt_words(outcome: RevocationOutcome) -> &'static str {
+    match outcome {
+        RevocationOutcome::RevokedAndVerified => {
+            "The provider revoked the grant: it refused the access token afterwards."
+        }
+        RevocationOutcome::Revoked => "The provider says that it revoked the grant.",
+        RevocationOutcome::NotOffered => {
+            "The provider offers no way to revoke the grant: its user has to take it away there."
+        }
+        RevocationOutcome::KeptForSiblings => {
+            "The grant at the provider was kept, so that other accounts go on working."
+        }
+        RevocationOutcome::FailedWillRetry => {
+            "The provider has not revoked the grant yet: it is asked again by itself."
+        }
+        RevocationOutcome::GivenUp => {
+            "The provider did not revoke the grant: its user has to take it away there."
+        }
     }
 }
 

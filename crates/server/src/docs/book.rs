@@ -62,7 +62,7 @@ fn path_of(file: &str) -> String {
 
 /// Pages that stand at the top of the list, in this order, under these headings. All others follow under the last one.
 const ORDER: &[(&str, &[&str])] = &[
-    ("Start", &["", "skill", "hosted-pages", "compatible-api"]),
+    ("Start", &["", "skill", "mcp", "hosted-pages", "webhooks", "compatible-api"]),
     ("When something fails", &["troubleshooting", "errors", "simulator"]),
     ("Running it", &["single-sign-on"]),
     ("Inside", &["architecture", "add-a-connector"]),

@@ -1,6 +1,9 @@
 //! What is known about one request, shared between the front of the server and the handlers.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use valetkey_domain::{ApiClientId, RequestId};
 
@@ -13,15 +16,17 @@ pub struct RequestContext(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     id: RequestId,
+    address: Option<IpAddr>,
     route: OnceLock<String>,
     client: OnceLock<ApiClientId>,
     body_fault: OnceLock<BodyFault>,
 }
 
 impl RequestContext {
-    pub(crate) fn new(id: RequestId) -> Self {
+    pub(crate) fn new(id: RequestId, address: Option<IpAddr>) -> Self {
         Self(Arc::new(Inner {
             id,
+            address,
             route: OnceLock::new(),
             client: OnceLock::new(),
             body_fault: OnceLock::new(),
@@ -32,6 +37,11 @@ impl RequestContext {
     #[must_use]
     pub fn id(&self) -> &RequestId {
         &self.0.id
+    }
+
+    /// Which network address it came from, for limits; none if the server is not on a network.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
     }
 
     /// Notes the matched route. The log holds it instead of the path: a path can carry the token of a link.

@@ -21,8 +21,9 @@ use tracing::Instrument;
 use valetkey_domain::{Error, ErrorCode, RequestId};
 
 use crate::{
-    ServerOptions, compat,
+    ServerOptions, client_address, compat,
     error::{ApiError, render},
+    mcp,
 };
 use body::{BodyFault, BoundedBody};
 pub use context::RequestContext;
@@ -79,9 +80,10 @@ async fn note_route(matched: MatchedPath, request: Request, next: Next) -> Respo
 
 async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
     let options = &front.options;
-    let context = RequestContext::new(RequestId::new(options.clock.as_ref(), options.entropy.as_ref()));
+    let id = RequestId::new(options.clock.as_ref(), options.entropy.as_ref());
+    let context = RequestContext::new(id, client_address::of(&request, options.behind_proxy));
     let seen = Seen::of(&request);
-    let renderer = compat::renderer(&request);
+    let shape = Shape::of(&request);
     let span = tracing::info_span!("request", request_id = %context.id());
     request.extensions_mut().insert(context.clone());
 
@@ -98,7 +100,7 @@ async fn pass(State(front): State<Arc<Front>>, mut request: Request, next: Next)
             Err(error) => ApiError(error).into_response(),
         };
         let answer = catalogued(answer);
-        let mut answer = finish(answer, &context, &front.docs_base, renderer);
+        let mut answer = finish(answer, &context, &front.docs_base, shape);
         common_headers(&mut answer, &context);
         seen.log(&context, &answer);
         answer
@@ -149,16 +151,17 @@ fn without_leading_slashes(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Marks an answer that a provider gave to a proxied call: its status is the provider's word, not an error of ours.
+/// Marks an answer whose status is no error of ours: it is the provider's word about a proxied call, or another protocol's
+/// own way to say what is wrong.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfProvider;
+pub(crate) struct Foreign;
 
 /// Whatever goes wrong has a code: an error that a library answered with on its own becomes one of the catalogue.
 fn catalogued(answer: Response) -> Response {
     let (status, extensions) = (answer.status(), answer.extensions());
     let is_error = status.is_client_error() || status.is_server_error();
     let has_code = extensions.get::<ApiError>().is_some() || extensions.get::<ErrorCode>().is_some();
-    if !is_error || has_code || extensions.get::<OfProvider>().is_some() {
+    if !is_error || has_code || extensions.get::<Foreign>().is_some() {
         return answer;
     }
     let reason = format!("an answer of {status} had no code");
@@ -178,17 +181,32 @@ fn catalogued(answer: Response) -> Response {
     coded
 }
 
-/// Writes out an error that a handler answered with.
-fn finish(
-    mut answer: Response,
-    context: &RequestContext,
-    docs_base: &str,
-    renderer: Option<compat::Renderer>,
-) -> Response {
-    let Some(ApiError(error)) = answer.extensions_mut().remove::<ApiError>() else { return answer };
-    if let Some(renderer) = renderer {
-        return renderer(&error, context.id().as_str(), docs_base);
+/// How the errors of a request are written.
+#[derive(Clone, Copy)]
+enum Shape {
+    Native,
+    Compatible(compat::Renderer),
+    Mcp,
+}
+
+impl Shape {
+    fn of(request: &Request) -> Self {
+        match compat::renderer(request) {
+            Some(renderer) => Self::Compatible(renderer),
+            None if request.uri().path() == mcp::PATH => Self::Mcp,
+            None => Self::Native,
+        }
     }
+}
+
+/// Writes out an error that a handler answered with.
+fn finish(mut answer: Response, context: &RequestContext, docs_base: &str, shape: Shape) -> Response {
+    let Some(ApiError(error)) = answer.extensions_mut().remove::<ApiError>() else { return answer };
+    let render = match shape {
+        Shape::Compatible(renderer) => return renderer(&error, context.id().as_str(), docs_base),
+        Shape::Native => render,
+        Shape::Mcp => mcp::render,
+    };
     let details = error.details();
     if answer.status().is_server_error() {
         tracing::warn!(code = error.code().as_str(), message = %details.message, reason = details.internal, "request failed");

@@ -9,15 +9,15 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use time::format_description::well_known::Rfc3339;
 use valetkey_domain::{Error, catalogue::RemedyAction};
-use valetkey_engine::{FormField, LinkPage, LinkStep, ScopeLine, StartOutcome, SubmitOutcome};
+use valetkey_engine::{FormField, LinkPage, LinkStep, Reader, StartOutcome, SubmitOutcome};
 
 use super::{
     cookie::{self, user_agent},
     form::{CREDENTIAL_STEP, Form},
     look::Look,
     outcome::{self, Outcomes},
-    scopes::shown,
-    site::{Site, respond},
+    scopes::{Shown, lines},
+    site::{Said, Site, respond},
     words::{FormCase, moment, of_form, plain, rich},
 };
 use crate::{RequestContext, error::status_of, extract::Path, state::App};
@@ -39,10 +39,10 @@ struct Page<'a> {
     closing: String,
     own: Option<&'a str>,
     valid_until: (String, String),
-    scopes: Vec<&'a ScopeLine>,
+    scopes: Vec<Shown<'a>>,
     step: &'static str,
     fields: Vec<Field<'a>>,
-    wrong: Option<Wrong>,
+    wrong: Option<Wrong<'a>>,
     /// Shown to the operator: nothing can be sent.
     sample: bool,
 }
@@ -50,8 +50,8 @@ struct Page<'a> {
 /// One input of the form.
 struct Field<'a> {
     name: &'a str,
-    label: &'a str,
-    help: Option<&'a str>,
+    label: Said<'a>,
+    help: Option<Said<'a>>,
     help_url: Option<&'a str>,
     secret: bool,
     required: bool,
@@ -61,16 +61,16 @@ struct Field<'a> {
 }
 
 /// What was wrong with what was sent.
-struct Wrong {
+struct Wrong<'a> {
     text: &'static str,
-    fields: Vec<WrongField>,
+    fields: Vec<WrongField<'a>>,
     /// The provider's status page, with the words of the link to it.
     status_page: Option<(String, String)>,
 }
 
-struct WrongField {
+struct WrongField<'a> {
     at: usize,
-    label: String,
+    label: Said<'a>,
     message: &'static str,
 }
 
@@ -125,7 +125,8 @@ pub(super) async fn go_on(
             Err(error) => outcomes.refused(error),
         };
     }
-    match app.engine.start_authorization_in(&token, browser, &form.token, agent).await {
+    let reader = Reader { user_agent: agent, language: look.spoken.said() };
+    match app.engine.start_authorization_in(&token, browser, &form.token, reader).await {
         Ok(StartOutcome::Redirect(url)) => outcome::redirect(&url),
         Ok(StartOutcome::Ended(outcome)) => outcomes.ended(*outcome),
         Err(error) => outcomes.refused(error),
@@ -200,7 +201,7 @@ fn view<'a>(
             page.expires_at.format(&Rfc3339).unwrap_or_default(),
             moment(look.language(), page.expires_at),
         ),
-        scopes: shown(&page.scopes),
+        scopes: lines(&page.scopes, look.language()),
         step: match page.step {
             LinkStep::EnterCredential(_) => CREDENTIAL_STEP,
             LinkStep::GoToProvider | LinkStep::Confirm => "start",
@@ -228,8 +229,8 @@ fn input<'a>(look: &Look, at: usize, field: &'a FormField, again: Option<&Again>
     };
     Field {
         name: &field.name,
-        label: &field.label,
-        help: field.help.as_deref(),
+        label: Said::of(&field.label, look.language()),
+        help: field.help.as_ref().map(|words| Said::of(words, look.language())),
         help_url: field.help_url.as_deref().filter(|url| url.starts_with("https://")),
         secret: field.secret,
         required: field.required,
@@ -239,10 +240,11 @@ fn input<'a>(look: &Look, at: usize, field: &'a FormField, again: Option<&Again>
     }
 }
 
-fn wrong(look: &Look, page: &LinkPage, error: &Error, fields: &[Field<'_>]) -> Wrong {
-    let named = fields.iter().enumerate().filter_map(|(at, field)| {
-        Some(WrongField { at, label: field.label.to_owned(), message: field.wrong? })
-    });
+fn wrong<'a>(look: &Look, page: &LinkPage, error: &Error, fields: &[Field<'a>]) -> Wrong<'a> {
+    let named = fields
+        .iter()
+        .enumerate()
+        .filter_map(|(at, field)| Some(WrongField { at, label: field.label, message: field.wrong? }));
     // The first one with an address leads to the provider's status page.
     let mut remedies = error.remedies().into_iter();
     let outage = remedies.find(|remedy| remedy.action == RemedyAction::CheckProvider && remedy.url.is_some());

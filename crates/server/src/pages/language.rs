@@ -18,6 +18,20 @@ pub(super) struct Spoken {
     pub(super) language: Language,
     /// Whether the address asks for it: the choice is kept for the pages that follow.
     pub(super) chosen: bool,
+    /// Whether the person or their browser named it; if not, it is the language of who names none.
+    named: bool,
+}
+
+impl Spoken {
+    /// In this language, for an operator who looks.
+    pub(super) const fn shown(language: Language) -> Self {
+        Self { language, chosen: false, named: false }
+    }
+
+    /// The language that the provider should ask in too, as far as somebody said so.
+    pub(super) fn said(self) -> Option<Language> {
+        self.named.then_some(self.language)
+    }
 }
 
 impl FromRequestParts<App> for Spoken {
@@ -26,11 +40,12 @@ impl FromRequestParts<App> for Spoken {
     /// What the address asks for, else what it asked for before in this browser, else what the browser reads.
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         if let Some(language) = asked_for(parts.uri.query().unwrap_or_default()) {
-            return Ok(Self { language, chosen: true });
+            return Ok(Self { language, chosen: true, named: true });
         }
         let kept = cookie::language(&parts.headers, &app.options);
-        let language = kept.unwrap_or_else(|| accepted(&parts.headers));
-        Ok(Self { language, chosen: false })
+        let named = kept.or_else(|| accepted(&parts.headers));
+        let language = named.unwrap_or(Language::English);
+        Ok(Self { language, chosen: false, named: named.is_some() })
     }
 }
 
@@ -41,8 +56,8 @@ fn asked_for(query: &str) -> Option<Language> {
     tags.split_whitespace().take(MOST_ENTRIES).find_map(Language::of_tag)
 }
 
-/// The best that the browser reads and we speak (RFC 9110 §12.5.4); English if there is none.
-fn accepted(headers: &HeaderMap) -> Language {
+/// The best that the browser reads and we speak (RFC 9110 §12.5.4).
+fn accepted(headers: &HeaderMap) -> Option<Language> {
     let values = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
     let entries = values.flat_map(|value| value.split(',')).take(MOST_ENTRIES);
     let mut best: Option<(u16, Language)> = None;
@@ -55,7 +70,7 @@ fn accepted(headers: &HeaderMap) -> Language {
             best = Some((quality, language));
         }
     }
-    best.map_or(Language::English, |(_, language)| language)
+    best.map(|(_, language)| language)
 }
 
 /// A weight (RFC 9110 §12.4.2) in thousandths. What is none says nothing good of its entry.
@@ -88,7 +103,7 @@ mod tests {
         let pairs = values.iter().map(|value| {
             (header::ACCEPT_LANGUAGE, HeaderValue::from_bytes(value.as_bytes()).expect("a header"))
         });
-        accepted(&pairs.collect())
+        accepted(&pairs.collect()).unwrap_or(Language::English)
     }
 
     #[test]

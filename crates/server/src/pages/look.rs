@@ -16,6 +16,8 @@ use crate::{ServerOptions, state::App};
 pub(super) struct Look {
     pub(super) spoken: Spoken,
     pub(super) branding: Branding,
+    /// A logo that is not saved, as a `data:` address; in a preview only.
+    pub(super) trial_logo: Option<String>,
 }
 
 impl FromRequestParts<App> for Look {
@@ -31,7 +33,7 @@ impl FromRequestParts<App> for Look {
             tracing::warn!(%error, "the branding of a page could not be read");
             Branding::default()
         });
-        Ok(Self { spoken, branding })
+        Ok(Self { spoken, branding, trial_logo: None })
     }
 }
 

@@ -22,7 +22,7 @@ pub use callback::fuzz_callback_query;
 
 pub(crate) use assets::{asset, fingerprint, icon_path};
 pub(crate) use branding::logo_path;
-pub(crate) use preview::{Sample, preview};
+pub(crate) use preview::{HoldsPicture, Sample, Trial, preview};
 
 use axum::{
     Router,

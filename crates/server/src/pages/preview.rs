@@ -1,8 +1,9 @@
 //! The pages as an operator sees them while choosing how they look: the same templates, with made-up content.
 
 use axum::response::Response;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use time::Duration;
-use valetkey_domain::{Branding, Error, ErrorCode, Language};
+use valetkey_domain::{Branding, Error, ErrorCode, Language, branding::LogoKind};
 use valetkey_engine::{DonePage, FailurePage, LinkPage, LinkStep, ScopeLine};
 
 use super::{connect, language::Spoken, look::Look, outcome::Outcomes};
@@ -30,22 +31,45 @@ impl Sample {
     }
 }
 
+/// What is tried out: a branding, and perhaps a picture as its logo, none of which need be saved.
+pub(crate) struct Trial<'a> {
+    pub(crate) branding: Branding,
+    pub(crate) logo: Option<(LogoKind, &'a [u8])>,
+}
+
+/// Marks an answer whose page holds a picture as a `data:` address: its policy has to let that in.
+#[derive(Clone)]
+pub(crate) struct HoldsPicture;
+
 /// What a page would look like with this branding, in this language.
 pub(crate) fn preview(
     app: &App,
     context: &RequestContext,
-    branding: Branding,
+    trial: Trial<'_>,
     language: Language,
     sample: Sample,
 ) -> Response {
-    let look = Look { spoken: Spoken { language, chosen: false }, branding };
+    // Its bytes said that it is a picture: the address cannot be one of anything else.
+    let trial_logo = trial
+        .logo
+        .map(|(kind, content)| format!("data:{};base64,{}", kind.content_type(), STANDARD.encode(content)));
+    let holds = trial_logo.is_some();
+    let look = Look { spoken: Spoken::shown(language), branding: trial.branding, trial_logo };
+    let mut answer = page(app, context, &look, sample);
+    if holds {
+        answer.extensions_mut().insert(HoldsPicture);
+    }
+    answer
+}
+
+fn page(app: &App, context: &RequestContext, look: &Look, sample: Sample) -> Response {
     let connector = "Example Mail";
-    let outcomes = Outcomes::new(app, context, &look);
+    let outcomes = Outcomes::new(app, context, look);
     match sample {
         Sample::Connect => {
             let scope = |scope: &str, words: &str| ScopeLine {
                 scope: scope.to_owned(),
-                description: Some(words.to_owned()),
+                description: Some(words.into()),
             };
             let page = LinkPage {
                 connector_name: connector.to_owned(),
@@ -67,7 +91,7 @@ pub(crate) fn preview(
                 browser: String::new().into(),
                 form_token: String::new(),
             };
-            connect::sample(app, &look, &page)
+            connect::sample(app, look, &page)
         }
         Sample::Done => outcomes.connected(&DonePage {
             connector_name: Some(connector.to_owned()),

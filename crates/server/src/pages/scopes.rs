@@ -1,10 +1,31 @@
 //! Scopes on the page that asks for them.
 
+use valetkey_domain::Language;
 use valetkey_engine::ScopeLine;
+
+use super::site::Said;
+
+/// A scope with a line of its own.
+pub(super) struct Shown<'a> {
+    /// As the provider spells it.
+    pub(super) scope: &'a str,
+    /// What it lets one do, where the connector says so.
+    pub(super) words: Option<Said<'a>>,
+}
+
+/// The lines, for a reader of a language.
+pub(super) fn lines(scopes: &[ScopeLine], language: Language) -> Vec<Shown<'_>> {
+    let shown = shown(scopes).into_iter();
+    let lines = shown.map(|line| Shown {
+        scope: &line.scope,
+        words: line.description.as_ref().map(|words| Said::of(words, language)),
+    });
+    lines.collect()
+}
 
 /// The scopes worth a line: those that shape the protocol and grant nothing are left out unless the connector has
 /// words for them, and what reads the same is said once.
-pub(super) fn shown(scopes: &[ScopeLine]) -> Vec<&ScopeLine> {
+fn shown(scopes: &[ScopeLine]) -> Vec<&ScopeLine> {
     let mut shown: Vec<&ScopeLine> = Vec::new();
     for line in scopes {
         let silent = line.description.is_none() && is_technical(&line.scope);

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use valetkey_domain::{Error, Language};
+use valetkey_domain::{Error, Language, language::Words};
 
 use super::{
     assets::{css_path, icon_path},
@@ -49,7 +49,10 @@ impl Site {
             css: options.path_of(&css_path()),
             icon: options.path_of(&icon_path()),
             accent: branding.accent.as_ref().map(|accent| options.path_of(&accent_path(accent))),
-            logo: branding.logo.as_ref().map(|logo| options.path_of(&logo_path(logo))),
+            logo: look
+                .trial_logo
+                .clone()
+                .or_else(|| branding.logo.as_ref().map(|logo| options.path_of(&logo_path(logo)))),
             product: branding.product_name.clone(),
             support_url: branding.support_url.clone(),
             support_email: branding.support_email.clone(),
@@ -70,10 +73,20 @@ impl Site {
     pub(super) fn branded(&self) -> bool {
         self.logo.is_some() || self.product.is_some()
     }
+}
 
-    /// Whether what connectors and providers say, in English, is in another language than the page (WCAG 2.2, 3.1.2).
-    pub(super) fn foreign(&self) -> bool {
-        self.language != Language::English
+/// Words in the page's language, or in English with a mark that they are (WCAG 2.2, 3.1.2).
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) text: &'a str,
+    /// The language, where it is not that of the page.
+    pub(super) lang: Option<&'static str>,
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn of(words: &'a Words, language: Language) -> Self {
+        let (text, said) = words.said_in(language);
+        Self { text, lang: (said != language).then(|| said.as_str()) }
     }
 }
 

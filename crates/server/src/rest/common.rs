@@ -51,6 +51,9 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
+/// How many rows of a list are counted: counting all of a long one takes longer than reading its page.
+pub(crate) const COUNTED: u32 = 10_000;
+
 /// Defines the body of one list. A macro and not a generic type: the API description then refers to the schema of the
 /// rows instead of repeating it.
 macro_rules! page_body {
@@ -64,8 +67,12 @@ macro_rules! page_body {
             next_page_token: Option<String>,
             /// The `page_token` of the page before, if there is one.
             previous_page_token: Option<String>,
-            /// How many rows match in all.
+            /// How many rows match in all, as far as they were counted.
             total_size: u64,
+            /// There if more rows match than were counted: `total_size` is 10,000 then.
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            #[schema(required = false)]
+            total_size_is_at_least: bool,
         }
 
         impl<T> From<valetkey_domain::Page<T>> for $name
@@ -78,7 +85,8 @@ macro_rules! page_body {
                     items: page.items,
                     next_page_token: page.next,
                     previous_page_token: page.previous,
-                    total_size: page.total,
+                    total_size: page.total.min($crate::rest::common::COUNTED.into()),
+                    total_size_is_at_least: page.total > $crate::rest::common::COUNTED.into(),
                 }
             }
         }

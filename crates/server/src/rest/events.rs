@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use valetkey_domain::{Error, ErrorCode, Event, event::EventKind, store::EventFilter};
 
-use super::common::{filled, instant, page_body};
+use super::common::{COUNTED, filled, instant, page_body};
 
 /// One entry of a history.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,6 +85,7 @@ impl ListEvents {
             code: given(&self.code).map(code).transpose()?,
             since: instant("since", given(&self.since))?,
             until: instant("until", given(&self.until))?,
+            count_at_most: Some(COUNTED + 1),
             ..EventFilter::default()
         })
     }

@@ -20,6 +20,7 @@ mod store;
 mod support;
 mod tokens;
 mod tools;
+mod webhooks;
 
 pub(crate) use background::routes as background_routes;
 pub(crate) use openapi::Errors;
@@ -48,4 +49,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(operators::routes())
         .merge(background::routes())
         .merge(branding::routes())
+        .merge(webhooks::routes())
 }

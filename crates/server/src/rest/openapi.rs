@@ -30,6 +30,7 @@ use crate::error::ErrorResponse;
         (name = "connectors", description = "The third-party apps that can be connected."),
         (name = "executions", description = "The durable record of tool and proxy calls."),
         (name = "diagnoses", description = "Why something does not work, and whose move it is."),
+        (name = "webhooks", description = "Endpoints of your app that are told what happens."),
         (name = "api clients", description = "Who may call this API: clients and static tokens."),
         (name = "server", description = "Running the server itself: its keyring, a restored database.")
     )

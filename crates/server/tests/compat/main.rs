@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod errors;

@@ -128,7 +128,8 @@ impl App {
     }
 }
 
-async fn client_of(
+/// An API client with these permissions, its secret, and a token of it.
+pub(crate) async fn client_of(
     fixture: &EngineFixture,
     caller: &Caller,
     permissions: Permissions,

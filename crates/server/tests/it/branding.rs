@@ -228,18 +228,33 @@ async fn branding_changed_is_in_the_audit_log() {
 
 /// The form of a logo, as browsers send files.
 async fn send_logo(app: &App, who: &Person, content: &[u8]) -> crate::app::Answer {
+    send_with_logo(app, who, "", &[("product_name", "Northwind")], content).await
+}
+
+/// The form of the branding with a logo, sent to a path below its page.
+async fn send_with_logo(
+    app: &App,
+    who: &Person,
+    below: &str,
+    fields: &[(&str, &str)],
+    content: &[u8],
+) -> crate::app::Answer {
     let boundary = "----boundary7f3a";
-    let mut body = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"form_token\"\r\n\r\n{}\r\n--{boundary}\r\n\
-         Content-Disposition: form-data; name=\"logo\"; filename=\"logo.svg\"\r\nContent-Type: image/svg+xml\r\n\r\n",
-        who.form_token
-    )
-    .into_bytes();
+    let mut body = String::new();
+    for (name, value) in fields.iter().chain(&[("form_token", who.form_token.as_str())]) {
+        body +=
+            &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    body += &format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"logo\"; filename=\"logo.svg\"\r\n\
+         Content-Type: image/svg+xml\r\n\r\n"
+    );
+    let mut body = body.into_bytes();
     body.extend_from_slice(content);
     body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
     let request = Request::builder()
         .method(Method::POST)
-        .uri("/dashboard/settings/branding/logo")
+        .uri(format!("/dashboard/settings/branding{below}"))
         .header(header::COOKIE, &who.cookie)
         .header(header::ORIGIN, &who.origin)
         .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"));
@@ -298,6 +313,26 @@ async fn owner_sets_the_branding_in_the_dashboard() {
     ] {
         assert!(refused.text.contains(text), "{text} in {}", refused.text);
     }
+
+    // Tried out before it is saved, and only on this page may a picture be in the page itself.
+    let trial = [("product_name", "Southwind"), ("language", "en"), ("page", "connect")];
+    let shown = send_with_logo(&app, &owner, "/preview", &trial, PNG).await;
+    assert_eq!(shown.status, 200);
+    assert!(shown.text.contains("<img src=\"data:image/png;base64,iVBOR"), "{}", shown.text);
+    assert!(shown.text.contains("Southwind"), "{}", shown.text);
+    let policy = shown.header("content-security-policy");
+    assert!(policy.contains("img-src 'self' data:") && !policy.contains("script-src"), "{policy}");
+    let page = owner.get(&app, path).await;
+    assert!(
+        !page.text.contains("/branding/logo-") && !page.header("content-security-policy").contains("data:")
+    );
+    assert_eq!(send_with_logo(&app, &owner, "/preview", &trial, b"<svg/>").await.status, 400);
+    let half = send_with_logo(&app, &owner, "", &[("accent", "#ffcc00")], PNG).await;
+    assert_eq!(half.status, 400);
+    assert!(
+        !owner.get(&app, path).await.text.contains("/branding/logo-"),
+        "nothing is saved of a wrong form"
+    );
 
     assert_eq!(send_logo(&app, &owner, PNG).await.status, 303);
     assert!(owner.get(&app, path).await.text.contains("/branding/logo-"));

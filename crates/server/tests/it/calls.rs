@@ -177,6 +177,7 @@ async fn batch_answers_each_call_for_itself() {
         assert_eq!(results[n]["data"], json!({"created": true}), "{n}");
     }
     assert_eq!(results[1]["error"]["code"], "account_not_found");
+    assert_eq!((&results[1]["http_status"], &results[2]["http_status"]), (&json!(404), &json!(400)));
     assert_eq!(results[2]["error"]["fields"][0]["field"], "tool_nme");
     assert_eq!(results[4]["status"], "RUNNING");
     assert_eq!(results[5]["error"]["fields"][0]["field"], "timeout_ms");

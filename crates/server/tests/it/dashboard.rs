@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const PASSWORD: &str = "a calm and sunny morning";
 
 /// Every page of the dashboard that shows itself without an id.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "/dashboard",
     "/dashboard/accounts",
     "/dashboard/accounts/new",
@@ -30,6 +30,7 @@ const PAGES: [&str; 14] = [
     "/dashboard/settings/clients",
     "/dashboard/settings/keys",
     "/dashboard/settings/branding",
+    "/dashboard/settings/webhooks",
 ];
 
 /// A browser with a session.
@@ -338,8 +339,9 @@ async fn account_shown_linked_and_ended() {
     let ask = owner.get(&app, &format!("{path}/end")).await;
     assert!(ask.text.contains("value=\"disconnect\""));
     let ended = owner.post(&app, &format!("{path}/end"), &[("end", "disconnect")]).await;
-    assert_eq!(ended.header("location"), format!("{path}?done=disconnected"));
+    assert_eq!(ended.header("location"), format!("{path}?done=disconnected&grant=revoked_and_verified"));
     let page = owner.get(&app, ended.header("location")).await;
+    assert!(page.text.contains("The provider revoked the grant"), "{}", page.text);
     assert!(page.text.contains("/docs/errors/account_disconnected"), "{}", page.text);
     let deleted = owner.post(&app, &format!("{path}/end"), &[("end", "delete")]).await;
     assert_eq!(deleted.header("location"), "/dashboard/accounts?done=deleted");

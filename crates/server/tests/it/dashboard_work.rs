@@ -7,7 +7,12 @@ use axum::body::Body;
 use http::{Request, header};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use valetkey_domain::{AccountStatus, Change, Role, Store};
+use valetkey_domain::{
+    AccountStatus, Change, Role, Store,
+    bulk::{BulkPlan, BulkProgress, BulkWork},
+    store::AccountFilter,
+};
+use valetkey_engine::{Background, BackgroundSettings};
 use valetkey_server::SimulatorDesk;
 
 use crate::{
@@ -121,6 +126,128 @@ async fn failures_among_many_are_told_one_by_one() {
     assert_eq!(app.fixture.account("notes", "good").await.account.generation, 2);
 }
 
+/// Work whose process is gone goes on in another one from where it was, under the same address; work of somebody who may
+/// not do it any more ends there.
+#[tokio::test]
+async fn work_on_many_goes_on_when_its_process_is_gone() {
+    let app = App::start().await;
+    app.fixture.connection("notes", "acme").await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(app.fixture.authorize("notes", &format!("user_{n}")).await.account.id);
+    }
+    ids.sort();
+    let owner = owner(&app).await;
+    let user = app.fixture.store.user_by_email("owner@example.com").await.unwrap().unwrap();
+    let now = app.fixture.now();
+    let left = |id: &str, by: Option<valetkey_domain::UserId>| BulkWork {
+        id: id.to_owned(),
+        environment: app.fixture.caller.environment.clone(),
+        actor: format!("user:{}", user.id),
+        user: by,
+        plan: BulkPlan {
+            action: "refresh".into(),
+            siblings: "ask".into(),
+            accounts: Some(ids.clone()),
+            connections: Vec::new(),
+            filter: AccountFilter::default(),
+        },
+        progress: BulkProgress { total: 3, done: 1, after: Some(ids[0].clone()), ..BulkProgress::default() },
+        lease_until: now,
+        version: 1,
+        began_at: now,
+        ended_at: None,
+    };
+    for work in [left("a1", Some(user.id.clone())), left("a2", None)] {
+        app.fixture.store.commit(Change::InsertBulk(work).into()).await.unwrap();
+    }
+    let page = owner.get(&app, "/dashboard/bulk/a1").await;
+    assert!(page.text.contains("1 of 3") && page.text.contains("data-again"), "{}", page.text);
+    let background = Background::start(&app.fixture.engine, BackgroundSettings::default());
+    let page = ended(&app, &owner, "/dashboard/bulk/a1").await;
+    assert!(page.text.contains("3 of 3") && page.text.contains(">ended<"), "{}", page.text);
+    for id in &ids[1..] {
+        let account = app.fixture.store.account(id).await.unwrap().unwrap();
+        assert!(account.generation >= 2, "{account:?}");
+    }
+    let page = ended(&app, &owner, "/dashboard/bulk/a2").await;
+    assert!(page.text.contains("1 of 3") && page.text.contains(">stopped<"), "{}", page.text);
+    let list = owner.get(&app, "/dashboard/bulk").await;
+    for told in ["/dashboard/bulk/a1", "3 of 3", "/dashboard/bulk/a2", "1 of 3", ">stopped<"] {
+        assert!(list.text.contains(told), "{told}: {}", list.text);
+    }
+    background.stop().await;
+}
+
+/// Accounts may be slower than the lease of the work is long: as long as its process lives, nobody else goes on with it.
+#[tokio::test]
+async fn work_on_slow_accounts_is_not_taken_over() {
+    let app = App::start().await;
+    app.fixture.connection("notes", "acme").await;
+    app.fixture.authorize("notes", "user_0").await;
+    app.fixture.provider.set_delay(Duration::from_secs(15));
+    let owner = owner(&app).await;
+    let fields = [("of", "all"), ("action", "refresh")];
+    let begun = owner.post(&app, "/dashboard/bulk", &fields).await;
+    let path = begun.header("location").to_owned();
+    let id = path.rsplit('/').next().unwrap();
+    let first = app.fixture.store.bulk(id).await.unwrap().unwrap().lease_until;
+    // Twice as long as a lease passes, and it is noted anew each time that a part of it has.
+    let mut lease = first;
+    for _ in 0..4 {
+        app.fixture.clock.advance(time::Duration::seconds(15));
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        lease = loop {
+            let work = app.fixture.store.bulk(id).await.unwrap().unwrap();
+            if work.lease_until > lease {
+                break work.lease_until;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the lease is not noted anew: {work:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let left = app.fixture.store.left_bulks(app.fixture.now(), 10).await.unwrap();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    assert!(lease - first >= time::Duration::seconds(60), "{first} {lease}");
+    let page = ended(&app, &owner, &path).await;
+    assert!(page.text.contains("1 of 1"), "{}", page.text);
+    assert_eq!(app.fixture.provider.token_requests("refresh_token").len(), 1);
+}
+
+/// What another version of the server began is called so, and not by the name of another action.
+#[tokio::test]
+async fn work_of_an_unknown_kind_is_not_taken_for_another() {
+    let app = App::start().await;
+    let owner = owner(&app).await;
+    let nothing = owner.get(&app, "/dashboard/bulk").await;
+    assert!(nothing.text.contains("not worked on many accounts"), "{}", nothing.text);
+    let user = app.fixture.store.user_by_email("owner@example.com").await.unwrap().unwrap();
+    let work = BulkWork {
+        id: "later".into(),
+        environment: app.fixture.caller.environment.clone(),
+        actor: format!("user:{}", user.id),
+        user: Some(user.id),
+        plan: BulkPlan {
+            action: "archive".into(),
+            siblings: "ask".into(),
+            accounts: None,
+            connections: Vec::new(),
+            filter: AccountFilter::default(),
+        },
+        progress: BulkProgress { total: 3, ..BulkProgress::default() },
+        lease_until: app.fixture.now() + time::Duration::hours(1),
+        version: 1,
+        began_at: app.fixture.now(),
+        ended_at: None,
+    };
+    app.fixture.store.commit(Change::InsertBulk(work).into()).await.unwrap();
+    for path in ["/dashboard/bulk", "/dashboard/bulk/later"] {
+        let page = owner.get(&app, path).await;
+        assert!(page.text.contains("another version of the server"), "{path}: {}", page.text);
+        assert!(!page.text.contains("Refresh accounts"), "{path}: {}", page.text);
+    }
+}
+
 /// The overview names what needs a person with the words of the diagnosis, and offers what mends it.
 #[tokio::test]
 async fn overview_ranks_what_needs_a_person_with_a_remedy_at_hand() {
@@ -163,7 +290,8 @@ async fn overview_draws_statuses_over_time() {
     let owner = owner(&app).await;
     let count = async |days| {
         let at = app.fixture.now() - time::Duration::days(days);
-        let change = Change::CountStatuses { at, keep_from: at - time::Duration::days(9) };
+        let counts = app.fixture.store.accounts_by_status().await.unwrap();
+        let change = Change::PutStatusCounts { at, keep_from: at - time::Duration::days(9), counts };
         app.fixture.store.commit(change.into()).await.unwrap();
     };
     count(1).await;
@@ -191,6 +319,12 @@ async fn execution_shows_where_its_time_went() {
     {
         assert!(page.text.contains(part), "{part}: {}", page.text);
     }
+    let told = app.ok(http::Method::GET, &format!("/v1/connect/executions/{id}"), &Value::Null).await;
+    let kinds: Vec<_> =
+        told["phases"].as_array().unwrap().iter().map(|phase| phase["kind"].clone()).collect();
+    assert!(kinds.contains(&json!("check")) && kinds.contains(&json!("provider")), "{told}");
+    let listed = app.ok(http::Method::GET, "/v1/connect/executions", &Value::Null).await;
+    assert!(listed["items"][0].get("phases").is_none(), "{listed}");
     let of = app.fixture.engine.get_execution(&app.fixture.caller, &id).await.unwrap();
     let mut at = 0;
     for phase in &of.phases {
@@ -222,7 +356,7 @@ async fn executions_are_watched_as_they_happen() {
     let mut told = String::new();
     let read = async {
         use futures::StreamExt;
-        while !told.contains("SUCCEEDED") {
+        while !told.contains("Succeeded") {
             let part = stream.next().await.expect("the stream goes on").unwrap();
             told.push_str(&String::from_utf8_lossy(&part));
         }

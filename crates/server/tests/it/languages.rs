@@ -127,7 +127,8 @@ async fn pages_are_wholly_in_the_language_of_their_reader() {
     }
 }
 
-/// What connectors say is in English, and marked so that it is read out as English (WCAG 2.2, 3.1.2).
+/// What connectors say is in the reader's language where they know it. Else it is in English, and marked so that it is read
+/// out as English (WCAG 2.2, 3.1.2).
 #[tokio::test]
 async fn pages_mark_what_is_in_another_language() {
     let app = app().await;
@@ -138,6 +139,7 @@ async fn pages_mark_what_is_in_another_language() {
         "{page}"
     );
     assert!(page.contains("<span lang=\"en\">See your notes</span>"), "{page}");
+    assert!(page.contains("<li>Ihre Notizen ändern</li>"), "{page}");
     let link = app.fixture.link("keyed", "user_123").await;
     let page = Browser::reading("es").get(&app, link.url.path()).await.text;
     for text in [
@@ -161,6 +163,9 @@ async fn language_asked_for_in_the_address_is_kept_through_the_flow() {
         chosen.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
     let kept = cookies.iter().find(|cookie| cookie.contains("language")).unwrap();
     assert_eq!(*kept, "__Host-valetkey_language=fr; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure");
+    // The provider goes on in it.
+    let provider = browser.start(&app, &link.url).await;
+    assert_eq!(provider.query_pairs().find(|(name, _)| name == "ui_locales").unwrap().1, "fr", "{provider}");
     let callback = browser.consent(&app, &link.url).await;
     let done = browser.get(&app, &target(&callback)).await;
     assert_eq!((done.status.as_u16(), done.header("content-language")), (200, "fr"));
@@ -171,6 +176,14 @@ async fn language_asked_for_in_the_address_is_kept_through_the_flow() {
     let other = browser.get(&app, &format!("{}?ui_locales=xx", link.url.path())).await;
     assert_eq!(other.header("content-language"), "de");
     assert!(!browser.cookies.contains_key("__Host-valetkey_language"));
+    let provider = browser.start(&app, &link.url).await;
+    assert!(provider.as_str().contains("ui_locales=de"), "{provider}");
+    // Who names no language is asked in whatever the provider makes of it.
+    let link = app.fixture.link("notes", "user_789").await;
+    let mut browser = Browser::reading("nl");
+    browser.get(&app, link.url.path()).await;
+    let provider = browser.start(&app, &link.url).await;
+    assert!(!provider.as_str().contains("ui_locales"), "{provider}");
 }
 
 /// The page that can be opened again offers the other languages; pages that cannot do not.

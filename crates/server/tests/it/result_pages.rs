@@ -279,7 +279,9 @@ async fn consent_that_is_missing_has_words_of_its_own() {
     let page = refused(&app, "notes", "consent_required").await;
     assert_eq!((page.status.as_u16(), title(&page).as_str()), (403, "Somebody has to agree first"));
     assert!(page.text.contains("administrator") && page.text.contains("provider_consent_required"));
-    assert_eq!(title(&refused(&app, "notes", "interaction_required").await), "The service refused");
+    let again = refused(&app, "notes", "interaction_required").await;
+    assert_eq!(title(&again), "The service wants you to sign in again");
+    assert_eq!(title(&refused(&app, "notes", "an_error_of_its_own").await), "The service refused");
 }
 
 /// The provider's status page is where its users look; only where an outage may be the cause.

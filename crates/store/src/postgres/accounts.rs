@@ -5,7 +5,7 @@ use valetkey_domain::{
     refresh::Degraded, store::AccountFilter,
 };
 
-use crate::values::{folded, search_text};
+use crate::values::{search_text, sought};
 
 use super::{
     list::Scope,
@@ -182,13 +182,32 @@ pub(super) fn of_identifier(connection: &ConnectionId, identifier: &str) -> Quer
     Query::new(rest, values![connection.as_str(), identifier])
 }
 
+/// The pattern of whatever contains a text, which an index of letters serves, unlike `strpos`.
+fn containing(text: &str) -> String {
+    let escaped = sought(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
 pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scope {
     let environment = environment.as_str();
+    let few = filter.identifier.is_some()
+        || filter.user_id.is_some()
+        || filter.organization_id.is_some()
+        || filter.query.is_some();
+    let named = || filter.connections.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>();
     let scope = match filter.connections.as_slice() {
         [] if filter.connector.is_none() => Scope::default().and("environment = ?", environment),
+        // Who they are tells more than where: walking each connection would pass by everybody else.
+        given if few => Scope::default()
+            .and("environment = ?", environment)
+            .and_maybe("connection = ANY(?)", (!given.is_empty()).then(|| Value::Texts(named())))
+            .and_maybe(
+                "connection IN (SELECT connections.id FROM connections WHERE connector = ?)",
+                filter.connector.clone(),
+            ),
         // The accounts of a connection are all in its environment.
-        named => {
-            let named: Vec<String> = named.iter().map(|id| id.as_str().to_owned()).collect();
+        _ => {
+            let named = named();
             let chosen = Scope::default()
                 .and("environment = ?", environment)
                 .and_maybe("id = ANY(?)", (!named.is_empty()).then_some(Value::Texts(named)))
@@ -199,11 +218,12 @@ pub(super) fn scope(environment: &EnvironmentId, filter: &AccountFilter) -> Scop
     scope
         .and_maybe("identifier = ?", filter.identifier.clone())
         .and_maybe("name = ?", filter.name.clone())
+        .and_if("name <> ''", filter.name.as_deref().is_some_and(|name| !name.is_empty()))
         .and_maybe("provider_subject = ?", filter.provider_subject.clone())
         .and_maybe("user_id = ?", filter.user_id.clone())
         .and_maybe("organization_id = ?", filter.organization_id.clone())
         .and_maybe("status = ?", filter.status.map(AccountStatus::as_str))
         .and_if("degraded IS NOT NULL", filter.degraded)
-        .and_maybe("strpos(search_text, ?) > 0", filter.query.as_deref().map(folded))
+        .and_maybe("search_text LIKE ?", filter.query.as_deref().map(containing))
         .counted(filter.count_at_most)
 }

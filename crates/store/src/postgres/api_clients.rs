@@ -37,8 +37,8 @@ impl Record for ApiClient {
 
 impl Record for ApiToken {
     const TABLE: &'static str = TOKENS;
-    const COLUMNS: &'static str = "id, environment, client, name, token_hash, hint, permissions, created_at, \
-        expires_at, revoked_at";
+    const COLUMNS: &'static str = "id, environment, client, name, token_hash, hint, permissions, bounds, \
+        created_at, expires_at, revoked_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -49,6 +49,7 @@ impl Record for ApiToken {
             token_hash: columns.hash("token_hash")?,
             hint: columns.text("hint")?,
             permissions: columns.json("permissions")?,
+            bounds: columns.optional_json("bounds")?,
             created_at: columns.time("created_at")?,
             expires_at: columns.optional_time("expires_at")?,
             revoked_at: columns.optional_time("revoked_at")?,
@@ -95,6 +96,7 @@ fn write_token(sql: &'static str, it: &ApiToken) -> Result<Write, StoreError> {
         micros(it.created_at),
         optional_micros(it.expires_at),
         optional_micros(it.revoked_at),
+        it.bounds.as_ref().map(|bounds| json(bounds, TOKENS, "bounds")).transpose()?,
     ];
     Ok(Write::one(sql, TOKEN_CONFLICTS, values))
 }
@@ -102,16 +104,15 @@ fn write_token(sql: &'static str, it: &ApiToken) -> Result<Write, StoreError> {
 pub(super) fn insert_token(token: &ApiToken) -> Result<Write, StoreError> {
     let sql =
         "INSERT INTO api_tokens (id, environment, client, name, token_hash, hint, permissions, created_at,
-            expires_at, revoked_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-            $10)";
+            expires_at, revoked_at, bounds)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     write_token(sql, token)
 }
 
 pub(super) fn update_token(token: &ApiToken) -> Result<Write, StoreError> {
     let sql = "UPDATE api_tokens SET name = $4, token_hash = $5, hint = $6,
             permissions = $7, created_at = $8, expires_at = $9,
-            revoked_at = $10
+            revoked_at = $10, bounds = $11
         WHERE id = $1 AND environment = $2 AND client = $3";
     write_token(sql, token)
 }

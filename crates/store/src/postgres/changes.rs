@@ -3,9 +3,9 @@
 use valetkey_domain::{Change, Changes, StoreError};
 
 use super::{
-    accounts, answers, api_clients, audit, auth_requests, branding, clock::Observer, connections,
-    credentials, environments, events, executions, home, instances, keys, overview, refreshes, revocations,
-    row::Conflicts, sealed, statement::Write, users,
+    accounts, answers, api_clients, audit, auth_requests, branding, bulk, clock::Observer, connections,
+    credentials, deliveries, environments, events, executions, home, instances, keys, overview, refreshes,
+    revocations, row::Conflicts, sealed, statement::Write, users, webhooks,
 };
 
 /// The statements of a commit, in order. `observer` is who asks for it.
@@ -47,13 +47,19 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::EraseCredentials(account) => credentials::erase(account)?,
         Change::InsertAuthRequest(request) => auth_requests::insert(request)?,
         Change::UpdateAuthRequest(request) => auth_requests::update(request)?,
-        Change::AppendEvent(event) => events::append(event)?,
+        Change::AppendEvent(event) => {
+            writes.push(events::append(event)?);
+            writes.extend(deliveries::announce(event)?);
+            return Ok(());
+        }
         Change::InsertExecution(execution) => executions::insert(execution)?,
         Change::FinishExecution(execution) => executions::finish(execution)?,
-        Change::AbandonExecutions { instance } => {
+        Change::AbandonExecutions { instance, at } => {
+            writes.push(deliveries::announce_abandoned(*instance, *at));
             writes.extend(executions::abandon(*instance));
             return Ok(());
         }
+        Change::AnnounceExecution { id, at } => deliveries::announce_execution(id, *at),
         Change::InsertAnswer(answer) => answers::insert(answer),
         Change::AnswerLeaves(execution) => answers::leaves(execution),
         Change::FinishAnswer { execution, sealed, keep_key, keep_until } => {
@@ -98,10 +104,23 @@ fn push(change: &Change, observer: Observer, writes: &mut Vec<Write>) -> Result<
         Change::DeleteSessionsOf { user, except } => users::delete_sessions(user, except.as_ref()),
         Change::AppendAudit(entry) => audit::append(entry)?,
         Change::PutBranding(branding) => branding::put(branding)?,
+        Change::InsertBulk(work) => bulk::insert(work)?,
+        Change::UpdateBulk(work) => bulk::update(work)?,
+        Change::InsertWebhook(webhook) => webhooks::insert(webhook)?,
+        Change::UpdateWebhook(webhook) => webhooks::update(webhook)?,
+        Change::DeleteWebhook(id) => webhooks::delete(id),
+        Change::NoteWebhook { id, note } => webhooks::note(id, note),
+        Change::PutWebhookSecret { webhook, generation, sealed, old_until } => {
+            writes.extend(webhooks::put_secret(webhook, *generation, sealed, *old_until)?);
+            return Ok(());
+        }
+        Change::InsertDelivery(delivery) => deliveries::insert(delivery)?,
+        Change::InsertDeliveryBody(body) => deliveries::insert_body(body),
+        Change::UpdateDelivery { attempts, delivery } => deliveries::update(*attempts, delivery),
         Change::PutLogo(logo) => branding::put_logo(logo),
         Change::DropLogos { keep } => branding::drop_logos(*keep),
-        Change::CountStatuses { at, keep_from } => {
-            writes.extend(overview::count_statuses(*at, *keep_from));
+        Change::PutStatusCounts { at, keep_from, counts } => {
+            writes.extend(overview::put_status_counts(*at, *keep_from, counts)?);
             return Ok(());
         }
     });

@@ -164,9 +164,14 @@ pub(super) fn by_id(id: &ExecutionId) -> Query<Execution> {
 }
 
 pub(super) fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
+    // The database takes filters for independent of each other, and would walk the calls of a tool everywhere to find those
+    // of a connection that never used it. Hidden from it, the environment offers it no index.
+    let few = matches!(filter.status, Some(ExecutionStatus::Running | ExecutionStatus::Unknown));
+    let by_connection = filter.connection.is_some() && filter.account.is_none() && !few;
+    let of_environment = if by_connection { "environment || '' = ?" } else { "environment = ?" };
     let scope = Scope::default()
         .counted(filter.count_at_most)
-        .and("environment = ?", environment.as_str())
+        .and(of_environment, environment.as_str())
         .and_maybe("account = ?", filter.account.as_ref().map(|id| id.as_str()))
         .and_maybe("connection = ?", filter.connection.as_ref().map(|id| id.as_str()))
         .and_maybe("tool = ?", filter.tool.clone());

@@ -26,6 +26,11 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_branding", include_str!("../../migrations/postgres/0006_branding.sql")),
     ("0007_dashboard", include_str!("../../migrations/postgres/0007_dashboard.sql")),
     ("0008_secret_ends", include_str!("../../migrations/postgres/0008_secret_ends.sql")),
+    ("0009_bulk", include_str!("../../migrations/postgres/0009_bulk.sql")),
+    ("0010_webhooks", include_str!("../../migrations/postgres/0010_webhooks.sql")),
+    ("0011_lists", include_str!("../../migrations/postgres/0011_lists.sql")),
+    ("0012_bounds", include_str!("../../migrations/postgres/0012_bounds.sql")),
+    ("0013_calls_of_an_account", include_str!("../../migrations/postgres/0013_calls_of_an_account.sql")),
 ];
 
 /// The advisory lock under which one replica migrates and the others wait ("vltk").

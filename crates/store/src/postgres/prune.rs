@@ -51,6 +51,31 @@ pub(super) fn removal(what: Prunable, before: Time, limit: u32) -> (&'static str
                 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
             values![at, limit],
         ),
+        Prunable::Bulks => (
+            "DELETE FROM bulk_works WHERE id = ANY (ARRAY(
+                SELECT id FROM bulk_works WHERE ended_at IS NOT NULL AND ended_at < $1
+                ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
+        Prunable::Delivered => (
+            "DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM webhook_deliveries WHERE outcome = 'delivered' AND ended_at < $1
+                ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
+        Prunable::Undelivered => (
+            "DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM webhook_deliveries
+                WHERE (outcome = 'failed' AND ended_at < $1) OR (outcome = 'pending' AND created_at < $1)
+                ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
+        Prunable::WebhookSecrets => (
+            "DELETE FROM webhook_secrets WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM webhook_secrets WHERE valid_until < $1
+                ORDER BY valid_until LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            values![at, limit],
+        ),
         Prunable::Invitations => (
             "DELETE FROM invitations WHERE id = ANY (ARRAY(
                 SELECT id FROM invitations WHERE expires_at < $1

@@ -22,6 +22,18 @@ pub(super) fn reseal(place: &SealedPlace, from: &SealedBlob, to: &SealedBlob) ->
             let values = values![account.as_str(), from, to, generation];
             return Ok(Write::any(sql, conflicts("credentials"), values));
         }
+        SealedPlace::WebhookSecret(webhook, generation) => {
+            let sql = "UPDATE webhook_secrets SET sealed = $3 WHERE webhook = $1 AND sealed = $2 AND generation = $4";
+            let generation = count(*generation, "webhook_secrets", "generation")?;
+            let values = values![webhook.as_str(), from, to, generation];
+            return Ok(Write::any(sql, conflicts("webhook_secrets"), values));
+        }
+        SealedPlace::DeliveryBody(webhook, id) => {
+            let sql =
+                "UPDATE webhook_bodies SET sealed = $3 WHERE webhook = $1 AND sealed = $2 AND delivery = $4";
+            let values = values![webhook.as_str(), from, to, id.as_str()];
+            return Ok(Write::any(sql, conflicts("webhook_bodies"), values));
+        }
         SealedPlace::ClientSecret(id) => (
             "connections",
             "UPDATE connections SET client_secret = $3 WHERE id = $1 AND client_secret = $2",
@@ -128,6 +140,40 @@ impl Record for Revocation {
     }
 }
 
+struct SecretOfWebhook(SealedRecord);
+
+impl Record for SecretOfWebhook {
+    const TABLE: &'static str = "webhook_secrets";
+    const COLUMNS: &'static str =
+        "webhook, generation, (SELECT environment FROM webhooks WHERE id = webhook), sealed";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(SealedRecord {
+            place: SealedPlace::WebhookSecret(columns.id("webhook")?, columns.number("generation")?),
+            environment: columns.optional_id("webhook")?,
+            sealed_for: None,
+            sealed: columns.sealed("sealed")?,
+        }))
+    }
+}
+
+struct BodyOfDelivery(SealedRecord);
+
+impl Record for BodyOfDelivery {
+    const TABLE: &'static str = "webhook_bodies";
+    const COLUMNS: &'static str =
+        "webhook, delivery, (SELECT environment FROM webhooks WHERE id = webhook), sealed";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(SealedRecord {
+            place: SealedPlace::DeliveryBody(columns.id("webhook")?, columns.id("delivery")?),
+            environment: columns.optional_id("webhook")?,
+            sealed_for: None,
+            sealed: columns.sealed("sealed")?,
+        }))
+    }
+}
+
 struct Answer(SealedRecord);
 
 impl Record for Answer {
@@ -161,6 +207,8 @@ pub(super) async fn after(
         Some(SealedPlace::SigningKey(kid)) => (3, kid.as_str(), 0),
         Some(SealedPlace::Revocation(id)) => (4, id.as_str(), 0),
         Some(SealedPlace::Answer(id)) => (5, id.as_str(), 0),
+        Some(SealedPlace::WebhookSecret(id, generation)) => (6, id.as_str(), *generation),
+        Some(SealedPlace::DeliveryBody(webhook, _)) => (7, webhook.as_str(), 0),
     };
     let key_of = |this: u8| if this == kind { key } else { "" };
     if kind == 0 {
@@ -190,9 +238,24 @@ pub(super) async fn after(
         let query = Query::<Revocation>::new(rest, values![key_of(4), left(&found)]);
         found.extend(sessions.all(query).await?.into_iter().map(|it| it.0));
     }
-    if left(&found) > 0 {
+    if kind <= 5 && left(&found) > 0 {
         let rest = "execution > $1 AND sealed IS NOT NULL ORDER BY execution LIMIT $2";
         let query = Query::<Answer>::new(rest, values![key_of(5), left(&found)]);
+        found.extend(sessions.all(query).await?.into_iter().map(|it| it.0));
+    }
+    if kind <= 6 && left(&found) > 0 {
+        let generation = count(if kind == 6 { generation } else { 0 }, "webhook_secrets", "generation")?;
+        let rest = "(webhook, generation) > ($1, $2) ORDER BY webhook, generation LIMIT $3";
+        let query = Query::<SecretOfWebhook>::new(rest, values![key_of(6), generation, left(&found)]);
+        found.extend(sessions.all(query).await?.into_iter().map(|it| it.0));
+    }
+    if left(&found) > 0 {
+        let delivery = match after {
+            Some(SealedPlace::DeliveryBody(_, delivery)) => delivery.as_str(),
+            _ => "",
+        };
+        let rest = "(webhook, delivery) > ($1, $2) ORDER BY webhook, delivery LIMIT $3";
+        let query = Query::<BodyOfDelivery>::new(rest, values![key_of(7), delivery, left(&found)]);
         found.extend(sessions.all(query).await?.into_iter().map(|it| it.0));
     }
     Ok(found)

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use tokio_postgres::types::{ToSql, Type};
+use valetkey_domain::EnvironmentId;
 
-use super::row::{Conflicts, Record, Value};
+use super::row::{Conflicts, Record, Value, values};
 
 /// How many rows a write must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,12 @@ impl<T: Record> Query<T> {
             values,
             of: PhantomData,
         }
+    }
+
+    /// The record of this id in an environment. One of another environment is not read, so that the time it takes does not
+    /// tell that it is there (S39).
+    pub(super) fn inside(environment: &EnvironmentId, id: &str) -> Self {
+        Self::new("id = $1 AND environment = $2", values![id, environment.as_str()])
     }
 
     /// A whole statement that answers with the columns of the record.

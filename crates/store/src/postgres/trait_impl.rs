@@ -5,25 +5,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
-    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
-    UserId,
+    Changes, Connection, ConnectionId, DeliveryId, EnvironmentId, Event, Execution, ExecutionId, InstanceId,
+    Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob, Session, Store,
+    StoreError, Time, User, UserId, WebhookId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
+    bulk::BulkWork,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan, StatusCount},
+    overview::{AccountsInStatus, Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
     user::SsoIdentity,
+    webhook::{Delivery, DeliveryOutcome, Webhook, WebhookSecret},
 };
 
 use super::{
-    PostgresStore, accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials,
-    environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
-    users, writer,
+    PostgresStore, accounts, answers, api_clients, audit, auth_requests, branding, bulk, connections,
+    credentials, deliveries, environments, events, executions, home, instances, keys, overview, prune,
+    refreshes, revocations, sealed, statement::Query, users, webhooks, writer,
 };
 
 #[async_trait]
@@ -47,6 +49,14 @@ impl Store for PostgresStore {
         self.sessions.one(connections::by_id(id)).await
     }
 
+    async fn connection_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        self.sessions.one(Query::inside(env, id.as_str())).await
+    }
+
     async fn connection_by_name(
         &self,
         env: &EnvironmentId,
@@ -66,6 +76,10 @@ impl Store for PostgresStore {
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         self.sessions.one(accounts::by_id(id)).await
+    }
+
+    async fn account_in(&self, env: &EnvironmentId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.sessions.one(Query::inside(env, id.as_str())).await
     }
 
     async fn accounts_of_identifier(
@@ -198,6 +212,14 @@ impl Store for PostgresStore {
         self.sessions.one(executions::by_id(id)).await
     }
 
+    async fn execution_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ExecutionId,
+    ) -> Result<Option<Execution>, StoreError> {
+        self.sessions.one(Query::inside(env, id.as_str())).await
+    }
+
     async fn executions(
         &self,
         env: &EnvironmentId,
@@ -233,12 +255,28 @@ impl Store for PostgresStore {
         self.sessions.one(api_clients::client(id)).await
     }
 
+    async fn api_client_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ApiClientId,
+    ) -> Result<Option<ApiClient>, StoreError> {
+        self.sessions.one(Query::inside(env, id.as_str())).await
+    }
+
     async fn api_clients(&self, env: &EnvironmentId) -> Result<Vec<ApiClient>, StoreError> {
         self.sessions.all(api_clients::clients(env)).await
     }
 
     async fn api_token(&self, id: &ApiTokenId) -> Result<Option<ApiToken>, StoreError> {
         self.sessions.one(api_clients::token(id)).await
+    }
+
+    async fn api_token_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ApiTokenId,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        self.sessions.one(Query::inside(env, id.as_str())).await
     }
 
     async fn api_token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
@@ -306,12 +344,75 @@ impl Store for PostgresStore {
         self.sessions.one(audit::head()).await
     }
 
+    async fn bulk(&self, id: &str) -> Result<Option<BulkWork>, StoreError> {
+        self.sessions.one(bulk::by_id(id)).await
+    }
+
+    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        self.sessions.all(bulk::left(at, limit)).await
+    }
+
+    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        self.sessions.all(bulk::of(actor, limit)).await
+    }
+
+    async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        self.sessions.one(webhooks::by_id(id)).await
+    }
+
+    async fn webhook_in(&self, env: &EnvironmentId, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        self.sessions.one(Query::inside(env, id.as_str())).await
+    }
+
+    async fn webhooks(&self, env: &EnvironmentId, page: &PageRequest) -> Result<Page<Webhook>, StoreError> {
+        self.sessions.page(webhooks::scope(env), page).await
+    }
+
+    async fn webhook_secrets(&self, webhook: &WebhookId) -> Result<Vec<WebhookSecret>, StoreError> {
+        self.sessions.all(webhooks::secrets(webhook)).await
+    }
+
+    async fn delivery(&self, webhook: &WebhookId, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.sessions.one(deliveries::by_id(webhook, id)).await
+    }
+
+    async fn delivery_body(&self, of: &WebhookId, id: &DeliveryId) -> Result<Option<SealedBlob>, StoreError> {
+        Ok(self.sessions.one(deliveries::body(of, id)).await?.map(|body| body.sealed))
+    }
+
+    async fn deliveries(
+        &self,
+        webhook: &WebhookId,
+        outcome: Option<DeliveryOutcome>,
+        page: &PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.sessions.page(deliveries::scope(webhook, outcome), page).await
+    }
+
+    async fn due_webhooks(&self, at: Time) -> Result<Vec<WebhookId>, StoreError> {
+        Ok(self.sessions.all(webhooks::due(at)).await?.into_iter().map(|it| it.id).collect())
+    }
+
+    async fn take_due_deliveries(
+        &self,
+        webhook: &WebhookId,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.sessions.all(deliveries::take_due(webhook, at, hide_until, limit)).await
+    }
+
     async fn branding(&self) -> Result<Option<Branding>, StoreError> {
         self.sessions.one(branding::read()).await
     }
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.sessions.one(branding::logo(hash)).await
+    }
+
+    async fn accounts_by_status(&self) -> Result<Vec<AccountsInStatus>, StoreError> {
+        self.sessions.all(overview::by_status()).await
     }
 
     async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {

@@ -8,15 +8,16 @@ use valetkey_domain::{
     StoreError, Time, refresh::Degraded, store::AccountFilter,
 };
 
-use crate::values::{folded, search_text};
+use crate::values::{search_text, sought};
 
 use super::{
     connections,
-    list::{Scope, page},
+    list::{Scope, page, page_counted, page_of_ids, shortest},
     row::{
         Columns, Conflicts, Listed, Record, all, count, execute, execute_one, json, micros, one,
-        optional_micros,
+        optional_micros, unavailable,
     },
+    search::{self, Hits},
 };
 
 const TABLE: &str = "accounts";
@@ -218,23 +219,58 @@ pub(super) fn list(
     filter: &AccountFilter,
     request: &PageRequest,
 ) -> Result<Page<Account>, StoreError> {
-    page(database, &scopes(database, environment, filter)?, request, filter.count_at_most)
+    let at_most = filter.count_at_most;
+    let Some(query) = filter.query.as_deref().map(sought) else {
+        return page(database, &scopes(database, environment, filter)?, request, at_most);
+    };
+    let all = checked(database, environment, filter)?;
+    let snapshot = database.unchecked_transaction().map_err(unavailable)?;
+    let expression = match search::hits(&snapshot, &query)? {
+        Hits::Few(numbers) => {
+            let ids = search::fitting(&snapshot, &numbers, &all)?;
+            return page_of_ids(&snapshot, &ids, request, at_most);
+        }
+        Hits::Many(expression) => expression,
+    };
+    drop(snapshot);
+    let scopes = scopes(database, environment, filter)?;
+    page_counted(database, &scopes, request, at_most, |snapshot| match (&expression, at_most) {
+        (Some(expression), Some(many)) if many > 0 => {
+            let are_many = search::are_many(snapshot, expression, &all, many)?;
+            Ok(are_many.then_some(many.into()))
+        }
+        _ => Ok(None),
+    })
 }
 
-/// One scope per connection where the filter names connections, else one for the whole environment.
-pub(super) fn scopes(
+/// Every condition of a filter, none of which chooses an index.
+fn checked(
     database: &Database,
     environment: &EnvironmentId,
     filter: &AccountFilter,
-) -> Result<Vec<Scope>, StoreError> {
+) -> Result<Scope, StoreError> {
+    let connections = connections_of(database, environment, filter)?;
+    let named = connections.map(|ids| serde_json::Value::from(ids).to_string());
+    let scope = Scope::default()
+        .and("+environment = ?", environment.as_str().to_owned())
+        .and_maybe("+connection IN (SELECT value FROM json_each(?))", named);
+    Ok(other_conditions(scope, None, filter))
+}
+
+/// The connections that a filter names, as far as they are of the environment, if it names any.
+fn connections_of(
+    database: &Database,
+    environment: &EnvironmentId,
+    filter: &AccountFilter,
+) -> Result<Option<Vec<String>>, StoreError> {
     let named: BTreeSet<&str> = filter.connections.iter().map(|id| id.as_str()).collect();
-    let ids = match &filter.connector {
+    Ok(Some(match &filter.connector {
         Some(connector) => {
             let mut ids = connections::of_connector(database, environment, connector)?;
             ids.retain(|id| named.is_empty() || named.contains(id.as_str()));
             ids
         }
-        None if named.is_empty() => return Ok(vec![scope(environment, None, filter)]),
+        None if named.is_empty() => return Ok(None),
         None => {
             let mut ids = Vec::with_capacity(named.len());
             for id in named {
@@ -244,37 +280,119 @@ pub(super) fn scopes(
             }
             ids
         }
-    };
-    Ok(ids.into_iter().map(|id| scope(environment, Some(id), filter)).collect())
+    }))
 }
 
-/// The most telling condition decides which index is walked; the others get a `+` and are only checked. The
-/// accounts of a connection are all in its environment, so naming the connection, known to be of it, is enough.
-fn scope(environment: &EnvironmentId, connection: Option<String>, filter: &AccountFilter) -> Scope {
-    let environment = environment.as_str().to_owned();
-    let of_user = filter.user_id.is_some() || filter.organization_id.is_some();
-    let scope = match connection {
-        Some(id) if of_user && filter.identifier.is_none() => {
-            Scope::default().and("environment = ?", environment).and("+connection = ?", id)
-        }
-        Some(id) => Scope::default().and("connection = ?", id),
-        None => Scope::default().and("environment = ?", environment),
+/// How many connections are probed for the best way each: for more than these that would take longer than it saves.
+const PROBED_CONNECTIONS: usize = 16;
+
+/// One scope per connection where the filter names connections, else one for the whole environment.
+pub(super) fn scopes(
+    database: &Database,
+    environment: &EnvironmentId,
+    filter: &AccountFilter,
+) -> Result<Vec<Scope>, StoreError> {
+    let Some(ids) = connections_of(database, environment, filter)? else {
+        return Ok(vec![scope(database, environment, None, filter, true)?]);
     };
-    let scope = match (&filter.user_id, &filter.organization_id) {
-        (Some(user), Some(organization)) => {
-            scope.and("user_id = ?", user.clone()).and("+organization_id = ?", organization.clone())
+    let probe = ids.len() <= PROBED_CONNECTIONS;
+    ids.into_iter().map(|id| scope(database, environment, Some(id), filter, probe)).collect()
+}
+
+/// An index that a list of accounts may walk, by what it begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Identifier,
+    Subject,
+    User,
+    Organization,
+    Name,
+    Degraded,
+    Status,
+    /// Everything of the connection or the environment.
+    All,
+}
+
+/// The indexes that serve a filter. An identifier has few accounts whatever else there is.
+pub(super) fn ways(of_connection: bool, filter: &AccountFilter) -> Vec<Way> {
+    if filter.identifier.is_some() {
+        return vec![Way::Identifier];
+    }
+    let mut ways = Vec::new();
+    let mut add = |way, is_there: bool| ways.extend(is_there.then_some(way));
+    add(Way::Subject, filter.provider_subject.is_some() && of_connection);
+    add(Way::User, filter.user_id.is_some());
+    add(Way::Organization, filter.organization_id.is_some());
+    add(Way::Name, filter.name.as_deref().is_some_and(|name| !name.is_empty()));
+    add(Way::Degraded, filter.degraded);
+    add(Way::Status, filter.status.is_some());
+    if ways.is_empty() || (of_connection && filter.status.is_none()) {
+        ways.push(Way::All);
+    }
+    ways
+}
+
+/// One condition decides which index is walked; the others get a `+` and are only checked. The accounts of a connection
+/// are all in its environment, so naming the connection, known to be of it, is enough.
+fn scope(
+    database: &Database,
+    environment: &EnvironmentId,
+    connection: Option<String>,
+    filter: &AccountFilter,
+    probe: bool,
+) -> Result<Scope, StoreError> {
+    let begun = |way: Way| {
+        let environment = environment.as_str().to_owned();
+        match &connection {
+            Some(id) if matches!(way, Way::Subject | Way::Status | Way::All) => {
+                Scope::default().and("connection = ?", id.clone())
+            }
+            _ => Scope::default().and("environment = ?", environment),
         }
-        (user, organization) => scope
-            .and_maybe("user_id = ?", user.clone())
-            .and_maybe("organization_id = ?", organization.clone()),
     };
+    let ways = ways(connection.is_some(), filter);
+    let way = match ways.as_slice() {
+        [way] => *way,
+        several => {
+            let probes = several.iter().map(|way| vec![indexed(begun(*way), *way, filter)]);
+            let best = if probe { shortest(database, TABLE, &probes.collect::<Vec<_>>())? } else { 0 };
+            several.get(best).copied().unwrap_or(Way::All)
+        }
+    };
+    let of_environment = !matches!(way, Way::Subject | Way::Status | Way::All);
+    let scope =
+        indexed(begun(way), way, filter).and_maybe("+connection = ?", connection.filter(|_| of_environment));
+    Ok(other_conditions(scope, Some(way), filter))
+}
+
+/// With the condition that chooses the index of a way.
+fn indexed(scope: Scope, way: Way, filter: &AccountFilter) -> Scope {
+    match way {
+        Way::Identifier => scope.and_maybe("identifier = ?", filter.identifier.clone()),
+        Way::Subject => scope.and_maybe("provider_subject = ?", filter.provider_subject.clone()),
+        Way::User => scope.and_maybe("user_id = ?", filter.user_id.clone()),
+        Way::Organization => scope.and_maybe("organization_id = ?", filter.organization_id.clone()),
+        // Written out, since a partial index serves only a condition that is known to imply its own.
+        Way::Name => scope.and_maybe("name = ?", filter.name.clone()).and_fixed("name <> ''"),
+        Way::Degraded => scope.and_fixed("degraded IS NOT NULL"),
+        Way::Status => scope.and_maybe("status = ?", filter.status.map(|status| status.as_str().to_owned())),
+        Way::All => scope,
+    }
+}
+
+/// With every other condition, only checked.
+fn other_conditions(scope: Scope, way: Option<Way>, filter: &AccountFilter) -> Scope {
+    fn unless<T: Clone>(way: Option<Way>, done: Way, value: &Option<T>) -> Option<T> {
+        value.clone().filter(|_| way != Some(done))
+    }
     let status = filter.status.map(|status| status.as_str().to_owned());
-    let status_condition = if of_user || filter.identifier.is_some() { "+status = ?" } else { "status = ?" };
     scope
-        .and_maybe("identifier = ?", filter.identifier.clone())
-        .and_maybe("name = ?", filter.name.clone())
-        .and_maybe("provider_subject = ?", filter.provider_subject.clone())
-        .and_maybe(status_condition, status)
-        .and_if("degraded IS NOT NULL", filter.degraded)
-        .and_maybe("instr(search_text, ?) > 0", filter.query.as_deref().map(folded))
+        .and_maybe("+identifier = ?", unless(way, Way::Identifier, &filter.identifier))
+        .and_maybe("+name = ?", unless(way, Way::Name, &filter.name))
+        .and_maybe("+provider_subject = ?", unless(way, Way::Subject, &filter.provider_subject))
+        .and_maybe("+user_id = ?", unless(way, Way::User, &filter.user_id))
+        .and_maybe("+organization_id = ?", unless(way, Way::Organization, &filter.organization_id))
+        .and_maybe("+status = ?", unless(way, Way::Status, &status))
+        .and_if("+degraded IS NOT NULL", filter.degraded && way != Some(Way::Degraded))
+        .and_maybe("instr(search_text, ?) > 0", filter.query.as_deref().map(sought))
 }

@@ -35,8 +35,8 @@ impl Record for ApiClient {
 
 impl Record for ApiToken {
     const TABLE: &'static str = TOKENS;
-    const COLUMNS: &'static str = "id, environment, client, name, token_hash, hint, permissions, created_at, \
-        expires_at, revoked_at";
+    const COLUMNS: &'static str = "id, environment, client, name, token_hash, hint, permissions, bounds, \
+        created_at, expires_at, revoked_at";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -47,6 +47,7 @@ impl Record for ApiToken {
             token_hash: columns.get("token_hash")?,
             hint: columns.get("hint")?,
             permissions: columns.json("permissions")?,
+            bounds: columns.optional_json("bounds")?,
             created_at: columns.time("created_at")?,
             expires_at: columns.optional_time("expires_at")?,
             revoked_at: columns.optional_time("revoked_at")?,
@@ -90,6 +91,7 @@ fn write_token(connection: &Connection, sql: &str, it: &ApiToken) -> Result<(), 
         ":token_hash": it.token_hash,
         ":hint": it.hint,
         ":permissions": json(&it.permissions, TOKENS, "permissions")?,
+        ":bounds": it.bounds.as_ref().map(|bounds| json(bounds, TOKENS, "bounds")).transpose()?,
         ":created_at": micros(it.created_at),
         ":expires_at": optional_micros(it.expires_at),
         ":revoked_at": optional_micros(it.revoked_at),
@@ -98,18 +100,17 @@ fn write_token(connection: &Connection, sql: &str, it: &ApiToken) -> Result<(), 
 }
 
 pub(super) fn insert_token(connection: &Connection, token: &ApiToken) -> Result<(), StoreError> {
-    let sql =
-        "INSERT INTO api_tokens (id, environment, client, name, token_hash, hint, permissions, created_at,
-            expires_at, revoked_at)
-        VALUES (:id, :environment, :client, :name, :token_hash, :hint, :permissions, :created_at, :expires_at,
-            :revoked_at)";
+    let sql = "INSERT INTO api_tokens (id, environment, client, name, token_hash, hint, permissions, bounds,
+            created_at, expires_at, revoked_at)
+        VALUES (:id, :environment, :client, :name, :token_hash, :hint, :permissions, :bounds, :created_at,
+            :expires_at, :revoked_at)";
     write_token(connection, sql, token)
 }
 
 pub(super) fn update_token(connection: &Connection, token: &ApiToken) -> Result<(), StoreError> {
     let sql = "UPDATE api_tokens SET name = :name, token_hash = :token_hash, hint = :hint,
-            permissions = :permissions, created_at = :created_at, expires_at = :expires_at,
-            revoked_at = :revoked_at
+            permissions = :permissions, bounds = :bounds, created_at = :created_at,
+            expires_at = :expires_at, revoked_at = :revoked_at
         WHERE id = :id AND environment = :environment AND client = :client";
     write_token(connection, sql, token)
 }

@@ -4,9 +4,9 @@ use rusqlite::Connection;
 use valetkey_domain::{Change, Changes, InstanceId, StoreError};
 
 use super::{
-    accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials, environments,
-    events, executions, home, instances, keys, overview, refreshes, revocations, row::unavailable, sealed,
-    users,
+    accounts, answers, api_clients, audit, auth_requests, branding, bulk, connections, credentials,
+    deliveries, environments, events, executions, home, instances, keys, overview, refreshes, revocations,
+    row::unavailable, sealed, users, webhooks,
 };
 
 /// Applies all changes inside the transaction that is open. An empty list is a probe: it writes a row of no meaning.
@@ -44,10 +44,17 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::EraseCredentials(account) => credentials::erase(c, account),
         Change::InsertAuthRequest(request) => auth_requests::insert(c, request),
         Change::UpdateAuthRequest(request) => auth_requests::update(c, request),
-        Change::AppendEvent(event) => events::append(c, event),
+        Change::AppendEvent(event) => {
+            events::append(c, event)?;
+            deliveries::announce(c, event)
+        }
         Change::InsertExecution(execution) => executions::insert(c, execution),
         Change::FinishExecution(execution) => executions::finish(c, execution),
-        Change::AbandonExecutions { instance } => executions::abandon(c, *instance),
+        Change::AbandonExecutions { instance, at } => {
+            deliveries::announce_abandoned(c, *instance, *at)?;
+            executions::abandon(c, *instance)
+        }
+        Change::AnnounceExecution { id, at } => deliveries::announce_execution(c, id, *at),
         Change::InsertAnswer(answer) => answers::insert(c, answer),
         Change::AnswerLeaves(execution) => answers::leaves(c, execution),
         Change::FinishAnswer { execution, sealed, keep_key, keep_until } => {
@@ -87,8 +94,22 @@ fn apply_one(c: &Connection, change: &Change, own: Option<InstanceId>) -> Result
         Change::DeleteSessionsOf { user, except } => users::delete_sessions(c, user, except.as_ref()),
         Change::AppendAudit(entry) => audit::append(c, entry),
         Change::PutBranding(branding) => branding::put(c, branding),
+        Change::InsertBulk(work) => bulk::insert(c, work),
+        Change::UpdateBulk(work) => bulk::update(c, work),
+        Change::InsertWebhook(webhook) => webhooks::insert(c, webhook),
+        Change::UpdateWebhook(webhook) => webhooks::update(c, webhook),
+        Change::DeleteWebhook(id) => webhooks::delete(c, id),
+        Change::NoteWebhook { id, note } => webhooks::note(c, id, note),
+        Change::PutWebhookSecret { webhook, generation, sealed, old_until } => {
+            webhooks::put_secret(c, webhook, *generation, sealed, *old_until)
+        }
+        Change::InsertDelivery(delivery) => deliveries::insert(c, delivery),
+        Change::InsertDeliveryBody(body) => deliveries::insert_body(c, body),
+        Change::UpdateDelivery { attempts, delivery } => deliveries::update(c, *attempts, delivery),
         Change::PutLogo(logo) => branding::put_logo(c, logo),
         Change::DropLogos { keep } => branding::drop_logos(c, *keep),
-        Change::CountStatuses { at, keep_from } => overview::count_statuses(c, *at, *keep_from),
+        Change::PutStatusCounts { at, keep_from, counts } => {
+            overview::put_status_counts(c, *at, *keep_from, counts)
+        }
     }
 }

@@ -11,7 +11,7 @@ use valetkey_domain::{
 use crate::values::earlier;
 
 use super::{
-    list::{Scope, page},
+    list::{Scope, page, shortest},
     row::{Columns, Conflicts, Listed, Record, all, count, execute, execute_one, json, micros, one},
 };
 
@@ -178,33 +178,97 @@ pub(super) fn list(
     filter: &ExecutionFilter,
     request: &PageRequest,
 ) -> Result<Page<Execution>, StoreError> {
-    page(connection, &[scope(environment, filter)], request, filter.count_at_most)
+    let scope = scope(connection, environment, filter)?;
+    page(connection, &[scope], request, filter.count_at_most)
 }
 
-/// The most telling condition decides which index is walked; the others get a `+` and are only checked.
-pub(super) fn scope(environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
-    let environment = environment.as_str().to_owned();
-    let account = filter.account.as_ref().map(|id| id.as_str().to_owned());
-    let connection = filter.connection.as_ref().map(|id| id.as_str().to_owned());
-    let tool = filter.tool.clone();
-    let scope = match (account, connection) {
-        (Some(account), connection) => Scope::default()
-            .and("account = ?", account)
-            .and_maybe("+connection = ?", connection)
-            .and("+environment = ?", environment)
-            .and_maybe("+tool = ?", tool),
-        (None, Some(connection)) => Scope::default()
-            .and("connection = ?", connection)
-            .and("+environment = ?", environment)
-            .and_maybe("+tool = ?", tool),
-        (None, None) => Scope::default().and("environment = ?", environment).and_maybe("tool = ?", tool),
+/// What an index that a list of executions may walk begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Account,
+    Connection,
+    Environment,
+}
+
+/// An index that a list of executions may walk: of its owner alone, of a tool, or of those in one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way {
+    owner: Owner,
+    tool: bool,
+    status: bool,
+}
+
+/// The indexes that serve a filter. Few executions are running or of unknown outcome, and not many fail: these have
+/// indexes of their own. Most succeed, and of those there is none.
+fn ways(filter: &ExecutionFilter) -> Vec<Way> {
+    let failed = filter.status == Some(ExecutionStatus::Failed);
+    let few = matches!(filter.status, Some(ExecutionStatus::Running | ExecutionStatus::Unknown));
+    let by_tool = filter.tool.is_some();
+    let way = |owner, tool, status| Way { owner, tool, status };
+    let mut ways = Vec::new();
+    if few {
+        ways.push(way(Owner::Environment, false, true));
+    }
+    for (owner, named) in
+        [(Owner::Account, filter.account.is_some()), (Owner::Connection, filter.connection.is_some())]
+    {
+        if named {
+            // An account has no index by tool: it would be the dearest of all to keep.
+            let by_tool = by_tool && owner == Owner::Connection;
+            ways.extend(failed.then_some(way(owner, false, true)));
+            ways.extend(by_tool.then_some(way(owner, true, false)));
+            ways.extend((!failed && !by_tool).then_some(way(owner, false, false)));
+        }
+    }
+    if by_tool && (failed || filter.connection.is_none()) {
+        ways.push(way(Owner::Environment, true, failed));
+    }
+    if ways.is_empty() {
+        ways.push(way(Owner::Environment, false, failed));
+    }
+    ways
+}
+
+/// The conditions that the index of a way answers by itself.
+fn indexed(way: Way, environment: &EnvironmentId, filter: &ExecutionFilter) -> Scope {
+    let scope = match way.owner {
+        Owner::Account => Scope::default()
+            .and_maybe("account = ?", filter.account.as_ref().map(|id| id.as_str().to_owned())),
+        Owner::Connection => Scope::default()
+            .and_maybe("connection = ?", filter.connection.as_ref().map(|id| id.as_str().to_owned())),
+        Owner::Environment => Scope::default().and("environment = ?", environment.as_str().to_owned()),
     };
+    let scope = scope.and_maybe("tool = ?", filter.tool.clone().filter(|_| way.tool));
     // Written out, since a partial index serves only a condition that is known to imply its own.
-    match filter.status {
+    match filter.status.filter(|_| way.status) {
         None => scope,
         Some(ExecutionStatus::Running) => scope.and_fixed("status = 'RUNNING'"),
         Some(ExecutionStatus::Succeeded) => scope.and_fixed("status = 'SUCCEEDED'"),
         Some(ExecutionStatus::Failed) => scope.and_fixed("status = 'FAILED'"),
         Some(ExecutionStatus::Unknown) => scope.and_fixed("status = 'UNKNOWN'"),
     }
+}
+
+/// The shortest index is walked; the conditions that it does not answer get a `+` and are only checked.
+pub(super) fn scope(
+    connection: &Connection,
+    environment: &EnvironmentId,
+    filter: &ExecutionFilter,
+) -> Result<Scope, StoreError> {
+    let ways = ways(filter);
+    let probes: Vec<_> = ways.iter().map(|way| vec![indexed(*way, environment, filter)]).collect();
+    let best = shortest(connection, TABLE, &probes)?;
+    let way =
+        ways.get(best).copied().unwrap_or(Way { owner: Owner::Environment, tool: false, status: false });
+    let unless = |owner, text: Option<&str>| text.filter(|_| way.owner != owner).map(str::to_owned);
+    let status = filter.status.filter(|_| !way.status).map(|status| status.as_str().to_owned());
+    Ok(indexed(way, environment, filter)
+        .and_maybe("+account = ?", unless(Owner::Account, filter.account.as_ref().map(|id| id.as_str())))
+        .and_maybe(
+            "+connection = ?",
+            unless(Owner::Connection, filter.connection.as_ref().map(|id| id.as_str())),
+        )
+        .and_maybe("+environment = ?", unless(Owner::Environment, Some(environment.as_str())))
+        .and_maybe("+tool = ?", filter.tool.clone().filter(|_| !way.tool))
+        .and_maybe("+status = ?", status))
 }

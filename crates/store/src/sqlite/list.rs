@@ -6,7 +6,7 @@ use valetkey_domain::{
     page::{Cursor, MAX_PAGE_SIZE},
 };
 
-use super::row::{Listed, all, unavailable};
+use super::row::{Listed, all, one, unavailable};
 
 /// Conditions that hold for a part of a list, all of them. In front of a column a `+` keeps SQLite from choosing an
 /// index by it.
@@ -42,13 +42,61 @@ impl Scope {
         self
     }
 
-    fn text(&self) -> String {
+    /// The conditions as SQL.
+    pub(super) fn text(&self) -> String {
         self.conditions.join(" AND ")
     }
 
-    fn values_and(&self, more: impl IntoIterator<Item = Value>) -> impl Iterator<Item = Value> {
+    /// The values of the conditions, and `more` after them.
+    pub(super) fn values_and(&self, more: impl IntoIterator<Item = Value>) -> impl Iterator<Item = Value> {
         self.values.iter().cloned().chain(more)
     }
+}
+
+/// How many rows of an index are looked at to tell whether it is a short one.
+const PROBED: u32 = 20_000;
+
+/// Which of `ways` has the fewest rows to walk, the first one of those that are equally good. Each way is the conditions
+/// that an index answers by itself: looking at so many entries of it takes a millisecond at most, and a list that walks the
+/// index of what is common to find what is rare takes as long as it has rows.
+pub(super) fn shortest(
+    connection: &Connection,
+    table: &str,
+    ways: &[Vec<Scope>],
+) -> Result<usize, StoreError> {
+    let (mut best, mut fewest) = (0, PROBED);
+    if ways.len() < 2 {
+        return Ok(best);
+    }
+    for (number, way) in ways.iter().enumerate() {
+        let mut rows = 0;
+        for scope in way {
+            let left = fewest.saturating_sub(rows);
+            rows += u32::try_from(bounded(connection, table, scope, left)?).unwrap_or(u32::MAX);
+        }
+        if rows < fewest {
+            (best, fewest) = (number, rows);
+        }
+    }
+    Ok(best)
+}
+
+fn bounded(connection: &Connection, table: &str, scope: &Scope, limit: u32) -> Result<u64, StoreError> {
+    let conditions = scope.text();
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {conditions} LIMIT {limit})");
+    counted(connection, &sql, scope.values_and([]))
+}
+
+/// The number that a statement answers with.
+pub(super) fn counted(
+    connection: &Connection,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(unavailable)?;
+    let counted: i64 =
+        statement.query_row(params_from_iter(values), |row| row.get(0)).map_err(unavailable)?;
+    Ok(counted.unsigned_abs())
 }
 
 #[derive(Clone, Copy)]
@@ -104,18 +152,16 @@ fn total<T: Listed>(
 ) -> Result<u64, StoreError> {
     let mut total = 0;
     for scope in scopes {
-        let (table, conditions) = (T::TABLE, scope.text());
-        let sql = match at_most {
-            None => format!("SELECT count(*) FROM {table} WHERE {conditions}"),
+        total += match at_most {
             Some(limit) => {
-                format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {conditions} LIMIT {limit})")
+                let left = u64::from(limit).saturating_sub(total);
+                bounded(connection, T::TABLE, scope, u32::try_from(left).unwrap_or(limit))?
+            }
+            None => {
+                let sql = format!("SELECT count(*) FROM {} WHERE {}", T::TABLE, scope.text());
+                counted(connection, &sql, scope.values_and([]))?
             }
         };
-        let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
-        let counted: i64 = statement
-            .query_row(params_from_iter(scope.values.iter()), |row| row.get(0))
-            .map_err(unavailable)?;
-        total += counted.unsigned_abs();
     }
     Ok(at_most.map_or(total, |limit| total.min(limit.into())))
 }
@@ -126,6 +172,17 @@ pub(super) fn page<T: Listed>(
     scopes: &[Scope],
     request: &PageRequest,
     count_at_most: Option<u32>,
+) -> Result<Page<T>, StoreError> {
+    page_counted(connection, scopes, request, count_at_most, |_| Ok(None))
+}
+
+/// As [`page`]; `count` may know how many rows there are without looking at them.
+pub(super) fn page_counted<T: Listed>(
+    connection: &Connection,
+    scopes: &[Scope],
+    request: &PageRequest,
+    count_at_most: Option<u32>,
+    count: impl FnOnce(&Connection) -> Result<Option<u64>, StoreError>,
 ) -> Result<Page<T>, StoreError> {
     let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
     let size = request.size.clamp(1, MAX_PAGE_SIZE) as usize;
@@ -154,10 +211,43 @@ pub(super) fn page<T: Listed>(
     // A first page that has all rows has counted them.
     let total = match from.is_none() && !goes_on {
         true => items.len() as u64,
-        false => total::<T>(&snapshot, scopes, count_at_most)?,
+        false => match count(&snapshot)? {
+            Some(total) => total,
+            None => total::<T>(&snapshot, scopes, count_at_most)?,
+        },
     };
     let total = count_at_most.map_or(total, |limit| total.min(limit.into()));
     Ok(Page { next, previous, total, items })
+}
+
+/// One page of the rows of these ids, newest first, of which all are known.
+pub(super) fn page_of_ids<T: Listed>(
+    connection: &Connection,
+    ids: &[String],
+    request: &PageRequest,
+    count_at_most: Option<u32>,
+) -> Result<Page<T>, StoreError> {
+    let size = request.size.clamp(1, MAX_PAGE_SIZE) as usize;
+    let older_than = |id: &str| ids.partition_point(|other| other.as_str() >= id);
+    let (begin, end) = match &request.cursor {
+        None => (0, size.min(ids.len())),
+        Some(Cursor::After(id)) => {
+            let begin = older_than(id);
+            (begin, (begin + size).min(ids.len()))
+        }
+        Some(Cursor::Before(id)) => {
+            let end = ids.partition_point(|other| other.as_str() > id.as_str());
+            (end.saturating_sub(size), end)
+        }
+    };
+    let mut items = Vec::with_capacity(end - begin);
+    for id in &ids[begin..end] {
+        items.extend(one::<T>(connection, "id = ?1", [id])?);
+    }
+    let next = items.last().filter(|_| end < ids.len()).map(|item| item.id().to_owned());
+    let previous = items.first().filter(|_| begin > 0).map(|item| format!("~{}", item.id()));
+    let total = ids.len() as u64;
+    Ok(Page { items, next, previous, total: count_at_most.map_or(total, |limit| total.min(limit.into())) })
 }
 
 /// How SQLite would walk a scope from a cursor on.

@@ -6,9 +6,11 @@ mod api_clients;
 mod audit;
 mod auth_requests;
 mod branding;
+mod bulk;
 mod changes;
 mod connections;
 mod credentials;
+mod deliveries;
 mod disk;
 mod dump;
 mod environments;
@@ -26,12 +28,16 @@ mod refreshes;
 mod revocations;
 mod row;
 mod sealed;
+mod search;
 mod trait_impl;
 mod users;
+mod webhooks;
 mod writer;
 
 #[cfg(test)]
 mod home_tests;
+#[cfg(test)]
+mod list_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -220,7 +226,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] with what is damaged.
     pub async fn verify(&self) -> Result<(), StoreError> {
-        self.readers.list(|connection| open::integrity(connection, "integrity_check")).await
+        self.readers.list_anew(|connection| open::integrity(connection, "integrity_check")).await
     }
 
     /// How many commits went into how many durable writes so far.

@@ -3,22 +3,22 @@
 use rusqlite::{Connection, params};
 use valetkey_domain::{
     AccountStatus, EnvironmentId, ExecutionId, StoreError, Time,
-    overview::{ConnectorUse, Overview, OverviewSpan, StatusCount},
+    overview::{AccountsInStatus, ConnectorUse, Overview, OverviewSpan, StatusCount},
 };
 
 use crate::values::{day, earlier, first_of_day};
 
-use super::row::{Columns, Conflicts, Record, all, execute, micros, unavailable};
+use super::row::{Columns, Conflicts, Record, all, count, execute, micros, unavailable};
 
 /// How many accounts are in a status.
 struct InStatus(AccountStatus, u64);
 
 impl Record for InStatus {
-    const TABLE: &'static str = "accounts";
-    const COLUMNS: &'static str = "status, count(*)";
+    const TABLE: &'static str = "account_counts";
+    const COLUMNS: &'static str = "status, accounts";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        Ok(Self(columns.word("status", AccountStatus::parse)?, columns.count("id")?))
+        Ok(Self(columns.word("status", AccountStatus::parse)?, columns.count("accounts")?))
     }
 }
 
@@ -44,7 +44,8 @@ pub(super) fn overview(
     span: &OverviewSpan,
 ) -> Result<Overview, StoreError> {
     let snapshot = connection.unchecked_transaction().map_err(unavailable)?;
-    let accounts: Vec<InStatus> = all(&snapshot, "environment = ?1 GROUP BY status", [env.as_str()])?;
+    let accounts: Vec<InStatus> =
+        all(&snapshot, "environment = ?1 AND accounts > 0 ORDER BY status", [env.as_str()])?;
     let first = ExecutionId::first_of(earlier(span.since));
     let values = params![env.as_str(), first.as_str(), micros(span.since), span.at_most];
     let executions = all(&snapshot, "true GROUP BY connector ORDER BY connector", values)?;
@@ -53,7 +54,8 @@ pub(super) fn overview(
         let counted: i64 = statement.query_row(values, |row| row.get(0)).map_err(unavailable)?;
         Ok(counted.unsigned_abs())
     };
-    let degraded = "SELECT count(*) FROM (SELECT 1 FROM accounts WHERE environment = ?1 AND status = 'ACTIVE'
+    let degraded =
+        "SELECT count(*) FROM (SELECT 1 FROM accounts WHERE environment = ?1 AND +status = 'ACTIVE'
         AND degraded IS NOT NULL LIMIT ?2)";
     let due = "SELECT count(*) FROM (SELECT 1 FROM accounts WHERE status = 'ACTIVE' AND refresh_at <= ?2
         AND +environment = ?1 LIMIT ?3)";
@@ -72,14 +74,44 @@ const COUNTS: Conflicts = Conflicts {
     reference: "status_count.environment",
 };
 
-/// Counts the accounts by status for a day. A status that no account is in any more is counted as none.
-pub(super) fn count_statuses(connection: &Connection, at: Time, keep_from: Time) -> Result<(), StoreError> {
+impl Record for AccountsInStatus {
+    const TABLE: &'static str = "account_counts";
+    const COLUMNS: &'static str = "environment, status, accounts";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            environment: columns.id("environment")?,
+            status: columns.word("status", AccountStatus::parse)?,
+            accounts: columns.count("accounts")?,
+        })
+    }
+}
+
+/// The counts are kept in the commits that change them.
+pub(super) fn by_status(connection: &Connection) -> Result<Vec<AccountsInStatus>, StoreError> {
+    all(connection, "accounts > 0 ORDER BY environment, status", [])
+}
+
+/// Notes a day's counts. A status that no account is in any more is counted as none.
+pub(super) fn put_status_counts(
+    connection: &Connection,
+    at: Time,
+    keep_from: Time,
+    counts: &[AccountsInStatus],
+) -> Result<(), StoreError> {
     let today = day(at);
     let old = "DELETE FROM status_counts WHERE day = ?1 OR day < ?2";
     execute(connection, COUNTS, old, [today, day(keep_from)])?;
-    let sql = "INSERT INTO status_counts (environment, day, status, accounts)
-        SELECT environment, ?1, status, count(*) FROM accounts GROUP BY environment, status";
-    execute(connection, COUNTS, sql, [today])?;
+    let sql = "INSERT INTO status_counts (environment, day, status, accounts) VALUES (?1, ?2, ?3, ?4)";
+    for it in counts {
+        let accounts = count(it.accounts, COUNTS.table, "accounts")?;
+        execute(
+            connection,
+            COUNTS,
+            sql,
+            params![it.environment.as_str(), today, it.status.as_str(), accounts],
+        )?;
+    }
     Ok(())
 }
 

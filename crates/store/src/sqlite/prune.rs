@@ -5,7 +5,10 @@
 use rusqlite::{Connection, params};
 use valetkey_domain::{
     AuthRequest, Event, EventId, Execution, ExecutionId, Invitation, KeptAnswer, RefreshAttempt, Session,
-    StoreError, Time, store::Prunable,
+    StoreError, Time,
+    bulk::BulkWork,
+    store::Prunable,
+    webhook::{Delivery, WebhookSecret},
 };
 
 use crate::values::later;
@@ -34,6 +37,26 @@ impl<T: Record> Record for Key<T> {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self(columns.get("id")?, std::marker::PhantomData))
     }
+}
+
+/// The number of a row of `T`, whose key has two parts.
+struct RowOf<T>(String, std::marker::PhantomData<T>);
+
+impl<T: Record> Record for RowOf<T> {
+    const TABLE: &'static str = T::TABLE;
+    const COLUMNS: &'static str = "CAST(rowid AS TEXT)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(columns.get("rowid")?, std::marker::PhantomData))
+    }
+}
+
+fn rows(
+    connection: &Connection,
+    rest: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<String>, StoreError> {
+    Ok(all::<RowOf<Delivery>>(connection, rest, params)?.into_iter().map(|row| row.0).collect())
 }
 
 fn keys<T: Record>(
@@ -83,6 +106,24 @@ pub(super) fn find(
             let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
             keys::<Session>(connection, rest, params![at, limit])
         }
+        Prunable::Bulks => {
+            let rest = "ended_at IS NOT NULL AND ended_at < ?1 ORDER BY ended_at LIMIT ?2";
+            keys::<BulkWork>(connection, rest, params![at, limit])
+        }
+        Prunable::Delivered => {
+            let rest = "outcome = 'delivered' AND ended_at < ?1 ORDER BY ended_at LIMIT ?2";
+            rows(connection, rest, params![at, limit])
+        }
+        Prunable::Undelivered => {
+            let rest = "(outcome = 'failed' AND ended_at < ?1) OR (outcome = 'pending' AND created_at < ?1)
+                ORDER BY created_at LIMIT ?2";
+            rows(connection, rest, params![at, limit])
+        }
+        Prunable::WebhookSecrets => {
+            let rest = "valid_until < ?1 ORDER BY valid_until LIMIT ?2";
+            let found: Vec<RowOf<WebhookSecret>> = all(connection, rest, params![at, limit])?;
+            Ok(found.into_iter().map(|row| row.0).collect())
+        }
         Prunable::Invitations => {
             let rest = "expires_at < ?1 ORDER BY expires_at LIMIT ?2";
             keys::<Invitation>(connection, rest, params![at, limit])
@@ -108,6 +149,18 @@ pub(super) fn remove(
         Prunable::Refreshes => ("refreshes", "DELETE FROM refreshes WHERE id = ?1 AND ended_at < ?2"),
         Prunable::Answers => ("answers", "DELETE FROM answers WHERE execution = ?1 AND keep_until < ?2"),
         Prunable::Sessions => ("sessions", "DELETE FROM sessions WHERE id = ?1 AND expires_at < ?2"),
+        Prunable::Bulks => ("bulk_works", "DELETE FROM bulk_works WHERE id = ?1 AND ended_at < ?2"),
+        Prunable::Delivered => (
+            "webhook_deliveries",
+            "DELETE FROM webhook_deliveries WHERE rowid = ?1 AND outcome = 'delivered' AND ended_at < ?2",
+        ),
+        Prunable::Undelivered => (
+            "webhook_deliveries",
+            "DELETE FROM webhook_deliveries WHERE rowid = ?1 AND outcome <> 'delivered' AND created_at < ?2",
+        ),
+        Prunable::WebhookSecrets => {
+            ("webhook_secrets", "DELETE FROM webhook_secrets WHERE rowid = ?1 AND valid_until < ?2")
+        }
         Prunable::Invitations => ("invitations", "DELETE FROM invitations WHERE id = ?1 AND expires_at < ?2"),
     };
     let conflicts = Conflicts { table, record: table, unique: table, reference: table };

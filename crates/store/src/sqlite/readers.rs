@@ -61,6 +61,17 @@ impl Readers {
         answer
     }
 
+    /// As [`Readers::list`], on a connection of its own: FTS5 remembers how its index was laid out when a connection last
+    /// searched, and SQLite's check takes what was written since for damage.
+    pub(super) async fn list_anew<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Place::File(path) = &self.place else { return self.list(read).await };
+        let (path, options) = (path.clone(), self.options);
+        self.list(move |_| read(&open::reader(&path, &options).map_err(unavailable)?)).await
+    }
+
     /// Reads on a blocking thread; what is in memory is read here and now.
     pub(super) async fn list<T: Send + 'static>(
         self: &Arc<Self>,

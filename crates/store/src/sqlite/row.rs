@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use rusqlite::{Connection, Params, Row, types::FromSql};
 use serde::de::DeserializeOwned;
-use valetkey_domain::{SealedBlob, StoreError, Time};
+use valetkey_domain::{EnvironmentId, SealedBlob, StoreError, Time};
 
 use crate::values::from_micros;
 pub(super) use crate::values::{Conflicts, count, json, micros, optional_micros};
@@ -103,6 +103,16 @@ pub(super) fn one<T: Record>(
     params: impl Params,
 ) -> Result<Option<T>, StoreError> {
     Ok(all(connection, rest, params)?.pop())
+}
+
+/// The record of this id in an environment. One of another environment is not read, so that the time it takes does not tell
+/// that it is there (S39).
+pub(super) fn inside<T: Record>(
+    connection: &Connection,
+    environment: &EnvironmentId,
+    id: &str,
+) -> Result<Option<T>, StoreError> {
+    one(connection, "id = ?1 AND environment = ?2", [id, environment.as_str()])
 }
 
 /// Takes the columns of a row one after the other. A value that cannot be is reported with table, column and row.

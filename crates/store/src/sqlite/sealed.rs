@@ -25,6 +25,20 @@ pub(super) fn reseal(
             execute(connection, conflicts("credentials"), sql, values)?;
             return Ok(());
         }
+        SealedPlace::WebhookSecret(webhook, generation) => {
+            let sql = "UPDATE webhook_secrets SET sealed = ?3 WHERE webhook = ?1 AND sealed = ?2 AND generation = ?4";
+            let generation = count(*generation, "webhook_secrets", "generation")?;
+            let values = params![webhook.as_str(), from.0, to.0, generation];
+            execute(connection, conflicts("webhook_secrets"), sql, values)?;
+            return Ok(());
+        }
+        SealedPlace::DeliveryBody(webhook, id) => {
+            let sql =
+                "UPDATE webhook_bodies SET sealed = ?3 WHERE webhook = ?1 AND sealed = ?2 AND delivery = ?4";
+            let values = params![webhook.as_str(), from.0, to.0, id.as_str()];
+            execute(connection, conflicts("webhook_bodies"), sql, values)?;
+            return Ok(());
+        }
         SealedPlace::ClientSecret(id) => (
             "connections",
             "UPDATE connections SET client_secret = ?3 WHERE id = ?1 AND client_secret = ?2",
@@ -132,6 +146,40 @@ impl Record for Revocation {
     }
 }
 
+struct SecretOfWebhook(SealedRecord);
+
+impl Record for SecretOfWebhook {
+    const TABLE: &'static str = "webhook_secrets";
+    const COLUMNS: &'static str =
+        "webhook, generation, (SELECT environment FROM webhooks WHERE id = webhook), sealed";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(SealedRecord {
+            place: SealedPlace::WebhookSecret(columns.id("webhook")?, columns.count("generation")?),
+            environment: columns.optional_id("webhook")?,
+            sealed_for: None,
+            sealed: columns.sealed("sealed")?,
+        }))
+    }
+}
+
+struct BodyOfDelivery(SealedRecord);
+
+impl Record for BodyOfDelivery {
+    const TABLE: &'static str = "webhook_bodies";
+    const COLUMNS: &'static str =
+        "webhook, delivery, (SELECT environment FROM webhooks WHERE id = webhook), sealed";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self(SealedRecord {
+            place: SealedPlace::DeliveryBody(columns.id("webhook")?, columns.id("delivery")?),
+            environment: columns.optional_id("webhook")?,
+            sealed_for: None,
+            sealed: columns.sealed("sealed")?,
+        }))
+    }
+}
+
 struct Answer(SealedRecord);
 
 impl Record for Answer {
@@ -165,6 +213,8 @@ pub(super) fn after(
         Some(SealedPlace::SigningKey(kid)) => (3, kid.as_str(), 0),
         Some(SealedPlace::Revocation(id)) => (4, id.as_str(), 0),
         Some(SealedPlace::Answer(id)) => (5, id.as_str(), 0),
+        Some(SealedPlace::WebhookSecret(id, generation)) => (6, id.as_str(), *generation),
+        Some(SealedPlace::DeliveryBody(webhook, _)) => (7, webhook.as_str(), 0),
     };
     let key_of = |this: u8| if this == kind { key } else { "" };
     if kind == 0 {
@@ -194,10 +244,26 @@ pub(super) fn after(
         let revocations: Vec<Revocation> = all(connection, rest, params![key_of(4), left(&found)])?;
         found.extend(revocations.into_iter().map(|it| it.0));
     }
-    if left(&found) > 0 {
+    if kind <= 5 && left(&found) > 0 {
         let rest = "execution > ?1 AND sealed IS NOT NULL ORDER BY execution LIMIT ?2";
         let answers: Vec<Answer> = all(connection, rest, params![key_of(5), left(&found)])?;
         found.extend(answers.into_iter().map(|it| it.0));
+    }
+    if kind <= 6 && left(&found) > 0 {
+        let generation = count(if kind == 6 { generation } else { 0 }, "webhook_secrets", "generation")?;
+        let rest = "(webhook, generation) > (?1, ?2) ORDER BY webhook, generation LIMIT ?3";
+        let values = params![key_of(6), generation, left(&found)];
+        let secrets: Vec<SecretOfWebhook> = all(connection, rest, values)?;
+        found.extend(secrets.into_iter().map(|it| it.0));
+    }
+    if left(&found) > 0 {
+        let delivery = match after {
+            Some(SealedPlace::DeliveryBody(_, delivery)) => delivery.as_str(),
+            _ => "",
+        };
+        let rest = "(webhook, delivery) > (?1, ?2) ORDER BY webhook, delivery LIMIT ?3";
+        let bodies: Vec<BodyOfDelivery> = all(connection, rest, params![key_of(7), delivery, left(&found)])?;
+        found.extend(bodies.into_iter().map(|it| it.0));
     }
     Ok(found)
 }

@@ -8,12 +8,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use valetkey_domain::{
-    AccountStatus, Change, Changes, ErrorCode, SealedBlob, Store,
-    event::EventKind,
-    execution::ExecutionStatus,
-    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
-};
+use valetkey_domain::{Change, Changes, SealedBlob, Store};
 use valetkey_testkit::store_contract::Fixture;
 
 use super::*;
@@ -418,77 +413,6 @@ async fn row_that_no_row_may_be_is_named() {
     assert_eq!(store.account(&account.id).await.unwrap(), Some(account));
 }
 
-/// No list walks a whole table or sorts: a million accounts must not make a page slow.
-#[tokio::test]
-async fn lists_with_any_filter_walk_an_index_in_order() {
-    let store = Arc::new(SqliteStore::in_memory().unwrap());
-    let f = Fixture::new(store.clone()).await;
-    let (gmail, slack) = (f.stored_connection("gmail").await, f.stored_connection("slack").await);
-    let account = f.stored_account(&gmail, "user_1").await;
-    let text = |present: bool| present.then(|| "x".to_owned());
-    let env = f.env.clone();
-    let plans = store.readers.list(move |c| {
-        let mut plans = Vec::new();
-        for bits in 0..64_u32 {
-            let on = |bit: u32| bits & 1 << bit != 0;
-            let connections = match bits & 3 {
-                0 => vec![],
-                1 => vec![gmail.id.clone()],
-                _ => vec![gmail.id.clone(), slack.id.clone()],
-            };
-            let filter = AccountFilter {
-                connections,
-                identifier: text(on(2)),
-                organization_id: text(on(3)),
-                user_id: text(on(4)),
-                status: on(5).then_some(AccountStatus::Active),
-                ..AccountFilter::default()
-            };
-            for scope in accounts::scopes(c, &env, &filter)? {
-                plans.push((format!("{filter:?}"), list::plan(c, "accounts", &scope)));
-            }
-            let statuses = [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Succeeded)];
-            let filter = ExecutionFilter {
-                account: on(0).then(|| account.id.clone()),
-                connection: on(1).then(|| gmail.id.clone()),
-                tool: text(on(2)),
-                status: statuses[(bits >> 3) as usize % 3],
-                ..ExecutionFilter::default()
-            };
-            plans.push((
-                format!("{filter:?}"),
-                list::plan(c, "executions", &executions::scope(&env, &filter)),
-            ));
-            let at = Some(account.created_at);
-            let filter = EventFilter {
-                account: on(0).then(|| account.id.clone()),
-                connection: on(1).then(|| gmail.id.clone()),
-                kinds: if on(2) {
-                    vec![EventKind::AccountCreated, EventKind::AccountExpired]
-                } else {
-                    vec![]
-                },
-                code: on(3).then_some(ErrorCode::UpstreamError),
-                since: at.filter(|_| on(4)),
-                until: at.filter(|_| on(5)),
-            };
-            plans.push((format!("{filter:?}"), list::plan(c, "events", &events::scope(&env, &filter))));
-            let of = on(0).then_some(&account.id);
-            plans.push((format!("{of:?}"), list::plan(c, "revocations", &revocations::scope(&env, of))));
-            plans.push(("attempts".into(), list::plan(c, "refreshes", &refreshes::scope(&account.id))));
-            let filter = ConnectionFilter { connector: text(on(0)), query: text(on(1)) };
-            plans.push((
-                format!("{filter:?}"),
-                list::plan(c, "connections", &connections::scope(&env, &filter)),
-            ));
-        }
-        Ok(plans)
-    });
-    for (filter, plan) in plans.await.unwrap() {
-        assert!(plan.starts_with("SEARCH") && !plan.contains("TEMP B-TREE"), "{filter}: {plan}");
-    }
-}
-
 /// What background work looks for, every few seconds, is found without walking a table.
 #[tokio::test]
 async fn looks_of_the_background_walk_an_index() {
@@ -564,15 +488,4 @@ async fn work_that_is_refused_leaves_nothing() {
         c.query_row("SELECT probes FROM store_info", [], |row| row.get::<_, i64>(0)).map_err(row::unavailable)
     };
     assert_eq!(store.writer.work(probes).await, Ok(0));
-}
-
-#[tokio::test]
-async fn list_of_a_status_walks_its_own_index() {
-    let store = SqliteStore::in_memory().unwrap();
-    let env = "env_00000000000000000000000000".parse().unwrap();
-    let plan = store.readers.list(move |c| {
-        let filter = ExecutionFilter { status: Some(ExecutionStatus::Failed), ..ExecutionFilter::default() };
-        Ok(list::plan(c, "executions", &executions::scope(&env, &filter)))
-    });
-    assert!(plan.await.unwrap().contains("executions_failed"));
 }

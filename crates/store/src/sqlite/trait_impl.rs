@@ -5,25 +5,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use valetkey_domain::{
     Account, AccountId, ApiClient, ApiClientId, ApiToken, ApiTokenId, AuthRequest, AuthRequestId, Branding,
-    Changes, Connection, ConnectionId, EnvironmentId, Event, Execution, ExecutionId, InstanceId, Invitation,
-    KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, Session, Store, StoreError, Time, User,
-    UserId,
+    Changes, Connection, ConnectionId, DeliveryId, EnvironmentId, Event, Execution, ExecutionId, InstanceId,
+    Invitation, KeptAnswer, Page, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob, Session, Store,
+    StoreError, Time, User, UserId, WebhookId,
     audit::{AuditEntry, AuditFilter, AuditHead},
     branding::Logo,
+    bulk::BulkWork,
     keys::{KeyTerm, SigningKey},
-    overview::{Overview, OverviewSpan, StatusCount},
+    overview::{AccountsInStatus, Overview, OverviewSpan, StatusCount},
     refresh::{Frozen, Joined},
     store::{
         AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace, SealedRecord,
         StoredCredential, ToolUse,
     },
     user::SsoIdentity,
+    webhook::{Delivery, DeliveryOutcome, Webhook, WebhookSecret},
 };
 
 use super::{
-    SqliteStore, accounts, answers, api_clients, audit, auth_requests, branding, connections, credentials,
-    environments, events, executions, home, instances, keys, overview, prune, refreshes, revocations, sealed,
-    users,
+    SqliteStore, accounts, answers, api_clients, audit, auth_requests, branding, bulk, connections,
+    credentials, deliveries, environments, events, executions, home, instances, keys, overview, prune,
+    refreshes, revocations, row, sealed, users, webhooks,
 };
 
 #[async_trait]
@@ -42,6 +44,14 @@ impl Store for SqliteStore {
 
     async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
         self.readers.get(|c| connections::by_id(c, id))
+    }
+
+    async fn connection_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id.as_str()))
     }
 
     async fn connection_by_name(
@@ -64,6 +74,10 @@ impl Store for SqliteStore {
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         self.readers.get(|c| accounts::by_id(c, id))
+    }
+
+    async fn account_in(&self, env: &EnvironmentId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id.as_str()))
     }
 
     async fn accounts_of_identifier(
@@ -213,6 +227,14 @@ impl Store for SqliteStore {
         self.readers.get(|c| executions::by_id(c, id))
     }
 
+    async fn execution_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ExecutionId,
+    ) -> Result<Option<Execution>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id.as_str()))
+    }
+
     async fn executions(
         &self,
         env: &EnvironmentId,
@@ -250,6 +272,14 @@ impl Store for SqliteStore {
         self.readers.get(|c| api_clients::client(c, id))
     }
 
+    async fn api_client_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ApiClientId,
+    ) -> Result<Option<ApiClient>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id.as_str()))
+    }
+
     async fn api_clients(&self, env: &EnvironmentId) -> Result<Vec<ApiClient>, StoreError> {
         let env = env.clone();
         self.readers.list(move |c| api_clients::clients(c, &env)).await
@@ -257,6 +287,14 @@ impl Store for SqliteStore {
 
     async fn api_token(&self, id: &ApiTokenId) -> Result<Option<ApiToken>, StoreError> {
         self.readers.get(|c| api_clients::token(c, id))
+    }
+
+    async fn api_token_in(
+        &self,
+        env: &EnvironmentId,
+        id: &ApiTokenId,
+    ) -> Result<Option<ApiToken>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id.as_str()))
     }
 
     async fn api_token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
@@ -327,12 +365,79 @@ impl Store for SqliteStore {
         self.readers.get(audit::head)
     }
 
+    async fn bulk(&self, id: &str) -> Result<Option<BulkWork>, StoreError> {
+        self.readers.get(|c| bulk::by_id(c, id))
+    }
+
+    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        self.readers.list(move |c| bulk::left(c, at, limit)).await
+    }
+
+    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        let actor = actor.to_owned();
+        self.readers.list(move |c| bulk::of(c, &actor, limit)).await
+    }
+
+    async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        self.readers.get(|c| webhooks::by_id(c, id))
+    }
+
+    async fn webhook_in(&self, env: &EnvironmentId, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id.as_str()))
+    }
+
+    async fn webhooks(&self, env: &EnvironmentId, page: &PageRequest) -> Result<Page<Webhook>, StoreError> {
+        let (env, page) = (env.clone(), page.clone());
+        self.readers.list(move |c| webhooks::list(c, &env, &page)).await
+    }
+
+    async fn webhook_secrets(&self, webhook: &WebhookId) -> Result<Vec<WebhookSecret>, StoreError> {
+        self.readers.get(|c| webhooks::secrets(c, webhook))
+    }
+
+    async fn delivery(&self, webhook: &WebhookId, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.readers.get(|c| deliveries::by_id(c, webhook, id))
+    }
+
+    async fn delivery_body(&self, of: &WebhookId, id: &DeliveryId) -> Result<Option<SealedBlob>, StoreError> {
+        self.readers.get(|c| deliveries::body(c, of, id))
+    }
+
+    async fn deliveries(
+        &self,
+        webhook: &WebhookId,
+        outcome: Option<DeliveryOutcome>,
+        page: &PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        let (webhook, page) = (webhook.clone(), page.clone());
+        self.readers.list(move |c| deliveries::list(c, &webhook, outcome, &page)).await
+    }
+
+    async fn due_webhooks(&self, at: Time) -> Result<Vec<WebhookId>, StoreError> {
+        self.readers.list(move |c| webhooks::due(c, at)).await
+    }
+
+    async fn take_due_deliveries(
+        &self,
+        webhook: &WebhookId,
+        at: Time,
+        hide_until: Time,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let webhook = webhook.clone();
+        self.writer.work(move |c| deliveries::take_due(c, &webhook, at, hide_until, limit)).await
+    }
+
     async fn branding(&self) -> Result<Option<Branding>, StoreError> {
         self.readers.get(branding::read)
     }
 
     async fn logo(&self, hash: &[u8; 32]) -> Result<Option<Logo>, StoreError> {
         self.readers.get(|c| branding::logo(c, hash))
+    }
+
+    async fn accounts_by_status(&self) -> Result<Vec<AccountsInStatus>, StoreError> {
+        self.readers.list(overview::by_status).await
     }
 
     async fn status_history(&self, env: &EnvironmentId, from: Time) -> Result<Vec<StatusCount>, StoreError> {

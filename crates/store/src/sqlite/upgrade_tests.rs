@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use rusqlite::types::Value;
-use valetkey_domain::{Change, ErrorCode, Store, connection::IdentityPolicy};
+use valetkey_domain::{
+    AccountStatus, Change, ErrorCode, PageRequest, Store, connection::IdentityPolicy, store::AccountFilter,
+};
 use valetkey_testkit::store_contract::Fixture;
 
 use super::*;
@@ -59,7 +61,10 @@ fn fill(connection: &Connection) {
 /// Every row of every table, by the names of its columns.
 fn content(connection: &Connection) -> BTreeMap<String, Vec<BTreeMap<String, Value>>> {
     let mut tables = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        .prepare(
+            "SELECT name FROM sqlite_schema
+             WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+        )
         .unwrap();
     let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let rows = |table: &String| {
@@ -109,6 +114,15 @@ async fn database_of_the_first_version_is_upgraded_without_loss() {
     let execution = "ex_00000000000000000000000000".parse().unwrap();
     assert_eq!(store.execution(&execution).await.unwrap().unwrap().instance, None);
     assert_eq!(store.join(account.created_at).await.unwrap().frozen, None);
+
+    // What is kept beside the accounts has been made from them.
+    let filter = AccountFilter { query: Some("EXT".into()), ..AccountFilter::default() };
+    let page = PageRequest { size: 1, cursor: None };
+    let found = store.accounts(&account.environment, &filter, &page).await.unwrap();
+    assert_eq!((found.items.len(), found.total), (1, 2));
+    let counts = store.accounts_by_status().await.unwrap();
+    let counts: Vec<_> = counts.iter().map(|count| (count.status, count.accounts)).collect();
+    assert_eq!(counts, [(AccountStatus::Active, 1), (AccountStatus::Pending, 1)]);
 
     // What refers to accounts refers to the new table.
     store.commit(Change::DeleteAccount(id.clone()).into()).await.unwrap();

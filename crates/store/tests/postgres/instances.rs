@@ -158,7 +158,7 @@ async fn instance_is_gone_only_without_lock_and_sign_of_life_to_a_steady_observe
     .await
     .unwrap();
     let settled = Changes::from(take_over(&f, &account, 1))
-        .and(Change::AbandonExecutions { instance: Some(other) })
+        .and(Change::AbandonExecutions { instance: Some(other), at: f.now() })
         .and(Change::ForgetInstance(other));
     f.commit(settled).await.unwrap();
     let last = store.last_refresh(&account.id).await.unwrap().unwrap();

@@ -239,6 +239,47 @@ async fn due_taken_by_two_pools_overlaps_nowhere_and_loses_none() {
     assert!(takers > 1, "one took everything: nothing was tried");
 }
 
+/// Messages to one webhook that several processes take at the same time: each goes to one of them, and all go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_taken_by_two_pools_overlap_nowhere_and_lose_none() {
+    const MESSAGES: usize = 300;
+    let database = Database::create().await;
+    let stores = [Arc::new(open(&database).await), Arc::new(open(&database).await)];
+    let f = Fixture::new(stores[0].clone()).await;
+    let webhook = f.stored_webhook(&[]).await;
+    let messages: Changes =
+        (0..MESSAGES).fold(Changes::new(), |all, _| all.and(Change::InsertDelivery(f.delivery(&webhook))));
+    f.commit(messages).await.unwrap();
+    let (at, hidden) = (f.now(), f.now() + time::Duration::HOUR);
+    let taking: Vec<_> = (0..8)
+        .map(|n| {
+            let (store, webhook) = (stores[n % 2].clone(), webhook.id.clone());
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                loop {
+                    let due = store.take_due_deliveries(&webhook, at, hidden, 4).await.unwrap();
+                    if due.is_empty() {
+                        break taken;
+                    }
+                    taken.extend(due.into_iter().map(|it| it.id.to_string()));
+                }
+            })
+        })
+        .collect();
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    let mut takers = 0;
+    for taken in taking {
+        let taken = taken.await.unwrap();
+        takers += usize::from(!taken.is_empty());
+        for id in taken {
+            *times.entry(id).or_default() += 1;
+        }
+    }
+    assert!(times.values().all(|times| *times == 1), "{times:?}");
+    assert_eq!(times.len(), MESSAGES);
+    assert!(takers > 1, "one took everything: nothing was tried");
+}
+
 /// An account that somebody is changing at this moment is left for the next time, not lost.
 #[tokio::test]
 async fn due_account_held_by_another_is_taken_the_next_time() {

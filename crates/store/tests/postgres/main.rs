@@ -9,6 +9,7 @@ mod home;
 mod inspect;
 mod instances;
 mod leases;
+mod lists;
 mod opening;
 mod outages;
 mod restarts;

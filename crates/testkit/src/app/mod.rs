@@ -117,7 +117,7 @@ impl TestApp {
             name: "test".to_owned(),
             client: Some(tenant.client_id.clone()),
             permissions: Some(permissions),
-            expires_at: None,
+            ..NewApiToken::default()
         };
         let created = self.engine.create_api_token(&tenant.operator, new).await.expect("an API token");
         created.secret.expose_secret().to_owned()

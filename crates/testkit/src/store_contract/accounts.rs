@@ -10,6 +10,7 @@ use valetkey_domain::{
     account::Grant,
     connection::{ConnectionFault, IdentityPolicy, Overrides},
     store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter},
+    webhook::WebhookEvent,
 };
 
 use super::fixture::{Fixture, assert_conflict, with};
@@ -400,6 +401,37 @@ pub async fn records_of_another_environment_are_not_listed(store: Arc<dyn Store>
     }
     assert!(f.store.api_clients(&other).await.unwrap().is_empty());
     assert!(f.store.api_tokens(&other).await.unwrap().is_empty());
+}
+
+/// S39: what a caller names by its id is read in the caller's environment and nowhere else.
+pub async fn records_named_by_id_are_of_their_environment_only(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let connection = f.stored_connection("gmail").await;
+    let account = f.stored_account(&connection, "user_1").await;
+    let (execution, client) = (f.execution(&account), f.api_client("agent"));
+    let token = f.api_token(&client);
+    let webhook = f.stored_webhook(&[WebhookEvent::AccountError]).await;
+    let changes = Changes::new()
+        .and(Change::InsertExecution(execution.clone()))
+        .and(Change::InsertApiClient(client.clone()))
+        .and(Change::InsertApiToken(token.clone()));
+    f.commit(changes).await.unwrap();
+    let other = f.other_environment().await;
+    for (env, here) in [(&account.environment, true), (&other, false)] {
+        let s = &f.store;
+        let found = s.connection_in(env, &connection.id).await.unwrap();
+        assert_eq!(found, here.then(|| connection.clone()));
+        let found = s.account_in(env, &account.id).await.unwrap();
+        assert_eq!(found, here.then(|| account.clone()));
+        let found = s.execution_in(env, &execution.id).await.unwrap();
+        assert_eq!(found, here.then(|| execution.clone()));
+        let found = s.api_client_in(env, &client.id).await.unwrap();
+        assert_eq!(found, here.then(|| client.clone()));
+        let found = s.api_token_in(env, &token.id).await.unwrap();
+        assert_eq!(found, here.then(|| token.clone()));
+        let found = s.webhook_in(env, &webhook.id).await.unwrap();
+        assert_eq!(found, here.then(|| webhook.clone()));
+    }
 }
 
 /// The newest generation is the current one; an older one never comes after it.

@@ -150,7 +150,7 @@ pub async fn executions_abandoned_before_they_left_are_interrupted(store: Arc<dy
         let both = Changes::from(Change::InsertExecution(execution)).and(Change::InsertAnswer(answer));
         f.commit(both).await.unwrap();
     }
-    f.commit(Change::AbandonExecutions { instance }).await.unwrap();
+    f.commit(Change::AbandonExecutions { instance, at: f.now() }).await.unwrap();
     let never = f.store.execution(&ids[0]).await.unwrap().unwrap();
     assert_eq!(
         (never.status, never.error_code),

@@ -192,7 +192,9 @@ impl Known {
                     ..running
                 })
             }
-            More::Abandon { instance } => Change::AbandonExecutions { instance: instance_of(*instance) },
+            More::Abandon { instance } => {
+                Change::AbandonExecutions { instance: instance_of(*instance), at: f.now() }
+            }
             More::Answer { nth: n, keyed, doubled } => {
                 // Some execution has one already, and some account is gone.
                 let mut answer = f.answer(&nth(&self.executions, *n)?);
@@ -468,6 +470,7 @@ impl Both {
                         code: None,
                         since,
                         until,
+                        count_at_most: None,
                     };
                     self.pages(|store, page| async move { store.events(&f.env, filter, &page).await }).await;
                 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use valetkey_domain::{
     AuthRequest, Change, Changes, Connection, Execution, KeptAnswer, SealedBlob,
     keys::{KeyTerm, SigningKey},
+    webhook::WebhookEvent,
 };
 
 use super::fixture::{Fixture, with};
@@ -68,13 +69,24 @@ pub async fn everything(f: &Fixture) {
             .and(Change::InsertInvitation(f.invitation(Some(&user))))
             .and(Change::InsertSession(f.session(&user)))
             .and(Change::AppendAudit(f.audit_entry("user.created")))
-            .and(Change::CountStatuses { at: f.now(), keep_from: f.now() });
+            .and(Change::PutStatusCounts {
+                at: f.now(),
+                keep_from: f.now(),
+                counts: f.store.accounts_by_status().await.unwrap(),
+            });
         f.commit(people).await.unwrap();
         let logo = f.logo();
         let version = n as u64 + 1;
         let branding = Changes::new()
             .and(Change::PutLogo(logo.clone()))
-            .and(Change::PutBranding(f.branding(version, Some(&logo))));
+            .and(Change::PutBranding(f.branding(version, Some(&logo))))
+            .and(Change::InsertBulk(f.bulk(name, "user:a")));
+        let webhook = f.stored_webhook(&[WebhookEvent::AccountError]).await;
+        let message = f.delivery(&webhook);
+        let webhooks = Changes::from(Change::InsertDelivery(message.clone()))
+            .and(Change::InsertDeliveryBody(f.delivery_body(&message, Some(&account))))
+            .and(f.webhook_secret(&webhook, 1));
+        f.commit(webhooks).await.unwrap();
         f.commit(branding).await.unwrap();
         let attempt = f.attempt(&account, 1, 1, holder);
         f.commit(Change::BeginRefresh { attempt, lease: Duration::from_secs(3600) }).await.unwrap();

@@ -46,8 +46,8 @@ pub struct Fixture {
     pub store: Arc<dyn Store>,
     /// The environment that records are made in.
     pub env: EnvironmentId,
-    clock: ManualClock,
-    entropy: TestEntropy,
+    pub(super) clock: ManualClock,
+    pub(super) entropy: TestEntropy,
 }
 
 impl Fixture {
@@ -398,6 +398,7 @@ impl Fixture {
             token_hash: self.hash(),
             hint: "vk_abc".into(),
             permissions: client.permissions.clone(),
+            bounds: None,
             created_at: now,
             expires_at: None,
             revoked_at: None,

@@ -50,6 +50,7 @@ pub async fn events_filtered_by_kind_code_and_time(store: Arc<dyn Store>) {
                 code: Some(ErrorCode::UpstreamError),
                 since: Some(events[2].at),
                 until: Some(f.now()),
+                count_at_most: None,
             },
             &[2],
         ),
@@ -175,7 +176,7 @@ pub async fn executions_end_once(store: Arc<dyn Store>) {
     f.commit(Change::FinishExecution(end.clone())).await.unwrap();
     assert_eq!(f.store.execution(&running.id).await.unwrap().as_ref(), Some(&end));
     assert_conflict(f.commit(Change::FinishExecution(end)).await, "execution");
-    for source in [Source::Grpc, Source::CompatRest, Source::Proxy] {
+    for source in [Source::Grpc, Source::CompatRest, Source::Proxy, Source::Mcp] {
         let at_once = Execution { source, tool: None, ..ended(&f.execution(&account)) };
         f.commit(Change::InsertExecution(at_once.clone())).await.unwrap();
         assert_eq!(f.store.execution(&at_once.id).await.unwrap(), Some(at_once));
@@ -204,9 +205,9 @@ pub async fn executions_abandoned_are_of_unknown_outcome(store: Arc<dyn Store>) 
     };
     let (running, unknown, failed) =
         (ExecutionStatus::Running, ExecutionStatus::Unknown, ExecutionStatus::Failed);
-    f.commit(Change::AbandonExecutions { instance: Some(InstanceId(7)) }).await.unwrap();
+    f.commit(Change::AbandonExecutions { instance: Some(InstanceId(7)), at: f.now() }).await.unwrap();
     assert_eq!(statuses().await, [running, unknown, running, failed]);
-    f.commit(Change::AbandonExecutions { instance: None }).await.unwrap();
+    f.commit(Change::AbandonExecutions { instance: None, at: f.now() }).await.unwrap();
     assert_eq!(statuses().await, [unknown, unknown, running, failed]);
     for execution in [lost, ancient] {
         assert_conflict(f.commit(Change::FinishExecution(ended(&execution))).await, "execution");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use valetkey_domain::{
-    ApiClient, ApiToken, Change, Permission, Permissions, SealedBlob, Store,
+    ApiClient, ApiToken, Bounds, Change, Permission, Permissions, SealedBlob, Store,
     keys::{KeyTerm, SigningKey},
 };
 
@@ -32,6 +32,11 @@ pub async fn api_clients_and_tokens_read_back_whole(store: Arc<dyn Store>) {
     let token = f.api_token(&second);
     let limited = ApiToken {
         permissions: [Permission::ToolsExecute].into_iter().collect(),
+        bounds: Some(Bounds {
+            identifiers: ["user_1".to_owned(), "ü\"2".to_owned()].into_iter().collect(),
+            read_only: true,
+            ..Bounds::default()
+        }),
         expires_at: Some(f.now()),
         ..f.api_token(&second)
     };

@@ -16,34 +16,40 @@ mod answers;
 mod audit;
 mod background;
 mod branding;
+mod bulk;
 mod commits;
 mod differential;
 mod everything;
 mod fixture;
 mod history;
 mod keys_and_clients;
+mod lists;
 mod model;
 mod pages;
 mod refreshes;
 mod sealed;
 mod users;
+mod webhooks;
 
 pub use accounts::*;
 pub use answers::*;
 pub use audit::*;
 pub use background::*;
 pub use branding::*;
+pub use bulk::*;
 pub use commits::*;
 pub use differential::random_operations_agree_in_both_stores;
 pub use everything::everything;
 pub use fixture::{Fixture, TestEntropy};
 pub use history::*;
 pub use keys_and_clients::*;
+pub use lists::*;
 pub use model::random_operations_agree_with_the_model;
 pub use pages::*;
 pub use refreshes::*;
 pub use sealed::*;
 pub use users::*;
+pub use webhooks::*;
 
 /// Makes one test of every part of the contract.
 #[macro_export]
@@ -73,6 +79,7 @@ macro_rules! store_contract_tests {
             accounts_deleted_take_secrets_along_and_leave_their_history,
             accounts_filtered_by_every_field,
             records_of_another_environment_are_not_listed,
+            records_named_by_id_are_of_their_environment_only,
             credentials_go_up_in_generation_only,
             auth_requests_move_on_once,
             refreshes_written_read_back_whole,
@@ -122,12 +129,24 @@ macro_rules! store_contract_tests {
             audit_entry_of_a_refused_commit_leaves_no_gap,
             audit_seals_of_one_window_are_one,
             executions_walked_by_id_across_environments,
+            bulk_work_written_reads_back_whole,
+            bulk_work_left_is_taken_by_one,
+            webhooks_written_read_back_whole,
+            webhooks_noted_keep_their_version,
+            webhook_secrets_go_up_in_generation_only,
+            events_appended_are_addressed_to_webhooks,
+            executions_announced_are_addressed_once,
+            deliveries_due_are_taken_once,
+            delivery_bodies_are_written_once,
             branding_written_reads_back_whole,
             branding_stale_is_a_conflict,
             logos_kept_until_they_are_dropped,
             overview_counts_what_is_there,
             statuses_counted_by_day,
             pages_counted_no_further_than_asked,
+            events_counted_no_further_than_asked,
+            accounts_counted_with_every_change,
+            accounts_searched_by_any_part_of_their_text,
             commit_with_a_conflict_leaves_nothing,
             commit_of_nothing_succeeds,
             commits_at_the_same_time_count_every_version_once,

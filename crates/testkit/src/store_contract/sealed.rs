@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use valetkey_domain::{
-    AuthRequest, Change, Connection, KeptAnswer, SealedBlob, Store,
+    AuthRequest, Change, Changes, Connection, KeptAnswer, SealedBlob, Store,
     keys::SigningKey,
     store::{SealedPlace, SealedRecord},
 };
@@ -57,6 +57,21 @@ async fn secrets(f: &Fixture) -> Vec<SealedRecord> {
         };
         f.commit(Change::InsertSigningKey(key.clone())).await.unwrap();
         add(SealedPlace::SigningKey(key.kid), None, None, &key.sealed_private_key);
+        let webhook = f.stored_webhook(&[]).await;
+        for generation in [1, 2] {
+            let secret = f.webhook_secret(&webhook, generation);
+            f.commit(secret.clone()).await.unwrap();
+            let Change::PutWebhookSecret { sealed, .. } = secret else { unreachable!() };
+            add(SealedPlace::WebhookSecret(webhook.id.clone(), generation), env.clone(), None, &sealed);
+        }
+        for _ in 0..2 {
+            let message = f.delivery(&webhook);
+            let body = f.delivery_body(&message, None);
+            let place = SealedPlace::DeliveryBody(webhook.id.clone(), message.id.clone());
+            add(place, env.clone(), None, &body.sealed);
+            let both = Changes::from(Change::InsertDelivery(message)).and(Change::InsertDeliveryBody(body));
+            f.commit(both).await.unwrap();
+        }
     }
     secrets.sort_by(|a, b| a.place.cmp(&b.place));
     secrets
@@ -80,7 +95,7 @@ pub async fn sealed_records_walked_in_order_show_every_secret_once(store: Arc<dy
     let f = Fixture::new(store).await;
     assert_eq!(f.store.sealed_records(None, 10).await.unwrap(), []);
     let secrets = secrets(&f).await;
-    assert_eq!(secrets.len(), 9 + 2 + 2 + 3 + 3 + 2);
+    assert_eq!(secrets.len(), 9 + 2 + 2 + 3 + 3 + 2 + 6 + 6);
     for limit in [1, 2, 3, 7, 100] {
         assert_eq!(walk(&f, limit).await, secrets, "by {limit}");
     }

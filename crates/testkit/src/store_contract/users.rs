@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use time::Duration;
 use valetkey_domain::{
-    AccountStatus, Change, Changes, Execution, PageRequest, Role, Store, Time, User,
+    AccountStatus, Change, Changes, Connection, EnvironmentId, Execution, PageRequest, Role, Store, Time,
+    User,
     execution::ExecutionStatus,
-    overview::{ConnectorUse, OverviewSpan, StatusCount},
+    overview::{AccountsInStatus, ConnectorUse, OverviewSpan, StatusCount},
     store::{AccountFilter, ConnectionFilter, ExecutionFilter, Prunable},
     user::SsoIdentity,
 };
@@ -191,7 +192,10 @@ pub async fn statuses_counted_by_day(store: Arc<dyn Store>) {
     let f = Fixture::new(store).await;
     let connection = f.stored_connection("gmail").await;
     let first_day = Time::UNIX_EPOCH + Duration::days(20_000);
-    let count = async |at, keep_from| f.commit(Change::CountStatuses { at, keep_from }).await.unwrap();
+    let count = async |at, keep_from| {
+        let counts = f.store.accounts_by_status().await.unwrap();
+        f.commit(Change::PutStatusCounts { at, keep_from, counts }).await.unwrap();
+    };
     let counted =
         |days, status, accounts| StatusCount { day: first_day + Duration::days(days), status, accounts };
     let account = f.stored_account(&connection, "user_1").await;
@@ -218,6 +222,28 @@ pub async fn statuses_counted_by_day(store: Arc<dyn Store>) {
     assert_eq!(left, [counted(2, AccountStatus::Active, 1), counted(2, AccountStatus::Pending, 2)]);
     let elsewhere = f.other_environment().await;
     assert_eq!(f.store.status_history(&elsewhere, first_day).await.unwrap(), []);
+    let foreign = Connection { environment: elsewhere.clone(), ..f.connection("slack") };
+    f.commit(Change::InsertConnection(foreign.clone())).await.unwrap();
+    f.stored_account(&foreign, "user_1").await;
+    let in_status = |environment: &EnvironmentId, status, accounts| AccountsInStatus {
+        environment: environment.clone(),
+        status,
+        accounts,
+    };
+    let mut now = f.store.accounts_by_status().await.unwrap();
+    now.sort_by_key(|count| (count.environment != f.env, count.status.as_str()));
+    assert_eq!(
+        now,
+        [
+            in_status(&f.env, AccountStatus::Active, 1),
+            in_status(&f.env, AccountStatus::Pending, 2),
+            in_status(&elsewhere, AccountStatus::Pending, 1),
+        ]
+    );
+    let nowhere = EnvironmentId::first_of(first_day);
+    let counts = vec![in_status(&nowhere, AccountStatus::Active, 1)];
+    let unknown = Change::PutStatusCounts { at: first_day, keep_from: first_day, counts };
+    assert_conflict(f.commit(unknown).await, "status_count.environment");
 }
 
 /// Who only wants to know that there are many is not made to wait for how many.

@@ -7,6 +7,7 @@
 mod catalogue;
 mod check;
 pub mod declared;
+mod limits;
 mod load;
 mod oauth;
 mod path;
@@ -25,6 +26,7 @@ use valetkey_domain::{AuthType, Error};
 
 pub use self::{
     catalogue::Connectors,
+    limits::{ApiLimits, LimitScope, Rate, ToolCount, ToolRate},
     load::LoadError,
     oauth::{
         Authorize, BodyFormat, CallMethod, ClientAuth, CodeArrival, Death, ErrorClass, Expiry, ExpiryUnit,
@@ -188,41 +190,6 @@ pub struct Api {
     pub timeout_ms: Option<u32>,
     /// How requests are signed. Not carried out yet: refused at load.
     pub signing: Option<declared::Signing>,
-}
-
-/// What a provider allows, and whom it counts against.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ApiLimits {
-    /// Whom a limit counts against that the provider tells of, unless its code is in `codes`. Default: the account.
-    pub counts: LimitScope,
-    /// Whom the limits with these codes of the provider count against.
-    pub codes: BTreeMap<String, LimitScope>,
-    /// How many calls an account may make. Declared only where the provider documents it and does not tell in time.
-    pub account: Option<Rate>,
-    /// How many calls all accounts of an OAuth client may make together.
-    pub client: Option<Rate>,
-}
-
-/// Whom a limit counts against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitScope {
-    /// Each account for itself.
-    #[default]
-    Account,
-    /// The OAuth client: all accounts of the connection, or of all connections with the shared client.
-    Client,
-}
-
-/// So many calls in so many seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rate {
-    /// How many calls, at least 1.
-    pub requests: u32,
-    /// In how many seconds, 1 to 3600.
-    pub seconds: u32,
 }
 
 /// How failures show in the answers of an API.

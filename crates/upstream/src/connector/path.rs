@@ -1,8 +1,8 @@
 //! The path language: where in a JSON document a value is.
 //!
 //! `a.b` is a member of a member, `a[0]` an element, `a[*].b` that of every element, `h[name=Subject].value` that of
-//! the first element whose `name` is `Subject` (whatever the case), `["odd name"]` a member whose name is not plain.
-//! `.` is the whole document. `null` counts as absent.
+//! the first element (or member, of an object) whose `name` is `Subject` (whatever the case), `["odd name"]` a member whose
+//! name is not plain. `.` is the whole document. `null` counts as absent.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -110,17 +110,17 @@ impl Step {
             Self::Member(name) => value.get(name).into_iter().collect(),
             Self::Index(index) => value.get(*index).into_iter().collect(),
             Self::Each => value.as_array().map(|items| items.iter().collect()).unwrap_or_default(),
-            Self::Where { member, equals } => value
-                .as_array()
-                .and_then(|items| {
-                    items.iter().find(|item| {
-                        item.get(member)
-                            .and_then(Value::as_str)
-                            .is_some_and(|v| v.eq_ignore_ascii_case(equals))
-                    })
-                })
-                .into_iter()
-                .collect(),
+            Self::Where { member, equals } => {
+                let fits = |item: &&'a Value| {
+                    item.get(member).and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(equals))
+                };
+                let found = match value {
+                    Value::Array(items) => items.iter().find(fits),
+                    Value::Object(members) => members.values().find(fits),
+                    _ => None,
+                };
+                found.into_iter().collect()
+            }
         }
     }
 }
@@ -252,12 +252,15 @@ mod tests {
         let document = json!({
             "a": {"b": [{"c": 1}, {"c": 2}, {"d": 3}]},
             "h": [{"name": "From", "value": "x"}, {"name": "subject", "value": "y"}],
+            "o": {"Due": {"type": "date"}, "Topic": {"type": "title", "title": [{"t": "z"}]}},
             "odd.name": true, "@odata.nextLink": "z", "n": null,
         });
         assert_eq!(path("a.b[1].c").first(&document), Some(&json!(2)));
         assert_eq!(path("a.b[*].c").select(&document), [&json!(1), &json!(2)]);
         assert_eq!(path("a.b[*].c").value(&document).unwrap().into_owned(), json!([1, 2]));
         assert_eq!(path("h[name=Subject].value").text(&document).unwrap(), "y");
+        assert_eq!(path("o[type=title].title[*].t").value(&document).unwrap().into_owned(), json!(["z"]));
+        assert_eq!(path("o[type=none]").first(&document), None);
         assert_eq!(path("[\"odd.name\"]").text(&document).unwrap(), "true");
         assert_eq!(path("[\"@odata.nextLink\"]").text(&document).unwrap(), "z");
         assert_eq!(path(".").first(&document), Some(&document));

@@ -1,6 +1,7 @@
 //! Where a credential goes in a call, and what a person enters for it.
 
 use serde::Deserialize;
+use valetkey_domain::language::Words;
 
 use super::TextTemplate;
 
@@ -63,7 +64,7 @@ pub struct Field {
     /// Its name in the API and in templates.
     pub name: String,
     /// Its label on the form.
-    pub label: String,
+    pub label: Words,
     /// Whether it is hidden while typing and never shown again.
     #[serde(default = "yes")]
     pub secret: bool,
@@ -71,7 +72,7 @@ pub struct Field {
     #[serde(default)]
     pub optional: bool,
     /// Where to find it, in a sentence.
-    pub help: Option<String>,
+    pub help: Option<Words>,
     /// The page where it is found or made.
     pub url: Option<String>,
     /// What it must look like as a whole: a regular expression.

@@ -5,26 +5,58 @@
 //! endpoint or the API. A connector names the table of its provider (`reasons: {table: google}`), adds rules of its own
 //! that count first, or both.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use valetkey_domain::{ErrorCode, catalogue::Actor};
 
 /// The tables, by name.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 10] = [
+    ("airtable", include_str!("../../reasons/airtable.yaml")),
     ("atlassian", include_str!("../../reasons/atlassian.yaml")),
+    ("brave", include_str!("../../reasons/brave.yaml")),
+    ("freshdesk", include_str!("../../reasons/freshdesk.yaml")),
     ("github", include_str!("../../reasons/github.yaml")),
     ("google", include_str!("../../reasons/google.yaml")),
+    ("linear", include_str!("../../reasons/linear.yaml")),
     ("microsoft", include_str!("../../reasons/microsoft.yaml")),
     ("slack", include_str!("../../reasons/slack.yaml")),
+    ("spotify", include_str!("../../reasons/spotify.yaml")),
 ];
 
 /// `reasons` of a connector file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ReasonsFile {
-    /// The table of the provider: `atlassian`, `github`, `google`, `microsoft`, `slack`.
+    /// The table of the provider, by its name in [`TABLES`].
     pub(super) table: Option<String>,
     /// Rules of the connector's own; they count before the table's.
     pub(super) rules: Vec<Reason>,
+}
+
+/// A table of a provider.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    /// The provider's public pages, by the names that rows call them.
+    sources: BTreeMap<String, String>,
+    rules: Vec<Reason>,
+}
+
+impl Table {
+    /// The rows, each with the address of its page.
+    fn rows(self) -> Result<Vec<Reason>, String> {
+        let Self { sources, mut rules } = self;
+        for rule in &mut rules {
+            let name = rule.source.take().unwrap_or_default();
+            let Some(page) = sources.get(&name) else {
+                let what = rule.code.as_ref().or(rule.text.as_ref());
+                return Err(format!("{what:?} names no page of sources as its source, but \"{name}\""));
+            };
+            rule.source = Some(page.clone());
+        }
+        Ok(rules)
+    }
 }
 
 /// Where an error was seen.
@@ -63,6 +95,8 @@ pub struct Reason {
     pub remedy: Option<String>,
     /// Of a page: what the user reads there.
     pub sees: Option<String>,
+    /// The provider's public page on it. Every row of a table has one.
+    pub source: Option<String>,
 }
 
 /// What the errors of a connector's provider mean.
@@ -81,9 +115,9 @@ impl Reasons {
                 let known: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
                 return Err(format!("there is no table \"{name}\"; known are {}", known.join(", ")));
             };
-            let table: Vec<Reason> =
+            let table: Table =
                 serde_norway::from_str(text).map_err(|error| format!("table {name}: {error}"))?;
-            rules.extend(table);
+            rules.extend(table.rows().map_err(|error| format!("table {name}: {error}"))?);
         }
         match rules.iter().position(|rule| rule.code.is_none() && rule.text.is_none()) {
             Some(at) => Err(format!("rule {at} needs a code or a text")),
@@ -181,6 +215,45 @@ mod tests {
         }
     }
 
+    /// No row is hearsay: each leads to a page of its provider where its meaning can be looked up.
+    #[test]
+    fn rows_of_tables_each_have_a_public_page_of_their_provider() {
+        let hosts: BTreeMap<&str, &[&str]> = BTreeMap::from([
+            ("airtable", &["support.airtable.com", "airtable.com/developers"][..]),
+            ("atlassian", &["developer.atlassian.com", "support.atlassian.com"][..]),
+            ("brave", &["api-dashboard.search.brave.com"][..]),
+            ("freshdesk", &["support.freshdesk.com", "developers.freshdesk.com"][..]),
+            ("linear", &["linear.app/developers", "github.com/linear/linear"][..]),
+            ("spotify", &["developer.spotify.com"][..]),
+            ("github", &["docs.github.com"][..]),
+            ("google", &["developers.google.com", "support.google.com", "github.com/googleapis"][..]),
+            ("microsoft", &["learn.microsoft.com", "login.microsoftonline.com/error"][..]),
+            ("slack", &["docs.slack.dev", "slack.com/help"][..]),
+        ]);
+        for (name, _) in TABLES {
+            for rule in &table(name).0 {
+                let source = rule.source.as_deref().unwrap_or_default();
+                let page = source.strip_prefix("https://").unwrap_or_default();
+                let own = hosts[name].iter().any(|host| page.starts_with(host));
+                assert!(own, "{name}: {:?} {:?}: source {source:?}", rule.code, rule.text);
+            }
+        }
+        let nowhere = "sources: {}\nrules: [{code: a, means: admin_policy, source: b}]";
+        assert!(serde_norway::from_str::<Table>(nowhere).unwrap().rows().is_err());
+    }
+
+    /// Pages that no row names any more would only look like evidence.
+    #[test]
+    fn sources_of_tables_are_all_used() {
+        for (name, text) in TABLES {
+            let table: Table = serde_norway::from_str(text).unwrap();
+            for source in table.sources.keys() {
+                let used = table.rules.iter().any(|rule| rule.source.as_ref() == Some(source));
+                assert!(used, "{name}: nothing names {source}");
+            }
+        }
+    }
+
     #[test]
     fn numbers_of_microsoft_are_read_from_the_text_and_whole() {
         let said = |number: &str| format!("{number}: something. Trace ID: 1 Correlation ID: 2");
@@ -228,6 +301,7 @@ mod tests {
             says: None,
             remedy: None,
             sees: None,
+            source: None,
         };
         let reasons = Reasons::read(ReasonsFile { table: Some("slack".into()), rules: vec![own] }).unwrap();
         let found = reasons.find(Place::Api, Some("missing_scope"), None).unwrap();

@@ -108,7 +108,11 @@ impl Service<Uri> for Connector {
                         proxy.map(|proxy| format!(" through the egress proxy {proxy}")).unwrap_or_default();
                     Err(Fault::unsent(
                         FaultKind::ConnectTimeout,
-                        format!("No connection to {}{through} within {:?}", host_of(&uri), dialer.timeout),
+                        format!(
+                            "No connection to {}{through} within {}",
+                            host_of(&uri),
+                            fault::waited(dialer.timeout)
+                        ),
                     ))
                 }
             }

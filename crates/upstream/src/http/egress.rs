@@ -288,6 +288,6 @@ fn late(connection: &CaptureConnection, after: Duration) -> Fault {
     } else {
         (FaultKind::ConnectTimeout, "No connection")
     };
-    let fault = Fault::sent(kind, format!("{what} within {after:?}"));
+    let fault = Fault::sent(kind, format!("{what} within {}", fault::waited(after)));
     Fault { sent: connected, ..fault }
 }

@@ -138,6 +138,10 @@ impl From<Fault> for Error {
             (None, FaultKind::Tls(TlsFault::Revoked)) => error
                 .cause("The provider's certificate is revoked.")
                 .remedy(RemedyAction::CheckNetwork, "Check who answers at this address."),
+            // What broke on the way had been reached.
+            (None, FaultKind::Reset) if fault.sent => error
+                .message(format!("{}.", fault.detail.trim_end_matches('.')))
+                .cause("The provider, or something on the way to it, ended the connection; what it did before is not known."),
             _ => error,
         };
         error.because(if fault.sent { "the request may have been sent" } else { "the request was not sent" })
@@ -254,4 +258,13 @@ pub(super) fn from_chain(error: &(dyn StdError + 'static), connecting: bool) -> 
     };
     let fault = Fault::sent(kind.unwrap_or(FaultKind::Reset), detail);
     Fault { sent: !connecting, ..fault }
+}
+
+/// How long somebody waited, for people: to a millisecond below a second, to a tenth above.
+#[must_use]
+pub fn waited(time: std::time::Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
 }

@@ -28,7 +28,7 @@ pub use clock_watch::ClockSkew;
 pub use connect::{Bytestream, Network, Resolver, SystemResolver};
 pub use direct::{Direct, NotDirect};
 pub use egress::{Egress, EgressSettings};
-pub use fault::{Fault, FaultKind, ProxyFault, TlsFault};
+pub use fault::{Fault, FaultKind, ProxyFault, TlsFault, waited};
 
 /// A request that is ready to leave but for the credential.
 #[derive(Clone)]

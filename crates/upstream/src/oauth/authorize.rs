@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
-use valetkey_domain::{Error, ErrorCode, ExposeSecret as _, SecretString};
+use valetkey_domain::{Error, ErrorCode, ExposeSecret as _, Language, SecretString};
 
 use super::ClientConfig;
 use crate::connector::{Authorize, ExpectedIssuer, OAuthProfile, Pkce};
@@ -59,6 +59,21 @@ pub fn authorize_url(
     url.set_query(Some(&query));
     url.set_fragment(None);
     Ok(url)
+}
+
+/// Has the provider ask in a language, where it can be told so. What the connector fixes stays.
+pub fn ask_in(url: &mut Url, profile: &OAuthProfile, language: Language) {
+    let Some(name) = profile.authorize.as_ref().and_then(|authorize| authorize.locale_param.as_deref())
+    else {
+        return;
+    };
+    if url.query_pairs().any(|(known, _)| known == name) {
+        return;
+    }
+    let query = url.query().unwrap_or_default();
+    let between = if query.is_empty() { "" } else { "&" };
+    let query = format!("{query}{between}{}={}", utf8_percent_encode(name, QUERY), language.as_str());
+    url.set_query(Some(&query));
 }
 
 fn standard(

@@ -21,7 +21,7 @@ use valetkey_domain::{
     Error, ErrorCode, SecretString, Time, credential::OAuthTokens, error::ProviderEvidence,
 };
 
-pub use authorize::{authorize_url, callback_metadata, check_issuer, requested_scopes};
+pub use authorize::{ask_in, authorize_url, callback_metadata, check_issuer, requested_scopes};
 pub use flows::{client_credentials, exchange_code, refresh};
 pub use identity::{follow_up, identity};
 pub use introspect::{Introspected, introspect};

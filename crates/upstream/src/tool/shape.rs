@@ -1,7 +1,7 @@
 //! From a provider's answer to the tool's result.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::header;
+use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use valetkey_domain::{Error, ErrorCode};
@@ -56,7 +56,7 @@ pub fn shape(tool: &Tool, response: &Response) -> Result<Value, Error> {
         return Err(error);
     }
     let body = match tool.response.format {
-        Format::Json if response.body.iter().all(u8::is_ascii_whitespace) => Value::Null,
+        Format::Json if is_blank(response) => Value::Null,
         Format::Json => serde_json::from_slice(&response.body).map_err(|error| {
             Error::new(ErrorCode::UpstreamResponseInvalid)
                 .message(format!("{} answered with something that is not JSON.", tool.provider_name))
@@ -64,7 +64,15 @@ pub fn shape(tool: &Tool, response: &Response) -> Result<Value, Error> {
         })?,
         Format::File => file(response),
     };
-    if body.is_null() && tool.read_only && !response.body.is_empty() {
+    // 204 says that nothing is meant to be there; a reading that succeeded otherwise has read something.
+    if body.is_null() && tool.read_only && is_blank(response) && response.status != StatusCode::NO_CONTENT {
+        return Err(Error::new(ErrorCode::UpstreamResponseInvalid).message(format!(
+            "{} answered {} with nothing in it.",
+            tool.provider_name,
+            response.status.as_u16()
+        )));
+    }
+    if body.is_null() && tool.read_only && !is_blank(response) {
         // A few APIs say `null` with 200 where others say 404.
         return Err(Error::new(ErrorCode::UpstreamNotFound)
             .message(format!("{} has nothing under this id.", tool.provider_name)));
@@ -79,6 +87,10 @@ pub fn shape(tool: &Tool, response: &Response) -> Result<Value, Error> {
             .because(format!("{} of the answer {}", misfit.path, misfit.message))
     })?;
     Ok(as_object(shaped.unwrap_or_else(|| Value::Object(Map::new()))))
+}
+
+fn is_blank(response: &Response) -> bool {
+    response.body.iter().all(u8::is_ascii_whitespace)
 }
 
 fn as_object(value: Value) -> Value {

@@ -73,6 +73,18 @@ fn result_of_files_is_text_or_base64() {
     );
 }
 
+/// A proxy on the way that drops the body, or a provider in trouble: not the answer that there are no messages.
+#[test]
+fn answer_without_a_body_is_none_to_a_reading_tool() {
+    let (_, reads) = CONNECTORS.tool("gmail_list_messages").unwrap();
+    let error = shape(reads, &answer(200, "application/json", " \n")).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UpstreamResponseInvalid);
+    assert_eq!(error.details().message, "Gmail answered 200 with nothing in it.");
+    assert_eq!(shape(reads, &answer(204, "text/plain", "")).unwrap(), json!({"success": true}));
+    let (_, writes) = CONNECTORS.tool("gmail_trash_message").unwrap();
+    assert_eq!(shape(writes, &answer(200, "text/plain", "")).unwrap(), json!({"success": true}));
+}
+
 #[test]
 fn answer_that_is_no_json_is_refused() {
     let (_, tool) = CONNECTORS.tool("sandbox_get_profile").unwrap();

@@ -12,12 +12,15 @@ use crate::support::{
 use serde_json::{Value, json};
 use time::macros::datetime;
 use url::Url;
-use valetkey_domain::{Credential, ErrorCode, ExposeSecret, SecretString, Time, credential::OAuthTokens};
+use valetkey_domain::{
+    Credential, ErrorCode, ExposeSecret, Language, SecretString, Time, credential::OAuthTokens,
+};
 use valetkey_upstream::{
     connector::{ExpectedIssuer, IntrospectedToken, RevokedToken},
     oauth::{
-        Introspected, LIMITS, RevokeOutcome, TokenReply, authorize_url, check_issuer, client_credentials,
-        exchange_code, follow_up, identity, introspect, pkce, refresh, requested_scopes, revoke,
+        Introspected, LIMITS, RevokeOutcome, TokenReply, ask_in, authorize_url, check_issuer,
+        client_credentials, exchange_code, follow_up, identity, introspect, pkce, refresh, requested_scopes,
+        revoke,
     },
 };
 
@@ -114,6 +117,23 @@ fn authorize_url_quirky_says_what_the_connector_says() {
     let pairs = query(&authorize_url(&config, &wanted, &secret("s"), None).unwrap());
     assert_eq!((pairs["scope"].as_str(), pairs["user_scope"].as_str()), ("x,y", "z"));
     assert_eq!(requested_scopes(acme.profile(), &[]), ["read", "user:search"]);
+}
+
+/// OpenID Connect Core §3.1.2.1: where the connector names the parameter, and nothing that it fixes is changed.
+#[test]
+fn language_is_told_where_the_connector_says_how() {
+    let told = |authorize: &str| {
+        let authorize = format!("    authorize: {{url: \"https://acme.example/authorize\"{authorize}}}\n");
+        let acme = Acme::new(&authorize, None);
+        let mut url = authorize_url(&acme.config(), &[], &secret("s"), None).unwrap();
+        ask_in(&mut url, acme.profile(), Language::French);
+        query(&url)
+    };
+    assert_eq!(told(", locale_param: ui_locales")["ui_locales"], "fr");
+    assert_eq!(told(", locale_param: hl")["hl"], "fr");
+    assert_eq!(told(", locale_param: hl, params: {hl: de}")["hl"], "de");
+    assert!(!told("").contains_key("ui_locales"));
+    assert_eq!(told(", locale_param: hl")["state"], "s");
 }
 
 /// S09: nothing but what is configured, and what the connector cannot do without.

@@ -5,16 +5,23 @@ import { described, runForModel, type ToolUser } from "./common.js";
 
 /** A tool of Anthropic's messages. */
 export interface AnthropicTool {
+  /** The tool's name. */
   name: string;
+  /** What it does. */
   description: string;
+  /** The JSON Schema of its input. */
   input_schema: Record<string, unknown> & { type: "object" };
 }
 
 /** A call as the model makes it. */
 export interface AnthropicToolUse {
+  /** The kind of block. */
   type: "tool_use";
+  /** The id that the answer must name. */
   id: string;
+  /** The tool that the model wants to use. */
   name: string;
+  /** The input that the model gives. */
   input: unknown;
 }
 

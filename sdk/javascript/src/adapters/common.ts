@@ -6,11 +6,15 @@ import type { CallOptions } from "../options.js";
 
 /** A tool as models want it described. */
 export interface Described {
+  /** The tool's name. */
   name: string;
+  /** What it does. */
   description: string;
+  /** The JSON Schema of its input. */
   schema: Record<string, unknown>;
 }
 
+/** A tool's name, description and input schema as models want them. */
 export function described(tool: Tool): Described {
   const { definition } = tool;
   const schema = definition.input_schema ?? { type: "object", properties: {} };

@@ -5,13 +5,17 @@ import { described, runForModel, type ToolUser } from "./common.js";
 
 /** A tool of OpenAI's chat completions. */
 export interface OpenAiTool {
+  /** The kind of tool. */
   type: "function";
+  /** Name, description and JSON Schema of the input. */
   function: { name: string; description: string; parameters: Record<string, unknown> };
 }
 
 /** A call as the model makes it. */
 export interface OpenAiToolCall {
+  /** The id that the answer must name. */
   id: string;
+  /** The tool that the model calls, and its input as JSON text. */
   function: { name: string; arguments: string };
 }
 

@@ -15,19 +15,22 @@ from __future__ import annotations
 
 import logging
 
-from . import errors, models
+from . import errors, models, webhooks
 from ._answer import ProxyResponse
 from ._async.client import AsyncActions, AsyncValetkeyClient
 from ._async.pages import AsyncPage, AsyncPager
-from ._batch import BatchResult, ToolCall
+from ._async.webhooks import AsyncWebhooks
+from ._batch import BatchResult, BatchStart, ToolCall
 from ._request import UNSET, Unset
 from ._sync.client import Actions, ValetkeyClient
 from ._sync.pages import Page, Pager
+from ._sync.webhooks import Webhooks
 from ._version import __version__
 from .errors import *  # noqa: F403 - the whole tree of errors
 from .errors import __all__ as _errors
 from .models import *  # noqa: F403 - everything that calls give
 from .models import __all__ as _models
+from .webhooks import WebhookVerificationError, verify_webhook
 
 __all__ = [
     "UNSET",
@@ -36,16 +39,22 @@ __all__ = [
     "AsyncPage",
     "AsyncPager",
     "AsyncValetkeyClient",
+    "AsyncWebhooks",
     "BatchResult",
+    "BatchStart",
     "Page",
     "Pager",
     "ProxyResponse",
     "ToolCall",
     "Unset",
     "ValetkeyClient",
+    "WebhookVerificationError",
+    "Webhooks",
     "__version__",
     "errors",
     "models",
+    "verify_webhook",
+    "webhooks",
 ]
 __all__ += _errors
 __all__ += _models

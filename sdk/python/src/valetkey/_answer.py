@@ -27,8 +27,11 @@ class Answer:
     """Status, headers (lower-case names) and body of an HTTP answer."""
 
     status: int
+    """The HTTP status."""
     headers: Mapping[str, str] = field(repr=False)
+    """The headers."""
     content: bytes = field(repr=False)
+    """The body as it came."""
 
     @cached_property
     def body(self) -> Any:
@@ -96,6 +99,7 @@ class ProxyResponse:
     """A provider's answer to a proxied request, whatever its status."""
 
     status_code: int
+    """The provider's HTTP status."""
     headers: Mapping[str, str] = field(repr=False)
     """The answer's headers, under lower-case names."""
     content: bytes = field(repr=False)

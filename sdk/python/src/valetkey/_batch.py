@@ -9,9 +9,9 @@ from typing import Any, Callable, Optional
 from ._answer import Answer
 from ._request import given
 from .errors import ValetkeyError, from_body, invalid_argument, unreadable
-from .models import ToolResult
+from .models import StartedExecution, ToolResult
 
-__all__ = ["BatchResult", "ToolCall"]
+__all__ = ["BatchResult", "BatchStart", "ToolCall"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class ToolCall:
     connected_account_id: Optional[str] = None
     """Names the account instead of `identifier`."""
     organization_id: Optional[str] = None
+    """Your own id of the user's organization."""
     user_id: Optional[str] = None
+    """Your own further id of the user."""
     agent_run_id: Optional[str] = None
     """Your own id of the agent's run, for the records."""
     timeout: Optional[float] = None
@@ -86,7 +88,27 @@ class BatchResult:
         return self.result
 
 
-# The class of a call in a batch, whose error comes without a status of its own.
+@dataclass(frozen=True)
+class BatchStart:
+    """What became of one call of a batch that goes on in the background: one of the two."""
+
+    started: Optional[StartedExecution]
+    """The call that goes on; get its outcome with `wait_for_execution`."""
+    error: Optional[ValetkeyError]
+    """Why it was not taken on; of the class that `execute_tool_async` would have raised."""
+
+    def unwrap(self) -> StartedExecution:
+        """The call that goes on.
+
+        Raises:
+            ValetkeyError: the error, if it was not taken on.
+        """
+        if self.started is None:
+            raise self.error or unreadable(None, "a call of the batch")
+        return self.started
+
+
+# The class of a call in a batch whose error comes without a status of its own, as older servers send it.
 _STATUS_OF_CODE: dict[str, int] = {
     "unauthenticated": 401,
     "permission_denied": 403,
@@ -113,17 +135,34 @@ def status_of(code: str) -> int:
 
 def results_of(answer: Answer, what: str, count: int) -> list[BatchResult]:
     """The results in an answer, one for each call."""
+    return [
+        BatchResult(ToolResult.from_wire(item), None) if error is None else BatchResult(None, error)
+        for item, error in _items(answer, what, count)
+    ]
+
+
+def starts_of(answer: Answer, what: str, count: int) -> list[BatchStart]:
+    """What became of each call, where none was waited for."""
+    return [
+        BatchStart(StartedExecution.from_wire(item), None) if error is None else BatchStart(None, error)
+        for item, error in _items(answer, what, count)
+    ]
+
+
+def _items(answer: Answer, what: str, count: int) -> list[tuple[Mapping[str, Any], Optional[ValetkeyError]]]:
     results = answer.object(what).get("results")
     if not isinstance(results, list) or len(results) != count:
         raise unreadable(answer.status, what, answer.request_id)
-    return [_result_of(item if isinstance(item, Mapping) else {}, answer) for item in results]
+    objects: list[Mapping[str, Any]] = [item if isinstance(item, Mapping) else {} for item in results]
+    return [(item, _error_of(item, answer)) for item in objects]
 
 
-def _result_of(item: Mapping[str, Any], answer: Answer) -> BatchResult:
+def _error_of(item: Mapping[str, Any], answer: Answer) -> Optional[ValetkeyError]:
     said = item.get("error")
     if not isinstance(said, Mapping):
-        return BatchResult(ToolResult.from_wire(item), None)
-    wait = said.get("retry_after_ms")
+        return None
+    wait, status = said.get("retry_after_ms"), item.get("http_status")
     told = wait if isinstance(wait, int) else None
-    error = from_body(item, None, request_id=answer.request_id, retry_after_ms=told, status_of=status_of)
-    return BatchResult(None, error or unreadable(answer.status, "a call of the batch", answer.request_id))
+    status = status if isinstance(status, int) and 400 <= status < 600 else None
+    error = from_body(item, status, request_id=answer.request_id, retry_after_ms=told, status_of=status_of)
+    return error or unreadable(answer.status, "a call of the batch", answer.request_id)

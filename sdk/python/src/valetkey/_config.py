@@ -23,8 +23,11 @@ class Credentials:
     """How the caller shows who it is: an API token, or client credentials."""
 
     api_token: Optional[str] = field(default=None, repr=False)
+    """A static token."""
     client_id: str = ""
+    """The id of an API client."""
     client_secret: str = field(default="", repr=False)
+    """The secret of that API client."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ class Options:
     """What may differ from call to call. Times are in seconds."""
 
     timeout: float = DEFAULT_TIMEOUT
+    """Of one call in all, in seconds."""
     max_retries: int = DEFAULT_MAX_RETRIES
+    """How often a call is repeated at most."""
     max_retry_after: float = DEFAULT_MAX_RETRY_AFTER
+    """The longest wait that the server may ask for, in seconds."""
 
     def __post_init__(self) -> None:
         if self.timeout <= 0:

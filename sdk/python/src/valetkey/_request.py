@@ -23,18 +23,25 @@ class Request:
     """A request that can be sent any number of times."""
 
     method: str
+    """The HTTP method."""
     path: str
     """From the root of the server on, percent-encoded."""
     query: Optional[Query] = None
+    """Query parameters."""
     body: Optional[bytes] = field(default=None, repr=False)
+    """The body as sent."""
     content_type: Optional[str] = None
+    """The type of the body."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Headers of this request alone."""
     repeatable: bool = False
     """Whether sending it twice does what sending it once does."""
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The JSON body's object, for the log (which takes harmless fields of it only)."""
     proxied: bool = False
+    """Whether the answer may be the provider's."""
     authenticated: bool = True
+    """Whether it carries a token."""
 
     @property
     def target(self) -> str:
@@ -145,8 +152,11 @@ class Who:
     """Which account: by id, or by identifier and connection name."""
 
     connected_account_id: Optional[str] = None
+    """`ca_…`"""
     identifier: Optional[str] = None
+    """Your own id of the end user."""
     connection_name: Optional[str] = None
+    """The name of the connection."""
     account_name: Optional[str] = None
     """Which of several accounts that the user has on the connection."""
 

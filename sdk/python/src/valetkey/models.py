@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from ._decode import Model
+from ._webhook_models import Webhook, WebhookDelivery, WebhookEvent, WebhookSecret
 
 __all__ = [
     "AuthorizationLink",
@@ -41,6 +42,10 @@ __all__ = [
     "ToolResult",
     "UncheckedItem",
     "VerifiedUser",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WebhookSecret",
 ]
 
 
@@ -85,7 +90,9 @@ class ConnectedAccount(Model):
     api_config: dict[str, Any]
     """Free settings that you keep with the account."""
     created_at: Optional[datetime]
+    """When it was made."""
     updated_at: Optional[datetime]
+    """When it last changed."""
     last_used_at: Optional[datetime]
     """When it was last used for a call, to the minute."""
     token_expires_at: Optional[datetime]
@@ -217,16 +224,21 @@ class Execution(Model):
     status: str
     """`RUNNING`, `SUCCEEDED`, `FAILED` or `UNKNOWN` (the server ended before the outcome was known)."""
     connector: str
+    """The connector, such as `gmail`."""
     connection_id: str
+    """The connection that was used: `conn_…`."""
     connected_account_id: str
+    """The account that was used: `ca_…`."""
     identifier: str
     """The account's identifier."""
     client_id: str
     """The API client that called."""
     source: str
-    """Through which door the call came: `rest`, `grpc`, `compat_rest`, `proxy` …"""
+    """Through which door the call came: `rest`, `grpc`, `compat_rest`, `proxy`, `mcp` …"""
     request_id: str
+    """The id of the request, as in the server's log: `req_…`."""
     started_at: Optional[datetime]
+    """When it began."""
     tool_name: Optional[str]
     """The tool's own name; `None` for a proxied request."""
     agent_run_id: Optional[str]
@@ -256,6 +268,7 @@ class Event(Model):
     id: str
     """`ev_…`"""
     at: Optional[datetime]
+    """When it happened."""
     kind: str
     """What happened."""
     actor: str
@@ -265,7 +278,9 @@ class Event(Model):
     code: Optional[str]
     """The cause, as a code of the catalogue."""
     account_id: Optional[str]
+    """The account concerned: `ca_…`."""
     connection_id: Optional[str]
+    """The connection concerned: `conn_…`."""
 
 
 @dataclass(frozen=True)
@@ -273,7 +288,9 @@ class Tool(Model):
     """A named action of a connector."""
 
     name: str
+    """Its name, such as `gmail_get_profile`."""
     connector: str
+    """The connector that it belongs to."""
     provider: str
     """The connector's official upper-case name."""
     definition: dict[str, Any]
@@ -287,6 +304,7 @@ class ConnectionReadiness(Model):
     """How a connection stands for one user."""
 
     connection_name: str
+    """The name of the connection."""
     state: str
     """`READY`, `NEEDS_CONNECTION` or `NEEDS_REAUTH`."""
     connected_account_id: Optional[str]
@@ -300,7 +318,9 @@ class FoundTool(Model):
     """A tool that fits a search."""
 
     tool: Tool
+    """The tool."""
     description: str
+    """What it does."""
     score: float
     """How well it fits, from 0 to 1."""
     connections: list[ConnectionReadiness]
@@ -312,8 +332,11 @@ class ConnectionFault(Model):
     """What the provider refuses about a connection's own configuration."""
 
     code: str
+    """The code of the catalogue, such as `invalid_client`."""
     message: str
+    """What it means."""
     since: Optional[datetime]
+    """Since when."""
 
 
 @dataclass(frozen=True)
@@ -325,6 +348,7 @@ class Connection(Model):
     name: str
     """Its name, unique within the environment."""
     connector: str
+    """The connector that it configures."""
     provider: str
     """The connector's official upper-case name."""
     display_name: str
@@ -335,6 +359,8 @@ class Connection(Model):
     """The OAuth client at the provider."""
     has_client_secret: bool
     """Whether a client secret is stored."""
+    client_secret_expires_at: Optional[datetime]
+    """When the client secret ends at the provider, if somebody said so."""
     use_shared_credentials: bool
     """Whether the operator-wide OAuth client is used."""
     scopes: list[str]
@@ -344,10 +370,13 @@ class Connection(Model):
     variables: dict[str, Any]
     """Values for the connector's URL templates."""
     enabled: bool
+    """Whether it is enabled."""
     redirect_uri: str
     """Register exactly this at the provider."""
     created_at: Optional[datetime]
+    """When it was made."""
     updated_at: Optional[datetime]
+    """When it last changed."""
     call_timeout_ms: Optional[int]
     """The longest that a call may take, in milliseconds; `None` leaves it to connector and server."""
     identity_policy: str
@@ -375,6 +404,7 @@ class UncheckedItem(Model):
     """One thing that could not be checked from the server."""
 
     item: str
+    """What could not be checked."""
     reason: str
     """Why not, and how to find out."""
 
@@ -386,7 +416,9 @@ class ConnectionTest(Model):
     ok: bool
     """Whether everything that could be checked is in order."""
     checked: list[ConnectionCheck]
+    """What was checked."""
     not_checked: list[UncheckedItem]
+    """What could not be checked from the server."""
 
 
 @dataclass(frozen=True)
@@ -394,10 +426,13 @@ class ConnectorField(Model):
     """A field of a static credential, or a variable of a connector's addresses."""
 
     name: str
+    """Its name in requests."""
     label: str
     """Its label for people."""
     secret: bool
+    """Whether it is a secret."""
     required: bool
+    """Whether it must be given."""
     help: Optional[str]
     """Where to find the value."""
 
@@ -413,6 +448,7 @@ class Connector(Model):
     display_name: str
     """Its name for people."""
     description: str
+    """What it is."""
     auth_type: str
     """How its accounts are authorized."""
     scopes: list[str]
@@ -470,7 +506,9 @@ class Evidence(Model):
     ref: Optional[str]
     """The id of the event or execution."""
     at: Optional[datetime]
+    """When."""
     detail: str
+    """What was seen, in words."""
 
 
 @dataclass(frozen=True)
@@ -486,8 +524,11 @@ class Finding(Model):
     actor: str
     """Whose move it is: `end_user`, `developer`, `operator`, `provider_admin` or `nobody`."""
     message: str
+    """What is wrong."""
     cause: str
+    """Why."""
     evidence: list[Evidence]
+    """What it rests on: events, executions and probes, by their ids."""
     remedies: list[Remedy]
     """What to do, in order."""
     docs: Optional[str]
@@ -499,8 +540,11 @@ class DiagnosisStep(Model):
     """One thing that a diagnosis looked at."""
 
     name: str
+    """What was looked at."""
     outcome: str
+    """What came of it."""
     detail: str
+    """More about it, in words."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ mod prose;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use valetkey_domain::ErrorCode;
 
 use super::{Common, Session, account::Pick, pretty, show};
 use crate::{
@@ -137,7 +138,12 @@ fn tell(session: &Session, diagnosis: &Value) -> Result<(), Failure> {
 fn ending(diagnosis: &Value) -> Result<(), Failure> {
     match (diagnosis["verdict"].as_str(), diagnosis["findings"][0]["code"].as_str()) {
         (Some("broken"), Some(code)) => {
-            Err(Failure::new(Exit::Refused, format!("Broken: {}.", super::view::clean(code))))
+            let broken = Failure::new(Exit::Refused, format!("Broken: {}.", super::view::clean(code)));
+            // What to read on about is what was found, not that the command found something.
+            Err(match ErrorCode::parse(code) {
+                Some(code) => broken.of(code),
+                None => broken,
+            })
         }
         _ => Ok(()),
     }

@@ -39,10 +39,11 @@ fn verdict(answer: &Value) -> &'static str {
 
 /// What the diagnosis is about, in one line.
 fn subject(subject: &Value) -> String {
+    let alone = subject["account_id"].is_null() && subject["identifier"].is_null();
     let parts = [
         ("account_id", ""),
         ("identifier", "of "),
-        ("connection_name", "on "),
+        ("connection_name", if alone { "connection " } else { "on " }),
         ("execution_id", "in "),
         ("status", "status "),
     ];
@@ -177,6 +178,13 @@ mod tests {
         ] {
             assert!(text.contains(piece), "{piece} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn diagnosis_of_a_connection_names_what_it_is_about() {
+        let mut answer = answer();
+        answer["subject"] = json!({"kind": "connection", "connection_name": "gmail"});
+        assert!(diagnosis(&answer).starts_with("BROKEN  connection gmail\n"), "{}", diagnosis(&answer));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod admit;
 mod ticket;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use url::Url;
 use valetkey_domain::{Changes, Error, ErrorCode, RequestId, Role, SecretString, audit::AuditOutcome};
@@ -13,7 +13,7 @@ use valetkey_upstream::{
     oidc::{ClientSettings, Provider, of_callback},
 };
 
-use super::LoggedIn;
+use super::{LoggedIn, sessions::SSO};
 use crate::Engine;
 use ticket::Ticket;
 
@@ -42,6 +42,9 @@ pub struct SsoSettings {
     pub trust_email: bool,
     /// Switches passwords off.
     pub require: bool,
+    /// How long a session goes on at most before the provider is asked again whether the person may still come in;
+    /// never longer than any other session. Default: 1 hour.
+    pub session_life: Duration,
     /// What stands on the button.
     pub label: String,
     /// The way to the provider. It may be another one than that to the providers of connections: the issuer is named by
@@ -65,6 +68,7 @@ impl SsoSettings {
             roles: BTreeMap::new(),
             trust_email: false,
             require: false,
+            session_life: Duration::from_secs(3600),
             label: "Continue with single sign-on".to_owned(),
             egress,
         }
@@ -200,7 +204,7 @@ impl Engine {
         let code = answer.code.as_ref().ok_or_else(|| of_callback(""))?;
         let vouched = provider.exchange(code, &ticket.attempt(), now).await?;
         let user = self.admitted(settings, &vouched, request).await?;
-        let session = self.begin_session(user, browser, "sso", request).await?;
+        let session = self.begin_session(user, browser, SSO, request).await?;
         Ok(SignedOn { session, next: ticket.next() })
     }
 

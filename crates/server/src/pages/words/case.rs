@@ -50,6 +50,10 @@ cases! {
     ProviderRefused,
     /// Of the user or of an administrator.
     ConsentRequired,
+    /// A session, an account to choose or a second factor.
+    SignInRequired,
+    /// Nobody else can admit the app.
+    AdministratorRequired,
     // Any other error.
     AccountGone,
     RequestUnreadable,
@@ -103,6 +107,8 @@ impl Case {
             ErrorCode::ProviderTemporarilyUnavailable => Self::ProviderBusy,
             ErrorCode::ProviderRefusedAuthorization => Self::ProviderRefused,
             ErrorCode::ProviderConsentRequired => Self::ConsentRequired,
+            ErrorCode::ProviderSignInRequired => Self::SignInRequired,
+            ErrorCode::ProviderAdminRequired => Self::AdministratorRequired,
             _ => return None,
         })
     }
@@ -112,8 +118,6 @@ impl Case {
         use ErrorCode as C;
         let entry = code.entry();
         match code {
-            // Trying again shows the provider's pages once more.
-            C::ProviderSignInRequired => return Self::ProviderRefused,
             C::AccountNotFound | C::ConnectionNotFound | C::ConnectorNotFound => return Self::AccountGone,
             C::InvalidRequest
             | C::InvalidArgument

@@ -211,6 +211,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "The service connects nothing until what the app asks for has been agreed to, by you or by an administrator of your organization.",
             "Try again and agree to everything that you are asked. If you are not asked, send your administrator the name of the app and the reference below: they can allow it for you.",
         ),
+        Case::SignInRequired => words(
+            "The service wants you to sign in again",
+            "It asks you to sign in, to choose an account or to confirm with a second step, and you were sent back before that was done.",
+            "Try again and answer everything that the service's pages ask, the second step included.",
+        ),
+        Case::AdministratorRequired => words(
+            "An administrator has to allow this app",
+            "Your organization lets only its administrators admit apps like this one, or one of their rules keeps it out.",
+            "Send your administrator the name of the app and the reference below. Once they have allowed it, ask the app for a new link.",
+        ),
         Case::AccountGone => words(
             "This is not there any more",
             "What the link was made for has been removed in the meantime.",

@@ -215,6 +215,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "Le service ne connecte rien tant que vous, ou un administrateur de votre organisation, n’avez pas accepté ce que demande l’application.",
             "Réessayez et acceptez tout ce qui vous est demandé. Si rien ne vous est demandé, envoyez à votre administrateur le nom de l’application et la référence ci-dessous : il peut l’autoriser pour vous.",
         ),
+        Case::SignInRequired => words(
+            "Le service vous demande de vous reconnecter",
+            "Il demande une connexion, le choix d’un compte ou une confirmation en deux étapes, et vous êtes revenu avant que ce soit fait.",
+            "Réessayez et répondez à tout ce que les pages du service demandent, y compris la deuxième étape.",
+        ),
+        Case::AdministratorRequired => words(
+            "Un administrateur doit autoriser cette application",
+            "Dans votre organisation, seuls les administrateurs peuvent admettre de telles applications, ou l’une de leurs règles exclut celle-ci.",
+            "Envoyez à votre administrateur le nom de l’application et la référence ci-dessous. Une fois l’application autorisée, demandez-lui un nouveau lien.",
+        ),
         Case::AccountGone => words(
             "Cela n’existe plus",
             "Ce pour quoi le lien avait été créé a été supprimé entre-temps.",

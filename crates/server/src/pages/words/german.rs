@@ -214,6 +214,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "Der Dienst verbindet nichts, bevor Sie oder die Administration Ihrer Organisation dem zugestimmt haben, worum die App bittet.",
             "Versuchen Sie es noch einmal und stimmen Sie allem zu, wonach Sie gefragt werden. Werden Sie nicht gefragt, schicken Sie Ihrer Administration den Namen der App und die Kennung unten: Sie kann die App für Sie erlauben.",
         ),
+        Case::SignInRequired => words(
+            "Der Dienst möchte, dass Sie sich noch einmal anmelden",
+            "Er verlangt eine Anmeldung, die Wahl eines Kontos oder eine Bestätigung in einem zweiten Schritt, und Sie kamen zurück, bevor das erledigt war.",
+            "Versuchen Sie es noch einmal und beantworten Sie alles, was die Seiten des Dienstes fragen, auch den zweiten Schritt.",
+        ),
+        Case::AdministratorRequired => words(
+            "Die Administration muss diese App erst erlauben",
+            "In Ihrer Organisation darf nur die Administration solche Apps zulassen, oder eine ihrer Regeln schließt diese App aus.",
+            "Schicken Sie Ihrer Administration den Namen der App und die Kennung unten. Sobald sie die App erlaubt hat, bitten Sie die App um einen neuen Link.",
+        ),
         Case::AccountGone => words(
             "Das gibt es nicht mehr",
             "Wofür der Link gemacht wurde, ist inzwischen entfernt worden.",

@@ -209,6 +209,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "El servicio no conecta nada hasta que usted o un administrador de su organización acepte lo que pide la aplicación.",
             "Inténtelo de nuevo y acepte todo lo que se le pregunte. Si no se le pregunta nada, envíe a su administrador el nombre de la aplicación y la referencia de abajo: puede autorizarla para usted.",
         ),
+        Case::SignInRequired => words(
+            "El servicio quiere que inicie sesión de nuevo",
+            "Pide iniciar sesión, elegir una cuenta o confirmar con un segundo paso, y usted volvió antes de terminarlo.",
+            "Inténtelo de nuevo y responda a todo lo que pidan las páginas del servicio, también el segundo paso.",
+        ),
+        Case::AdministratorRequired => words(
+            "Un administrador tiene que permitir esta aplicación",
+            "En su organización solo los administradores pueden admitir aplicaciones como esta, o una de sus reglas la excluye.",
+            "Envíe a su administrador el nombre de la aplicación y la referencia de abajo. Cuando la haya permitido, pida un nuevo enlace a la aplicación.",
+        ),
         Case::AccountGone => words(
             "Esto ya no existe",
             "Aquello para lo que se creó el enlace se ha eliminado entretanto.",

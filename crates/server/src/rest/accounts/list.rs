@@ -10,7 +10,7 @@ use crate::{
     auth::Authenticated,
     extract::Query,
     rest::{
-        common::{Reply, filled, page_request},
+        common::{COUNTED, Reply, filled, page_request},
         openapi::Errors,
     },
     state::App,
@@ -67,6 +67,7 @@ pub(crate) async fn list(
         status: filled(query.status).map(|text| status(&text)).transpose()?,
         connector: filled(query.connector),
         query: filled(query.query),
+        count_at_most: Some(COUNTED + 1),
         ..AccountFilter::default()
     };
     let connections = Vec::from_iter(filled(query.connection_name));

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 
-use super::{ExecutionAnswerBody, ExecutionBody};
+use super::{ExecutionAnswerBody, ExecutionBody, PhaseBody};
 use crate::{
     RequestContext,
     auth::Authenticated,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Get an execution
 ///
-/// A failed one comes with a short diagnosis. Of a call with `mode: async`, whoever made it gets what it brought, `data` or
+/// It says where its time went (`phases`). A failed one comes with a short diagnosis. Of a call with `mode: async`, whoever made it gets what it brought, `data` or
 /// `error`, for a day. Needs `agent_logs:read`; for an own call with `mode: async` also `agent_connectors:execute` is
 /// enough.
 #[utoipa::path(
@@ -34,7 +34,8 @@ pub(crate) async fn get(
         Some(Ok(data)) => (Some(data), None),
         Some(Err(error)) => (None, Some(app.error_body(&error, &context))),
     };
-    let mut execution = ExecutionBody::from(answer.execution);
+    let phases = answer.execution.phases.iter().copied().map(PhaseBody::from).collect();
+    let mut execution = ExecutionBody { phases, ..ExecutionBody::from(answer.execution) };
     execution.diagnosis = short.as_ref().map(Into::into);
     Ok(Json(ExecutionAnswerBody { execution, data, error }))
 }

@@ -12,7 +12,7 @@ use crate::{
     auth::Authenticated,
     extract::Query,
     rest::{
-        common::{Reply, filled, page_request},
+        common::{COUNTED, Reply, filled, page_request},
         openapi::Errors,
     },
     state::App,
@@ -56,7 +56,7 @@ pub(crate) async fn list(
         connection: id("connection_id", query.connection_id)?,
         tool: filled(query.tool_name),
         status: filled(query.status).map(|text| status(&text)).transpose()?,
-        ..ExecutionFilter::default()
+        count_at_most: Some(COUNTED + 1),
     };
     let found = app.engine.list_executions(&caller, &filter, &page).await?;
     Ok(Json(found.into()))

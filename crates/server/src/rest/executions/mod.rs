@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use valetkey_domain::Execution;
+use valetkey_domain::{Execution, execution::Phase};
 
 use crate::{
     error::{ErrorBody, ShortBody},
@@ -40,7 +40,7 @@ pub(crate) struct ExecutionBody {
     agent_run_id: Option<String>,
     /// The API client that called.
     client_id: String,
-    /// Through which door the call came: `rest`, `grpc`, `compat_rest` or `proxy`.
+    /// Through which door the call came: `rest`, `grpc`, `compat_rest`, `proxy` or `mcp`.
     source: &'static str,
     /// The id of the request that it was part of.
     request_id: String,
@@ -56,9 +56,34 @@ pub(crate) struct ExecutionBody {
     started_at: OffsetDateTime,
     /// How long it took, in microseconds.
     duration_us: Option<u64>,
+    /// Of a call that is asked for alone: where that time went, in order; left out if nobody noted it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    phases: Vec<PhaseBody>,
     /// Of a failed call that is asked for alone: what a diagnosis says in short.
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnosis: Option<ShortBody>,
+}
+
+/// A stretch of a call's time.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExecutionPhase)]
+pub(crate) struct PhaseBody {
+    /// What it was spent on: `check` (looked at here: account, connection, input, scopes), `credential` (waited for a
+    /// credential that is good), `queue` (waited for its turn at the provider), `record` (made durable before it left),
+    /// `provider` (with the provider), `back_off` (waited before it was made again) or `answer` (read and shaped).
+    #[schema(example = "provider")]
+    kind: &'static str,
+    /// When it began, in microseconds since the call did.
+    from_us: u64,
+    /// How long it took, in microseconds.
+    took_us: u64,
+}
+
+impl From<Phase> for PhaseBody {
+    fn from(phase: Phase) -> Self {
+        Self { kind: phase.kind.as_str(), from_us: phase.from_us, took_us: phase.took_us }
+    }
 }
 
 /// The record of one call, with what it brought where that is kept: for calls with `mode: async`, for whoever made them.
@@ -101,6 +126,7 @@ impl From<Execution> for ExecutionBody {
             error_message: execution.error_message,
             started_at: execution.started_at,
             duration_us: execution.duration_us,
+            phases: Vec::new(),
             diagnosis: None,
         }
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use valetkey_domain::ExposeSecret;
 use valetkey_engine::NewApiToken;
 
-use super::TokenBody;
+use super::{BoundsBody, TokenBody};
 use crate::{
     auth::Authenticated,
     error::ApiError,
@@ -31,6 +31,8 @@ pub(crate) struct CreateToken {
     /// When it stops working. Default: never.
     #[serde(default, with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
+    /// What it is bounded to, for a token that you give to an agent. Such a token finds and calls tools, and nothing else.
+    bounds: Option<BoundsBody>,
 }
 
 /// A new token.
@@ -61,6 +63,7 @@ pub(crate) async fn create(
         client: body.client_id,
         permissions: permissions(body.permissions)?,
         expires_at: body.expires_at,
+        bounds: body.bounds.unwrap_or_default().into(),
     };
     let created = app.engine.create_api_token(&caller, new).await?;
     let body = CreatedTokenBody {

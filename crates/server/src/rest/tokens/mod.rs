@@ -4,11 +4,13 @@ mod create;
 mod list;
 mod revoke;
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use valetkey_domain::ApiToken;
+use valetkey_domain::{ApiToken, Bounds};
 
 use super::clients::names;
 use crate::state::App;
@@ -31,6 +33,8 @@ pub(crate) struct TokenBody {
     hint: String,
     /// What it may do.
     permissions: Vec<&'static str>,
+    /// What it is bounded to, if it was made for an agent.
+    bounds: Option<BoundsBody>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     /// When it stops working, if ever.
@@ -49,9 +53,40 @@ impl From<ApiToken> for TokenBody {
             name: token.name,
             hint: token.hint,
             permissions: names(&token.permissions),
+            bounds: token.bounds.map(BoundsBody::from),
             created_at: token.created_at,
             expires_at: token.expires_at,
             revoked_at: token.revoked_at,
         }
+    }
+}
+
+/// What a token that an agent holds is bounded to. An empty list means any.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = TokenBounds)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct BoundsBody {
+    /// The connectors whose tools it may call.
+    #[schema(example = json!(["gmail"]))]
+    connectors: BTreeSet<String>,
+    /// The tools that it may call. A token with tools makes no proxied calls.
+    #[schema(example = json!(["gmail_get_profile", "gmail_send_email"]))]
+    tools: BTreeSet<String>,
+    /// The users whose accounts it may use.
+    #[schema(example = json!(["user_123"]))]
+    identifiers: BTreeSet<String>,
+    /// Whether it may only read: tools that change nothing, and proxied `GET`, `HEAD` and `OPTIONS`.
+    read_only: bool,
+}
+
+impl From<Bounds> for BoundsBody {
+    fn from(Bounds { connectors, tools, identifiers, read_only }: Bounds) -> Self {
+        Self { connectors, tools, identifiers, read_only }
+    }
+}
+
+impl From<BoundsBody> for Bounds {
+    fn from(BoundsBody { connectors, tools, identifiers, read_only }: BoundsBody) -> Self {
+        Self { connectors, tools, identifiers, read_only }
     }
 }

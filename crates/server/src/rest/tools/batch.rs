@@ -11,7 +11,7 @@ use super::execute::{AcceptedBody, ExecuteToolBody, Mode, OutcomeBody};
 use crate::{
     RequestContext,
     auth::Authenticated,
-    error::ErrorBody,
+    error::{ErrorBody, status_of},
     extract::{Json, parse_value},
     rest::{common::Reply, openapi::Errors},
     state::App,
@@ -49,6 +49,9 @@ pub(crate) enum BatchItemBody {
     Accepted(AcceptedBody),
     /// It failed.
     Failed {
+        /// The HTTP status that the call would have failed with alone.
+        #[schema(example = 404)]
+        http_status: u16,
         /// Why.
         error: Box<ErrorBody>,
     },
@@ -84,7 +87,10 @@ pub(crate) async fn batch(
     if body.calls.is_empty() || body.calls.len() > MAX_BATCH {
         return Err(Error::invalid("calls", format!("must have 1 to {MAX_BATCH} items")).into());
     }
-    let failed = |error: &Error| BatchItemBody::Failed { error: Box::new(app.error_body(error, &context)) };
+    let failed = |error: &Error| BatchItemBody::Failed {
+        http_status: status_of(error.code()).as_u16(),
+        error: Box::new(app.error_body(error, &context)),
+    };
     let mut results: Vec<Option<BatchItemBody>> = Vec::with_capacity(body.calls.len());
     let (mut places, mut waited_for) = (Vec::new(), Vec::new());
     for (n, call) in body.calls.into_iter().enumerate() {

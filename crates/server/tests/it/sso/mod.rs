@@ -137,6 +137,28 @@ async fn person_who_was_added_comes_in_and_is_known_by_the_subject_from_then_on(
     assert_eq!(house.sign_in().await.status, 303);
 }
 
+/// S44: a session that began at the provider comes back to it within the time that is set, however busy it is: who was
+/// disabled there meanwhile does not come in again. One that began with a password goes on.
+#[tokio::test]
+async fn session_of_the_provider_ends_and_is_asked_for_anew() {
+    let house = House::start(|sso| sso.session_life = std::time::Duration::from_secs(1800)).await;
+    let other = crate::dashboard::owner(&house.app).await;
+    house.add("ada@example.com", Role::Operator).await;
+    let session = cookie(&house.sign_in().await, SESSION).unwrap();
+    for _ in 0..2 {
+        house.app.fixture.clock.advance(time::Duration::minutes(14));
+        assert_eq!(house.get("/dashboard", &session).await.status, 200);
+    }
+    house.app.fixture.clock.advance(time::Duration::minutes(2));
+    let ended = house.get("/dashboard/accounts?q=a", &session).await;
+    assert_eq!(
+        (ended.status.as_u16(), ended.header("location")),
+        (303, "/dashboard/login?next=%2Faccounts%3Fq%3Da"),
+        "{ended:?}"
+    );
+    assert_eq!(house.get("/dashboard", &other.cookie).await.status, 200);
+}
+
 /// Who may come in: people who were added, with a verified address of an allowed domain, and no others.
 #[tokio::test]
 async fn people_who_were_not_let_in_stay_out() {

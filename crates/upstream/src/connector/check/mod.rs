@@ -39,11 +39,8 @@ pub(super) fn check(file: &str, connector: &Connector) -> Result<(), Refusal> {
 }
 
 fn limits(connector: &Connector) -> Result<(), Refusal> {
-    let rates = [("account", connector.api.limits.account), ("client", connector.api.limits.client)];
-    for (place, rate) in rates {
-        if rate.is_some_and(|rate| rate.requests == 0 || !(1..=3600).contains(&rate.seconds)) {
-            return refuse(format!("api.limits.{place}"), "expected at least 1 request in 1 to 3600 seconds");
-        }
+    if let Err((place, why)) = connector.api.limits.check(&connector.tools) {
+        return refuse(format!("api.limits.{place}"), why);
     }
     match connector.api.timeout_ms {
         Some(millis) if !(1..=3_600_000).contains(&millis) => {

@@ -15,7 +15,7 @@ pub(super) fn form(root: &str, connector: &Connector, form: &StaticAuth) -> Resu
         if !is_identifier(&field.name) || names[..index].contains(&field.name.as_str()) {
             return refuse(place("name"), "expected lower-case letters, digits and underscores, once");
         }
-        if field.label.trim().is_empty() {
+        if field.label.english().trim().is_empty() {
             return refuse(place("label"), "is empty");
         }
         if let Some(text) = &field.pattern {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use valetkey_domain::language::Words;
 
 use crate::connector::{TextTemplate, UrlTemplate};
 
@@ -23,7 +24,7 @@ pub struct Scopes {
     /// Whether the token request of client credentials names the scopes (and refresh, if `refresh.send_scopes`).
     pub in_token_request: bool,
     /// What a scope lets one do, in words for the consent page.
-    pub describe: BTreeMap<String, String>,
+    pub describe: BTreeMap<String, Words>,
     /// Words to put before a granted scope when the provider shortens it in its reply (`https://graph.microsoft.com/`
     /// is stripped, say): both forms count as the same scope.
     pub prefixes: Vec<String>,
@@ -82,6 +83,10 @@ pub struct Authorize {
     /// Standard parameters that the provider does not tolerate: `response_type`.
     #[serde(default)]
     pub drop: Vec<String>,
+    /// The parameter that tells the provider in which language to ask: `ui_locales` (OpenID Connect Core §3.1.2.1), or a
+    /// name of its own (`hl`). Left out where the provider has none.
+    #[serde(default)]
+    pub locale_param: Option<String>,
     /// PKCE (RFC 7636).
     #[serde(default)]
     pub pkce: Pkce,

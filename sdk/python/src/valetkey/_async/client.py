@@ -19,6 +19,7 @@ from .executions import AsyncExecutions
 from .tokens import AsyncTokens
 from .tools import AsyncTools
 from .transport import AsyncTransport
+from .webhooks import AsyncWebhooks
 
 
 class AsyncActions(AsyncAccounts, AsyncTools, AsyncExecutions, AsyncConnections):
@@ -50,6 +51,8 @@ class AsyncValetkeyClient:
 
     actions: AsyncActions
     """Everything that the server does."""
+    webhooks: AsyncWebhooks
+    """Which addresses of your app are told of events."""
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class AsyncValetkeyClient:
         )
         self._transport = AsyncTransport(http, base_url, AsyncTokens(credentials, system), system, options)
         self.actions = AsyncActions(self._transport)
+        self.webhooks = AsyncWebhooks(self._transport)
 
     def with_options(
         self,
@@ -99,6 +103,7 @@ class AsyncValetkeyClient:
         other._own_http = False
         other._transport = replace(self._transport, options=options)
         other.actions = AsyncActions(other._transport)
+        other.webhooks = AsyncWebhooks(other._transport)
         return other
 
     async def aclose(self) -> None:

@@ -26,10 +26,15 @@ class AsyncTransport:
     """One client's way to the server. Copies with other options share connections and token."""
 
     http: httpx.AsyncClient
+    """Sends."""
     base_url: str
+    """The server's address."""
     tokens: AsyncTokens
+    """Gives access tokens."""
     system: AsyncSystem
+    """Clock, sleep and randomness."""
     options: Options
+    """Time-out and repeats."""
 
     def begin(self, at_most: Optional[float] = None) -> AsyncCall:
         """A call: one or more requests under one time-out, which begins now; it is not longer than `at_most` seconds."""

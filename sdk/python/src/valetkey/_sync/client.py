@@ -19,6 +19,7 @@ from .executions import Executions
 from .tokens import Tokens
 from .tools import Tools
 from .transport import Transport
+from .webhooks import Webhooks
 
 
 class Actions(Accounts, Tools, Executions, Connections):
@@ -50,6 +51,8 @@ class ValetkeyClient:
 
     actions: Actions
     """Everything that the server does."""
+    webhooks: Webhooks
+    """Which addresses of your app are told of events."""
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class ValetkeyClient:
         )
         self._transport = Transport(http, base_url, Tokens(credentials, system), system, options)
         self.actions = Actions(self._transport)
+        self.webhooks = Webhooks(self._transport)
 
     def with_options(
         self,
@@ -99,6 +103,7 @@ class ValetkeyClient:
         other._own_http = False
         other._transport = replace(self._transport, options=options)
         other.actions = Actions(other._transport)
+        other.webhooks = Webhooks(other._transport)
         return other
 
     def close(self) -> None:

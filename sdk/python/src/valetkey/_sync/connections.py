@@ -27,6 +27,7 @@ class Connections(Resource):
         *,
         client_id: Optional[str] = None,
         client_secret: Optional[str] = None,
+        client_secret_expires_at: Optional[datetime] = None,
         scopes: Optional[Sequence[str]] = None,
         use_shared_credentials: Optional[bool] = None,
         overrides: Optional[Mapping[str, str]] = None,
@@ -41,6 +42,8 @@ class Connections(Resource):
             connector: such as `gmail`.
             name: unique; left out: the connector's.
             client_id, client_secret: your OAuth client at the provider.
+            client_secret_expires_at: when that secret ends at the provider, with its time zone; the server tells of it in
+                time. Left out: it does not end, or nobody knows.
             scopes: what to ask users for; left out: the connector's defaults.
             use_shared_credentials: use the operator's OAuth client.
             overrides: other addresses than the connector's: `api_base_url`, `authorize_url`, `token_url`,
@@ -58,6 +61,7 @@ class Connections(Resource):
             name=name,
             client_id=client_id,
             client_secret=client_secret,
+            client_secret_expires_at=instant(client_secret_expires_at),
             scopes=None if scopes is None else list(scopes),
             use_shared_credentials=use_shared_credentials,
             overrides=overrides,
@@ -83,6 +87,7 @@ class Connections(Resource):
         name: Optional[str] = None,
         client_id: Union[str, Unset, None] = UNSET,
         client_secret: Union[str, Unset, None] = UNSET,
+        client_secret_expires_at: Union[datetime, Unset, None] = UNSET,
         scopes: Union[Sequence[str], Unset, None] = UNSET,
         use_shared_credentials: Optional[bool] = None,
         overrides: Union[Mapping[str, str], Unset, None] = UNSET,
@@ -93,13 +98,21 @@ class Connections(Resource):
     ) -> Connection:
         """Changes a connection. What is not given stays as it is; `None` removes it.
 
-        After a change of scopes, accounts have the new ones once their users authorize again.
+        After a change of scopes, accounts have the new ones once their users authorize again. A new `client_secret` forgets
+        when the old one was to end, unless `client_secret_expires_at` is given too.
+
+        Raises:
+            NotFoundError: there is no such connection (`connection_not_found`).
+            ConflictError: another connection has the name (`connection_already_exists`).
         """
         fields = {
             **given(name=name, use_shared_credentials=use_shared_credentials, identity_policy=identity_policy, enabled=enabled),
             **changed(
                 client_id=client_id,
                 client_secret=client_secret,
+                client_secret_expires_at=client_secret_expires_at
+                if isinstance(client_secret_expires_at, Unset)
+                else instant(client_secret_expires_at),
                 scopes=scopes if scopes is None or isinstance(scopes, Unset) else list(scopes),
                 overrides=overrides,
                 variables=variables,

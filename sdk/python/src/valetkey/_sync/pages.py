@@ -18,6 +18,7 @@ class Page(Generic[T]):
     """One page of a list."""
 
     items: list[T]
+    """What is on the page."""
     total_size: Optional[int]
     """How many items the whole list had when this page was made."""
     next_page_token: Optional[str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from .._answer import ProxyResponse
-from .._batch import BatchResult, ToolCall, results_of
+from .._batch import BatchResult, BatchStart, ToolCall, results_of, starts_of
 from .._request import Query, Request, Who, encode, get, given, proxied, segment, send
 from ..errors import invalid_argument
 from ..models import FoundTool, StartedExecution, Tool, ToolResult
@@ -121,9 +121,26 @@ class Tools(Resource):
         Raises:
             InvalidRequestError: there are too many calls, or none.
         """
+        request = self._batch(calls)
+        return results_of(self._transport.begin().send(request), request.name, len(calls))
+
+    def execute_tools_async(self, calls: Sequence[ToolCall]) -> list[BatchStart]:
+        """Begins up to 50 tool calls that go on in the background of the server; for the rest as `execute_tools`.
+
+        Get their outcomes with `wait_for_execution`. Such calls take no `max_age`.
+
+        Returns:
+            What became of each call, in their order.
+
+        Raises:
+            InvalidRequestError: there are too many calls, or none.
+        """
+        request = self._batch(calls, mode="async")
+        return starts_of(self._transport.begin().send(request), request.name, len(calls))
+
+    def _batch(self, calls: Sequence[ToolCall], **mode: str) -> Request:
         items = [{**call.fields(), **given(idempotency_key=call.key(self._transport.system.key))} for call in calls]
-        request = send("POST", "/tools/execute/batch", {"calls": items}, repeatable=True)
-        return results_of(self._transport.begin().send(request), request.name, len(items))
+        return send("POST", "/tools/execute/batch", {"calls": items, **mode}, repeatable=True)
 
     def _execution(self, call: ToolCall, **mode: str) -> Request:
         headers = {"idempotency-key": key} if (key := call.key(self._transport.system.key)) else {}

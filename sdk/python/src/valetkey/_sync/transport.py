@@ -26,10 +26,15 @@ class Transport:
     """One client's way to the server. Copies with other options share connections and token."""
 
     http: httpx.Client
+    """Sends."""
     base_url: str
+    """The server's address."""
     tokens: Tokens
+    """Gives access tokens."""
     system: System
+    """Clock, sleep and randomness."""
     options: Options
+    """Time-out and repeats."""
 
     def begin(self, at_most: Optional[float] = None) -> Call:
         """A call: one or more requests under one time-out, which begins now; it is not longer than `at_most` seconds."""

@@ -1,5 +1,9 @@
 package consumer;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -8,16 +12,19 @@ import io.github.valetkey.AccountFilter;
 import io.github.valetkey.AccountRef;
 import io.github.valetkey.Actions;
 import io.github.valetkey.BatchResult;
+import io.github.valetkey.BatchStart;
 import io.github.valetkey.ConnectionChanges;
 import io.github.valetkey.ConnectionFilter;
 import io.github.valetkey.Connections;
 import io.github.valetkey.Credential;
+import io.github.valetkey.DeliveryFilter;
 import io.github.valetkey.DiagnosisRequest;
 import io.github.valetkey.EventFilter;
 import io.github.valetkey.ExecutionFilter;
 import io.github.valetkey.LinkOptions;
 import io.github.valetkey.NewAccount;
 import io.github.valetkey.NewConnection;
+import io.github.valetkey.NewWebhook;
 import io.github.valetkey.Overrides;
 import io.github.valetkey.ProxyRequest;
 import io.github.valetkey.ProxyResponse;
@@ -27,12 +34,18 @@ import io.github.valetkey.ToolFilter;
 import io.github.valetkey.ToolSearch;
 import io.github.valetkey.ValetkeyClient;
 import io.github.valetkey.ValetkeyException;
+import io.github.valetkey.WebhookChanges;
+import io.github.valetkey.WebhookEvent;
+import io.github.valetkey.WebhookSecret;
+import io.github.valetkey.WebhookVerifier;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
@@ -163,6 +176,7 @@ final class Calls {
     change("name", name -> changes.name(text(name)));
     change("client_id", name -> changes.clientId(text(name)));
     change("client_secret", name -> changes.clientSecret(text(name)));
+    change("client_secret_expires_at", name -> changes.clientSecretExpiresAt(instant(name)));
     change("scopes", name -> changes.scopes(list(name)));
     change("use_shared_credentials", name -> changes.useSharedCredentials(flag(name)));
     change("overrides", name -> changes.overrides(overrides(name)));
@@ -194,20 +208,66 @@ final class Calls {
     args.get("calls").forEach(call -> calls.add(new Calls(client, call, 0).tool()));
     List<Map<String, Object>> all = new ArrayList<>();
     for (BatchResult one : actions.executeTools(calls)) {
-      ValetkeyException error = one.getError();
-      if (error == null) {
-        all.add(Map.of("result", one.orThrow()));
-        continue;
-      }
-      Map<String, Object> attributes = new HashMap<>();
-      attributes.put("class", error.getClass().getSimpleName().replaceFirst("Exception$", "Error"));
-      attributes.put("code", error.getCode());
-      attributes.put("message", error.getSummary());
-      attributes.put("execution_id", error.getExecutionId());
-      attributes.put("fields", error.getFields());
-      all.add(Map.of("error", attributes));
+      all.add(one.getError() == null ? Map.of("result", one.orThrow()) : failed(one.getError()));
     }
     return all;
+  }
+
+  /** The same for a batch that nobody waits for. */
+  private List<Map<String, Object>> starts() {
+    List<ToolCall> calls = new ArrayList<>();
+    args.get("calls").forEach(call -> calls.add(new Calls(client, call, 0).tool()));
+    List<Map<String, Object>> all = new ArrayList<>();
+    for (BatchStart one : actions.startTools(calls)) {
+      all.add(one.getError() == null ? Map.of("started", one.orThrow()) : failed(one.getError()));
+    }
+    return all;
+  }
+
+  private static Map<String, Object> failed(ValetkeyException error) {
+    Map<String, Object> attributes = new HashMap<>();
+    attributes.put("class", error.getClass().getSimpleName().replaceFirst("Exception$", "Error"));
+    attributes.put("code", error.getCode());
+    attributes.put("message", error.getSummary());
+    attributes.put("execution_id", error.getExecutionId());
+    attributes.put("fields", error.getFields());
+    attributes.put("http_status", error.getHttpStatus());
+    return Map.of("error", attributes);
+  }
+
+  private WebhookChanges webhookChanges() {
+    WebhookChanges changes = new WebhookChanges();
+    change("url", name -> changes.url(text(name)));
+    change("description", name -> changes.description(text(name)));
+    change("event_types", name -> changes.eventTypes(list(name)));
+    change("enabled", name -> changes.enabled(flag(name)));
+    return changes;
+  }
+
+  /** The secret of a webhook is there, and does not print by itself. */
+  private static WebhookSecret shown(WebhookSecret made) {
+    assertFalse(made.toString().contains("canary"), "the secret of a webhook prints");
+    assertTrue(made.getSecret().startsWith("whsec_canary"), "the secret of a webhook is not given");
+    return made;
+  }
+
+  /** A webhook is verified alike whatever the server's framework gives as headers. */
+  private WebhookEvent verified() {
+    Duration tolerance = Duration.ofSeconds(number("tolerance_s") == null ? 300 : number("tolerance_s"));
+    Map<String, List<String>> headers = new HashMap<>();
+    Map<String, String> single = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+    args.get("headers")
+        .properties()
+        .forEach(
+            header -> {
+              headers.put(header.getKey(), List.of(header.getValue().asText()));
+              single.put(header.getKey(), header.getValue().asText());
+            });
+    WebhookVerifier verifier = new WebhookVerifier(text("secret"), tolerance, () -> instant("now"));
+    byte[] payload = text("payload").getBytes(StandardCharsets.UTF_8);
+    WebhookEvent event = verifier.verify(headers, payload);
+    assertEquals(event.toString(), verifier.verify(single::get, payload).toString());
+    return event;
   }
 
   private LinkOptions link() {
@@ -296,6 +356,7 @@ final class Calls {
           text("auth_request_id"), text("identifier"));
       case "execute_tool" -> actions.executeTool(tool());
       case "execute_tools" -> batch();
+      case "execute_tools_async" -> starts();
       case "execute_tool_async" -> actions.startTool(tool());
       case "request" -> request();
       case "list_tools" -> taken(
@@ -328,11 +389,37 @@ final class Calls {
 
   private Object invokeConnections(String call) {
     return switch (call) {
+      case "verify_webhook" -> verified();
+      case "create_webhook" -> shown(
+          client
+              .webhooks()
+              .create(
+                  new NewWebhook(text("url"))
+                      .description(text("description"))
+                      .eventTypes(list("event_types"))
+                      .enabled(flag("enabled"))));
+      case "list_webhooks" -> taken(client.webhooks().list());
+      case "get_webhook" -> client.webhooks().get(text("webhook_id"));
+      case "update_webhook" -> client.webhooks().update(text("webhook_id"), webhookChanges());
+      case "delete_webhook" -> {
+        client.webhooks().delete(text("webhook_id"));
+        yield null;
+      }
+      case "rotate_webhook_secret" -> shown(client.webhooks().rotateSecret(text("webhook_id")));
+      case "test_webhook" -> client.webhooks().test(text("webhook_id"));
+      case "list_webhook_deliveries" -> taken(
+          client
+              .webhooks()
+              .deliveries(
+                  text("webhook_id"),
+                  new DeliveryFilter().outcome(text("outcome")).pageSize(number("page_size"))));
+      case "redeliver_webhook" -> client.webhooks().redeliver(text("webhook_id"), text("delivery_id"));
       case "create_connection" -> connections.create(
           new NewConnection(text("connector"))
               .name(text("name"))
               .clientId(text("client_id"))
               .clientSecret(text("client_secret"))
+              .clientSecretExpiresAt(instant("client_secret_expires_at"))
               .scopes(list("scopes"))
               .useSharedCredentials(flag("use_shared_credentials"))
               .overrides(overrides("overrides"))

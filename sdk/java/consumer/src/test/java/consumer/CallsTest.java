@@ -12,6 +12,7 @@ import io.github.valetkey.AccountRef;
 import io.github.valetkey.AccountRevokedException;
 import io.github.valetkey.Actions;
 import io.github.valetkey.BatchResult;
+import io.github.valetkey.BatchStart;
 import io.github.valetkey.ConflictException;
 import io.github.valetkey.ConnectedAccount;
 import io.github.valetkey.Diagnosis;
@@ -110,6 +111,13 @@ final class CallsTest {
       assertNotNull(scope.getExecutionId());
       NotFoundException nobody = assertThrows(NotFoundException.class, () -> results.get(3).orThrow());
       assertEquals("account_not_found", nobody.getCode());
+      assertEquals(
+          List.of(404, 403, 404), List.of(unknown.getHttpStatus(), scope.getHttpStatus(), nobody.getHttpStatus()));
+      List<BatchStart> starts = actions.startTools(List.of(profile("user_10"), profile("nobody")));
+      Execution ended =
+          actions.waitForExecution(starts.get(0).orThrow().getExecutionId(), Duration.ofMinutes(1));
+      assertTrue(String.valueOf(ended.getData()).contains("ada@example.com"));
+      assertEquals(404, starts.get(1).getError().getHttpStatus());
       assertThrows(InvalidRequestException.class, () -> actions.executeTools(List.of()));
     }
   }

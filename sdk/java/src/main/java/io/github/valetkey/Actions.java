@@ -1,9 +1,7 @@
 package io.github.valetkey;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -370,13 +368,19 @@ public final class Actions {
    * @throws InvalidRequestException if there are too many calls, or none
    */
   public List<BatchResult> executeTools(List<ToolCall> calls) {
-    JsonNode results = core.send(ToolRequests.batch(calls), JsonNode.class).path("results");
-    if (!results.isArray() || results.size() != calls.size()) {
-      throw Failures.unreadable(200, null, "The answer does not have a result for each call.");
-    }
-    List<BatchResult> all = new ArrayList<>();
-    results.forEach(item -> all.add(Failures.batchResult(item)));
-    return all;
+    return Batch.send(core, calls, null, ToolResult.class, BatchResult::new);
+  }
+
+  /**
+   * Starts up to 50 tools in the background of the server and waits for none of them; {@link
+   * #waitForExecution(String)} does. For the rest as {@link #executeTools(List)}; such calls take no {@code maxAge}.
+   *
+   * @param calls the calls
+   * @return what became of each call, in their order
+   * @throws InvalidRequestException if there are too many calls, or none
+   */
+  public List<BatchStart> startTools(List<ToolCall> calls) {
+    return Batch.send(core, calls, "async", StartedExecution.class, BatchStart::new);
   }
 
   /**

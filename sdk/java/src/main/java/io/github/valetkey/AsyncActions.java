@@ -284,6 +284,17 @@ public final class AsyncActions {
   }
 
   /**
+   * Starts up to 50 tools in the background of the server and waits for none of them; {@link
+   * #waitForExecution(String)} does.
+   *
+   * @param calls the calls
+   * @return what became of each call, in their order
+   */
+  public CompletableFuture<List<BatchStart>> startTools(List<ToolCall> calls) {
+    return background.call(() -> actions.startTools(calls));
+  }
+
+  /**
    * Starts a tool in the background of the server and does not wait; {@link #waitForExecution(String)} does.
    *
    * @param call the call

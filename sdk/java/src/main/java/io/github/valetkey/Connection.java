@@ -14,6 +14,7 @@ public final class Connection extends Answer {
   private String authType;
   private String clientId;
   private boolean hasClientSecret;
+  private Instant clientSecretExpiresAt;
   private boolean useSharedCredentials;
   private List<String> scopes = List.of();
   private Overrides overrides = new Overrides();
@@ -66,6 +67,11 @@ public final class Connection extends Answer {
   /** {@return whether a client secret is stored} */
   public boolean hasClientSecret() {
     return hasClientSecret;
+  }
+
+  /** {@return when the client secret ends at the provider, or {@code null} if nobody said so} */
+  public Instant getClientSecretExpiresAt() {
+    return clientSecretExpiresAt;
   }
 
   /** {@return whether the operator-wide OAuth client is used} */

@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 
@@ -41,6 +42,17 @@ public final class ConnectionChanges extends Request {
    */
   public ConnectionChanges clientSecret(String clientSecret) {
     put("client_secret", clientSecret);
+    return this;
+  }
+
+  /**
+   * Sets when the client secret ends at the provider. A new client secret forgets the end of the old one.
+   *
+   * @param clientSecretExpiresAt when it ends; {@code null} where it does not
+   * @return this
+   */
+  public ConnectionChanges clientSecretExpiresAt(Instant clientSecretExpiresAt) {
+    put("client_secret_expires_at", clientSecretExpiresAt);
     return this;
   }
 

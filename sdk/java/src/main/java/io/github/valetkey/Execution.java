@@ -68,7 +68,7 @@ public final class Execution extends Answer {
     return clientId;
   }
 
-  /** {@return the door the call came through: {@code rest}, {@code grpc}, {@code compat_rest} or {@code proxy}} */
+  /** {@return the door the call came through: {@code rest}, {@code grpc}, {@code compat_rest}, {@code proxy} or {@code mcp}} */
   public String getSource() {
     return source;
   }

@@ -1,6 +1,5 @@
 package io.github.valetkey;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.net.http.HttpHeaders;
 import java.time.Duration;
@@ -88,23 +87,23 @@ final class Failures {
     return classified(fault);
   }
 
-  /** What one call of a batch brought; its error comes without a status of its own. */
-  static BatchResult batchResult(JsonNode item) {
+  /** The error of one call of a batch, or {@code null}. An older server does not say its status. */
+  static ValetkeyException ofItem(JsonNode item) {
     JsonNode error = item.get("error");
-    if (error != null && error.isObject() && text(error, "code") != null) {
-      Fault fault = new Fault(null, null, null);
-      shaped(fault, error);
-      fault.requestId = text(error, "request_id");
-      fault.httpStatus = statusOf(fault.code);
-      ValetkeyException failure = classified(fault);
+    if (error == null || !error.isObject() || text(error, "code") == null) {
+      return null;
+    }
+    Fault fault = new Fault(null, null, null);
+    shaped(fault, error);
+    fault.requestId = text(error, "request_id");
+    int said = item.path("http_status").asInt(0);
+    boolean known = said >= 400 && said < 600;
+    fault.httpStatus = known ? said : statusOf(fault.code);
+    ValetkeyException failure = classified(fault);
+    if (!known) {
       fault.httpStatus = null;
-      return new BatchResult(null, failure);
     }
-    try {
-      return new BatchResult(Json.MAPPER.treeToValue(item, ToolResult.class), null);
-    } catch (JsonProcessingException e) {
-      return new BatchResult(null, unreadable(200, null, "The result of a call is not the JSON that was expected."));
-    }
+    return failure;
   }
 
   /** The status that a call would have failed with alone, as far as its class depends on it. */

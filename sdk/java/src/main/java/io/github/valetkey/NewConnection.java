@@ -1,5 +1,6 @@
 package io.github.valetkey;
 
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 
@@ -45,6 +46,17 @@ public final class NewConnection extends Request {
    */
   public NewConnection clientSecret(String clientSecret) {
     give("client_secret", clientSecret);
+    return this;
+  }
+
+  /**
+   * Sets when the client secret ends at the provider; the server tells of it in time.
+   *
+   * @param clientSecretExpiresAt when it ends; unless set it does not, or nobody knows
+   * @return this
+   */
+  public NewConnection clientSecretExpiresAt(Instant clientSecretExpiresAt) {
+    give("client_secret_expires_at", clientSecretExpiresAt);
     return this;
   }
 

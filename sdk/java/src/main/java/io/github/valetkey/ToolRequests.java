@@ -45,8 +45,8 @@ final class ToolRequests {
         .repeatable(key == null ? Map.of() : Map.of("Idempotency-Key", List.of(key)));
   }
 
-  /** Many calls, each with a key of its own. */
-  static Core.Call batch(List<ToolCall> calls) {
+  /** Many calls, each with a key of its own; {@code mode} may be {@code null}. */
+  static Core.Call batch(List<ToolCall> calls, String mode) {
     List<Map<String, Object>> bodies = new ArrayList<>();
     for (ToolCall call : calls) {
       Map<String, Object> body = body(call);
@@ -56,7 +56,12 @@ final class ToolRequests {
       }
       bodies.add(body);
     }
-    return Core.Call.of("POST", TOOLS + "/execute/batch").json(Map.of("calls", bodies)).repeatable(Map.of());
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("calls", bodies);
+    if (mode != null) {
+      all.put("mode", mode);
+    }
+    return Core.Call.of("POST", TOOLS + "/execute/batch").json(all).repeatable(Map.of());
   }
 
   /** A request to a provider; the account is found first where a header cannot name it. */

@@ -49,13 +49,15 @@ public final class ValetkeyClient {
   private final Core core;
   private final Actions actions;
   private final Connections connections;
+  private final Webhooks webhooks;
   private final Async async;
 
   private ValetkeyClient(Core core, Executor executor) {
     this.core = core;
     actions = new Actions(core);
     connections = new Connections(core);
-    async = new Async(actions, connections, executor);
+    webhooks = new Webhooks(core);
+    async = new Async(actions, connections, webhooks, executor);
   }
 
   /** {@return connected accounts, authorization links, tools, executions, diagnoses and proxied requests} */
@@ -66,6 +68,11 @@ public final class ValetkeyClient {
   /** {@return the configured connectors, and the connectors themselves} */
   public Connections connections() {
     return connections;
+  }
+
+  /** {@return addresses of your app that are told of events} */
+  public Webhooks webhooks() {
+    return webhooks;
   }
 
   /** {@return the same calls as futures} */

@@ -1,0 +1,6 @@
+-- Replicas of the version before wait until this is done; asked for at once, so that none of them is waited for in turn.
+LOCK TABLE executions IN ACCESS EXCLUSIVE MODE;
+
+-- The tool beside the id: to look for one tool among very many calls of an account, the index is read and the rows are not.
+DROP INDEX executions_by_account;
+CREATE INDEX executions_by_account ON executions (account, id, tool);
