@@ -192,7 +192,8 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "timeout":
 		<-r.Context().Done()
-		return
+		// To return would answer with an empty 200, which the client can still read while it closes the connection.
+		panic(http.ErrAbortHandler)
 	}
 	s.clock.advance(time.Duration(now.TakesMS * float64(time.Millisecond)))
 	answer := []byte(now.Response.Text)
