@@ -54,6 +54,12 @@ type Execution struct {
 	UpstreamRequest string `json:"upstream_request,omitempty"`
 	// UpstreamStatus is the provider's HTTP status; nil if it did not answer.
 	UpstreamStatus *int `json:"upstream_status"`
+	// UpstreamRequestID, of a tool call that failed, is the provider's name for the request, which its support asks for; may
+	// be empty.
+	UpstreamRequestID string `json:"upstream_request_id,omitempty"`
+	// UpstreamBody, of a tool call that failed, is the beginning of the provider's answer, at most 2048 bytes, without secrets;
+	// may be empty.
+	UpstreamBody string `json:"upstream_body,omitempty"`
 	// ErrorCode says why it failed, as a code of the catalogue; may be empty.
 	ErrorCode string `json:"error_code,omitempty"`
 	// ErrorMessage is the error as the caller got it; may be empty.

@@ -44,6 +44,12 @@ pub struct ProviderEvidence {
     /// The provider's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The provider's name for the request, which its support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The beginning of the body, for the record of the call; callers do not get it.
+    #[serde(skip)]
+    pub body: Option<String>,
 }
 
 /// An error with a code from the catalogue.

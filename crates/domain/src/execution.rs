@@ -122,7 +122,24 @@ pub struct Phase {
     pub took_us: u64,
 }
 
-/// The durable record of one tool or proxy call. It holds no input and no output.
+/// What a provider answered to a tool call that failed, for operators. Bounded, and without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProviderAnswer {
+    /// The provider's name for the request, which its support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The beginning of the body, at most [`ProviderAnswer::MAX_BODY`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+impl ProviderAnswer {
+    /// The longest body that is kept, in bytes.
+    pub const MAX_BODY: usize = 2048;
+}
+
+/// The durable record of one tool or proxy call. It holds no input, and no output but for the beginning of an answer that was
+/// an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     /// `ex_…`
@@ -157,6 +174,8 @@ pub struct Execution {
     pub error_code: Option<ErrorCode>,
     /// The error message as the caller got it, bounded, with the provider's own code where it had one.
     pub error_message: Option<String>,
+    /// Of a tool call that the provider answered with an error, or with something that could not be read.
+    pub provider_answer: Option<ProviderAnswer>,
     /// The process that began it; if that is gone, nobody will end it.
     pub instance: Option<InstanceId>,
     /// When it began.
@@ -169,12 +188,13 @@ pub struct Execution {
 
 impl Execution {
     /// The bytes that a seal of the audit log covers: every field, in this order, each kept apart from its neighbours by
-    /// JSON whatever is in it (S57).
+    /// JSON whatever is in it (S57). What the provider answered counts where there is some: executions that were sealed before
+    /// it was kept have the same bytes as ever.
     #[must_use]
     pub fn content(&self) -> Vec<u8> {
         let micros =
             i64::try_from(self.started_at.unix_timestamp_nanos().div_euclid(1000)).unwrap_or(i64::MAX);
-        serde_json::json!([
+        let mut fields = serde_json::json!([
             self.id.as_str(),
             self.environment.as_str(),
             self.tool,
@@ -195,8 +215,10 @@ impl Execution {
             micros,
             self.duration_us,
             self.phases,
-        ])
-        .to_string()
-        .into_bytes()
+        ]);
+        if let (Some(fields), Some(answer)) = (fields.as_array_mut(), &self.provider_answer) {
+            fields.push(serde_json::json!(answer));
+        }
+        fields.to_string().into_bytes()
     }
 }

@@ -6,14 +6,15 @@
 
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
+use url::Url;
 use valetkey_domain::{
     Account, Caller, Change, Changes, Connection, Error, ErrorCode, Execution, ExecutionId, Page,
     PageRequest, Permission, Time,
-    execution::{ExecutionStatus, Phase, PhaseKind, Source},
+    execution::{ExecutionStatus, Phase, PhaseKind, ProviderAnswer, Source},
     store::ExecutionFilter,
 };
 
-use crate::{Engine, execute::Keeping};
+use crate::{Engine, execute::Keeping, support::Redactor};
 
 /// The longest error message that is kept, in bytes.
 const MAX_MESSAGE: usize = 500;
@@ -61,6 +62,18 @@ fn recorded_message(error: &Error) -> String {
         Some(code) if !message.contains(code) => format!("{message} ({})", bounded(code, MAX_CODE)),
         _ => message,
     }
+}
+
+/// What is kept of the provider's answer. The secrets of the account have been masked; what looks like another one goes too.
+fn provider_answer(error: &Error, public_url: &Url) -> Option<ProviderAnswer> {
+    let said = error.details().provider.as_ref()?;
+    let redactor = Redactor::new(Vec::new(), public_url);
+    let clean = |text: &str, limit| bounded(&redactor.text(text), limit);
+    let answer = ProviderAnswer {
+        request_id: said.request_id.as_deref().map(|id| bounded(id, MAX_CODE)),
+        body: said.body.as_deref().map(|body| clean(body, ProviderAnswer::MAX_BODY)),
+    };
+    (answer != ProviderAnswer::default()).then_some(answer)
 }
 
 fn bounded(text: &str, limit: usize) -> String {
@@ -162,6 +175,7 @@ impl Engine {
             status: ExecutionStatus::Running,
             error_code: None,
             error_message: None,
+            provider_answer: None,
             instance: self.0.joined.get().map(|joined| joined.instance),
             started_at: self.now(),
             duration_us: None,
@@ -236,6 +250,7 @@ impl Engine {
                 execution.status = ExecutionStatus::Failed;
                 execution.error_code = Some(error.code());
                 execution.error_message = Some(recorded_message(error));
+                execution.provider_answer = provider_answer(error, &self.0.settings.public_url);
             }
         }
         let now = self.now();

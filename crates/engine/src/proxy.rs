@@ -334,5 +334,6 @@ async fn refusal_of(response: Response<ResponseBody>) -> Error {
         status: Some(StatusCode::UNAUTHORIZED.as_u16()),
         code: None,
         message: Some(said).filter(|said| !said.trim().is_empty()),
+        ..ProviderEvidence::default()
     })
 }

@@ -234,6 +234,7 @@ async fn seed(fixture: &EngineFixture, accounts: usize, executions: usize) -> Id
             status,
             error_code: (status == ExecutionStatus::Failed).then_some(ErrorCode::UpstreamError),
             error_message: None,
+            provider_answer: None,
             instance: None,
             started_at: fixture.now(),
             duration_us: Some(180_000),

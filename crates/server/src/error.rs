@@ -159,6 +159,9 @@ struct ProviderBody {
     /// The provider's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// The provider's name for the request, which its support asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 impl From<Remedy> for RemedyBody {
@@ -175,7 +178,12 @@ impl From<&FieldViolation> for FieldBody {
 
 impl From<&ProviderEvidence> for ProviderBody {
     fn from(evidence: &ProviderEvidence) -> Self {
-        Self { status: evidence.status, code: evidence.code.clone(), message: evidence.message.clone() }
+        Self {
+            status: evidence.status,
+            code: evidence.code.clone(),
+            message: evidence.message.clone(),
+            request_id: evidence.request_id.clone(),
+        }
     }
 }
 

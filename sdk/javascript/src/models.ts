@@ -204,6 +204,10 @@ export interface Execution {
   upstreamRequest?: string | null;
   /** The provider's HTTP status, if it answered. */
   upstreamStatus?: number | null;
+  /** Of a tool call that failed: the provider's name for the request, which its support asks for. */
+  upstreamRequestId?: string | null;
+  /** Of a tool call that failed: the beginning of the provider's answer, at most 2048 bytes, without secrets. */
+  upstreamBody?: string | null;
   /** The output of a tool that ran by itself. */
   data?: Record<string, unknown> | null;
   /** Why a tool that ran by itself failed. */

@@ -40,7 +40,7 @@ pub(crate) struct List {
 
 const COLUMNS: [&str; 7] =
     ["started_at", "status", "tool_name", "identifier", "upstream_status", "error_code", "id"];
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 19] = [
     "id",
     "status",
     "tool_name",
@@ -54,6 +54,8 @@ const FIELDS: [&str; 17] = [
     "request_id",
     "upstream_request",
     "upstream_status",
+    "upstream_request_id",
+    "upstream_body",
     "error_code",
     "error_message",
     "started_at",

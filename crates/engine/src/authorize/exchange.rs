@@ -168,6 +168,7 @@ fn unfinished(error: &Error) -> TokenFailure {
             status: None,
             code: Some(error.code().as_str().to_owned()),
             message: Some(error.details().message.clone()),
+            ..ProviderEvidence::default()
         }),
         death: None,
         outcome_unknown: false,

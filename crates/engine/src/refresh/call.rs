@@ -50,6 +50,7 @@ impl Engine {
                 status: None,
                 code: None,
                 message: Some(error.details().message.clone()),
+                ..ProviderEvidence::default()
             },
             death: None,
             outcome_unknown: false,
@@ -84,6 +85,7 @@ impl Engine {
                     status: None,
                     code: None,
                     message: Some(format!("No answer within {}", waited(*deadline))),
+                    ..ProviderEvidence::default()
                 },
                 death: None,
                 outcome_unknown: true,

@@ -3,8 +3,10 @@ use std::{sync::Arc, time::Duration as StdDuration};
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
-    Caller, Clock, ConnectionId, EnvironmentId, ErrorCode, Permission, Permissions, Remedy,
-    catalogue::RemedyAction, execution::ExecutionStatus, store::ExecutionFilter,
+    Caller, Clock, ConnectionId, EnvironmentId, ErrorCode, ExecutionId, Permission, Permissions, Remedy,
+    catalogue::RemedyAction,
+    execution::{ExecutionStatus, ProviderAnswer},
+    store::ExecutionFilter,
 };
 use valetkey_engine::{AccountRef, ConnectionUpdate, End, ExecuteTool, NewAccount, Siblings};
 
@@ -319,6 +321,43 @@ async fn s51_echo_of_the_credential_is_masked_in_answers_and_errors() {
     });
     let refused = world.call(&account, "fake_get_me", json!({})).await.unwrap_err();
     assert!(!format!("{:?}", refused.details()).contains(FIRST_ACCESS), "{refused:?}");
+}
+
+/// What the provider answered to a call that failed is in its record, without secrets: neither the account's, nor what looks
+/// like another one.
+#[tokio::test]
+async fn failed_call_records_what_the_provider_answered() {
+    let (world, account) = World::ready().await;
+    let other = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    world.provider.on_api(move |seen| {
+        let body = json!({"error": {"code": "odd"}, "sent": seen.authorization, "hint": other, "trail": "x".repeat(9000)});
+        Answer::json(400, &body).header("x-request-id", "rq-77")
+    });
+    let refused = world.call(&account, "fake_get_me", json!({})).await.unwrap_err();
+    assert_eq!(refused.details().provider.as_ref().unwrap().request_id.as_deref(), Some("rq-77"));
+    let recorded = async |execution: Option<&ExecutionId>| {
+        world.engine.get_execution(&world.caller, execution.unwrap().as_str()).await.unwrap().provider_answer
+    };
+    let answer = recorded(refused.details().execution.as_ref()).await.unwrap();
+    assert_eq!(answer.request_id.as_deref(), Some("rq-77"));
+    let body = answer.body.unwrap();
+    assert!(body.contains(r#""code":"odd""#) && body.contains("[redacted]"), "{body}");
+    assert!(!body.contains(FIRST_ACCESS) && !body.contains(other), "{body}");
+    assert!(body.len() <= ProviderAnswer::MAX_BODY, "{}", body.len());
+
+    // What cannot be read is what an operator most needs to see.
+    world.provider.on_api(|_| Answer {
+        body: "<html>Signed out by the company's proxy</html>".into(),
+        ..Answer::json(200, &json!({}))
+    });
+    let unreadable = world.call(&account, "fake_get_me", json!({})).await.unwrap_err();
+    assert_eq!(unreadable.code(), ErrorCode::UpstreamResponseInvalid);
+    let answer = recorded(unreadable.details().execution.as_ref()).await.unwrap();
+    assert!(answer.body.unwrap().contains("Signed out by the company's proxy"));
+
+    world.provider.on_api(|_| Answer::json(200, &json!({"id": "me"})));
+    let done = world.call(&account, "fake_get_me", json!({})).await.unwrap();
+    assert_eq!(recorded(Some(&done.execution_id)).await, None);
 }
 
 /// S46: a tool's input cannot lead the credential elsewhere.

@@ -205,17 +205,20 @@ async fn proxied_call_waits_for_the_declared_rate_as_tool_calls_do() {
         world.engine.proxy_call(&world.caller, ProxyCall { deadline: Some(within), ..call }).await
     };
     // The units of an hour are used up, and one comes back every 36 milliseconds.
-    let mut passed = 0;
+    let (mut passed, mut late) = (0, 0);
     let refused = loop {
         match through(&account, Duration::from_millis(1)).await {
             Ok(_) => passed += 1,
+            // It was let through, but the machine was too busy to have the answer within a millisecond.
+            Err(slow) if slow.code() == ErrorCode::UpstreamTimeout => late += 1,
             Err(refused) => break refused,
         }
-        assert!(passed < 100_000, "nothing holds proxied calls back");
+        assert!(passed + late < 100_000, "nothing holds proxied calls back");
     };
     assert_eq!(refused.code(), ErrorCode::UpstreamRateLimited);
     assert!(refused.details().message.contains("spaced out"), "{}", refused.details().message);
-    assert_eq!(world.provider.seen("/api/me").len(), passed);
+    let seen = world.provider.seen("/api/me").len();
+    assert!((passed..=passed + late).contains(&seen), "{seen} seen, {passed} passed, {late} late");
     through(&account, LONG).await.unwrap();
     through(&other, LONG).await.unwrap();
 }

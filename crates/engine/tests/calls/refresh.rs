@@ -378,6 +378,7 @@ async fn refresh_by_hand_works_and_wakes_an_expired_account() {
         status: Some(400),
         code: Some("invalid_grant".into()),
         message: Some("no".into()),
+        ..ProviderEvidence::default()
     };
     assert_eq!(refused.details().provider, Some(said));
     assert_eq!(world.again(&account).await.status(), AccountStatus::Expired);

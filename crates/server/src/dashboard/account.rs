@@ -77,6 +77,9 @@ impl Trouble {
         let status =
             execution.upstream_status.map(|status| ("Provider status".to_owned(), status.to_string()));
         facts.extend(status);
+        let answer = execution.provider_answer.clone().unwrap_or_default();
+        facts.extend(answer.request_id.map(|id| ("Provider's request id".to_owned(), id)));
+        facts.extend(answer.body.map(|body| ("Provider's words".to_owned(), body)));
         facts.extend(execution.error_message.clone().map(|told| ("The caller was told".to_owned(), told)));
         let new = Self::new(code, execution.started_at, "A call failed", app);
         Some(Self { facts, execution: Some(execution.id.to_string()), ..new })

@@ -334,6 +334,26 @@ async fn execution_shows_where_its_time_went() {
     assert!(at <= of.duration_us.unwrap(), "{of:?}");
 }
 
+/// Of a call that failed, the provider's own words are on its page and in its record, as text.
+#[tokio::test]
+async fn execution_shows_what_the_provider_answered() {
+    let app = App::start().await;
+    app.fixture.connection("notes", "acme").await;
+    app.fixture.authorize("notes", "user_0").await;
+    let owner = owner(&app).await;
+    let words = "<script>alert(1)</script> quota of <b>Acme</b>";
+    app.fixture.provider.script("/api/profile", [Scripted::json(418, &json!({"why": words}))]);
+    let call = json!({"tool_name": "acme_get_profile", "identifier": "user_0", "connection_name": "notes", "tool_input": {}});
+    let refused = app.post("/v1/connect/tools/execute", &call).await;
+    let id = refused.json()["error"]["execution_id"].as_str().unwrap().to_owned();
+    let page = owner.get(&app, &format!("/dashboard/executions/{id}")).await;
+    assert!(page.text.contains("Beginning of its body, without secrets"), "{}", page.text);
+    assert!(page.text.contains("quota of") && !page.text.contains("<script>alert"), "{}", page.text);
+    let told = app.ok(http::Method::GET, &format!("/v1/connect/executions/{id}"), &Value::Null).await;
+    assert!(told["upstream_body"].as_str().unwrap().contains(words), "{told}");
+    assert!(told.get("upstream_request_id").is_none(), "{told}");
+}
+
 /// Who watches is told of a call when it has ended, in rows that carry no text of others as markup.
 #[tokio::test]
 async fn executions_are_watched_as_they_happen() {

@@ -22,7 +22,7 @@ impl Record for Execution {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
         agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
-        error_message, instance, started_at, duration_us, phases";
+        error_message, instance, started_at, duration_us, phases, provider_answer";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -46,6 +46,7 @@ impl Record for Execution {
             started_at: columns.time("started_at")?,
             duration_us: columns.optional_number("duration_us")?,
             phases: columns.optional_json("phases")?.unwrap_or_default(),
+            provider_answer: columns.optional_json("provider_answer")?,
         })
     }
 }
@@ -59,10 +60,10 @@ impl Listed for Execution {
 pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
     let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
             agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
-            error_message, started_at, duration_us, instance, phases)
+            error_message, started_at, duration_us, instance, phases, provider_answer)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
             $9, $10, $11, $12, $13, $14, $15,
-            $16, $17, $18, $19, $20)";
+            $16, $17, $18, $19, $20, $21)";
     let values = values![
         it.id.as_str(),
         it.environment.as_str(),
@@ -84,8 +85,13 @@ pub(super) fn insert(it: &Execution) -> Result<Write, StoreError> {
         duration(it)?,
         it.instance.map(|instance| i64::from(instance.0)),
         phases(it)?,
+        provider_answer(it)?,
     ];
     Ok(Write::one(sql, CONFLICTS, values))
+}
+
+fn provider_answer(it: &Execution) -> Result<Option<String>, StoreError> {
+    it.provider_answer.as_ref().map(|answer| json(answer, TABLE, "provider_answer")).transpose()
 }
 
 fn phases(it: &Execution) -> Result<Option<String>, StoreError> {
@@ -100,7 +106,7 @@ fn duration(execution: &Execution) -> Result<Option<i64>, StoreError> {
 pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
     let sql = "UPDATE executions SET upstream_request = $2, upstream_status = $3,
             status = $4, error_code = $5, error_message = $6,
-            duration_us = $7, phases = $8
+            duration_us = $7, phases = $8, provider_answer = $9
         WHERE id = $1 AND status = 'RUNNING'";
     let values = values![
         it.id.as_str(),
@@ -111,6 +117,7 @@ pub(super) fn finish(it: &Execution) -> Result<Write, StoreError> {
         &it.error_message,
         duration(it)?,
         phases(it)?,
+        provider_answer(it)?,
     ];
     Ok(Write::one(sql, CONFLICTS, values))
 }

@@ -23,7 +23,7 @@ impl Record for Execution {
     const TABLE: &'static str = TABLE;
     const COLUMNS: &'static str = "id, environment, tool, connector, connection, account, identifier, \
         agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code, \
-        error_message, instance, started_at, duration_us, phases";
+        error_message, instance, started_at, duration_us, phases, provider_answer";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
@@ -47,6 +47,7 @@ impl Record for Execution {
             started_at: columns.time("started_at")?,
             duration_us: columns.optional_count("duration_us")?,
             phases: columns.optional_json("phases")?.unwrap_or_default(),
+            provider_answer: columns.optional_json("provider_answer")?,
         })
     }
 }
@@ -60,10 +61,10 @@ impl Listed for Execution {
 pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), StoreError> {
     let sql = "INSERT INTO executions (id, environment, tool, connector, connection, account, identifier,
             agent_run_id, client, source, request_id, upstream_request, upstream_status, status, error_code,
-            error_message, instance, started_at, duration_us, phases)
+            error_message, instance, started_at, duration_us, phases, provider_answer)
         VALUES (:id, :environment, :tool, :connector, :connection, :account, :identifier, :agent_run_id,
             :client, :source, :request_id, :upstream_request, :upstream_status, :status, :error_code,
-            :error_message, :instance, :started_at, :duration_us, :phases)";
+            :error_message, :instance, :started_at, :duration_us, :phases, :provider_answer)";
     let values: &[(&str, &dyn ToSql)] = named_params! {
         ":id": it.id.as_str(),
         ":environment": it.environment.as_str(),
@@ -85,8 +86,13 @@ pub(super) fn insert(connection: &Connection, it: &Execution) -> Result<(), Stor
         ":started_at": micros(it.started_at),
         ":duration_us": duration(it)?,
         ":phases": phases(it)?,
+        ":provider_answer": provider_answer(it)?,
     };
     execute_one(connection, CONFLICTS, sql, values)
+}
+
+fn provider_answer(it: &Execution) -> Result<Option<String>, StoreError> {
+    it.provider_answer.as_ref().map(|answer| json(answer, TABLE, "provider_answer")).transpose()
 }
 
 fn phases(it: &Execution) -> Result<Option<String>, StoreError> {
@@ -102,7 +108,7 @@ pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), Stor
     let sql =
         "UPDATE executions SET upstream_request = :upstream_request, upstream_status = :upstream_status,
             status = :status, error_code = :error_code, error_message = :error_message,
-            duration_us = :duration_us, phases = :phases
+            duration_us = :duration_us, phases = :phases, provider_answer = :provider_answer
         WHERE id = :id AND status = 'RUNNING'";
     let values: &[(&str, &dyn ToSql)] = named_params! {
         ":id": it.id.as_str(),
@@ -113,6 +119,7 @@ pub(super) fn finish(connection: &Connection, it: &Execution) -> Result<(), Stor
         ":error_message": it.error_message,
         ":duration_us": duration(it)?,
         ":phases": phases(it)?,
+        ":provider_answer": provider_answer(it)?,
     };
     execute_one(connection, CONFLICTS, sql, values)
 }

@@ -209,6 +209,7 @@ impl Fixture {
             status: ExecutionStatus::Running,
             error_code: None,
             error_message: None,
+            provider_answer: None,
             instance: None,
             started_at: now,
             duration_us: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use valetkey_domain::{
     Change, Changes, ErrorCode, Event, Execution, InstanceId, PageRequest, Store,
     event::{EventKind, NewEvent},
-    execution::{ExecutionStatus, Phase, PhaseKind, Source},
+    execution::{ExecutionStatus, Phase, PhaseKind, ProviderAnswer, Source},
     store::{EventFilter, ExecutionFilter, ToolUse},
 };
 
@@ -153,6 +153,10 @@ fn ended(execution: &Execution) -> Execution {
         status: ExecutionStatus::Failed,
         error_code: Some(ErrorCode::UpstreamError),
         error_message: Some("The provider failed.".into()),
+        provider_answer: Some(ProviderAnswer {
+            request_id: Some("A1B2:3C4D".into()),
+            body: Some(r#"{"error": "unavailable"}"#.into()),
+        }),
         duration_us: Some(u64::from(u32::MAX) + 1),
         phases: vec![
             Phase { kind: PhaseKind::Queue, from_us: 0, took_us: 12 },

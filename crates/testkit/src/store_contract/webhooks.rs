@@ -175,6 +175,7 @@ pub async fn executions_announced_are_addressed_once(store: Arc<dyn Store>) {
             duration_us: None,
             error_code: None,
             error_message: None,
+            provider_answer: None,
             ..f.execution(&account)
         };
         let answer = KeptAnswer { detached, key_hash: None, sealed: None, ..f.answer(&execution) };

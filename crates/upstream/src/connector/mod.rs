@@ -210,6 +210,8 @@ pub struct ApiErrors {
     pub reset_headers: Vec<String>,
     /// A 403 with this header at `0` is a rate limit: `x-ratelimit-remaining`.
     pub remaining_header: Option<String>,
+    /// Headers by which the provider names a request, beside `X-Request-Id` and `Request-Id`: `x-slack-req-id`.
+    pub request_id_headers: Vec<String>,
 }
 
 /// The codes of the catalogue that a provider's code can mean.

@@ -81,6 +81,7 @@ pub(super) fn refused(
             status: Some(status.as_u16()),
             code: code.map(|code| redactor.clean(&code, MAX_CODE)),
             message: message.map(|message| redactor.clean(&message, MAX_MESSAGE)),
+            ..ProviderEvidence::default()
         },
         outcome_unknown: false,
         note: rule.and_then(|rule| rule.note.clone()),
@@ -199,7 +200,12 @@ pub(super) fn unreadable(
     TokenFailure {
         class: FailureClass::Transient { retry_after: retry_after(response, now) },
         code: in_exchange(grant, code),
-        evidence: ProviderEvidence { status: Some(status.as_u16()), code: None, message: Some(why.into()) },
+        evidence: ProviderEvidence {
+            status: Some(status.as_u16()),
+            code: None,
+            message: Some(why.into()),
+            ..ProviderEvidence::default()
+        },
         death: None,
         // Whatever it says, it was a success: tokens may have been made that never reached us.
         outcome_unknown: status.is_success(),
@@ -220,7 +226,12 @@ pub(super) fn unreached(grant: Grant, fault: Fault) -> TokenFailure {
         outcome_unknown: fault.sent && class != FailureClass::Configuration,
         class,
         code,
-        evidence: ProviderEvidence { status: None, code: on_the_way, message: Some(fault.detail) },
+        evidence: ProviderEvidence {
+            status: None,
+            code: on_the_way,
+            message: Some(fault.detail),
+            ..ProviderEvidence::default()
+        },
         death: None,
         note: None,
     }
@@ -235,6 +246,7 @@ pub(super) fn unsendable(error: &Error) -> TokenFailure {
             status: None,
             code: None,
             message: Some(error.details().message.clone()),
+            ..ProviderEvidence::default()
         },
         death: None,
         outcome_unknown: false,

@@ -84,6 +84,7 @@ pub async fn introspect(
             status: Some(response.status.as_u16()),
             code: code.map(|code| redactor.clean(&code, 100)),
             message: message.map(|message| redactor.clean(&message, MAX_MESSAGE)),
+            ..ProviderEvidence::default()
         }));
     }
     let unreadable = |why: &str| {

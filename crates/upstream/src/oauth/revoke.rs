@@ -213,6 +213,7 @@ fn judge(c: &ClientConfig<'_>, response: &Response, token: &SecretString, now: T
         status: Some(status.as_u16()),
         code: code.map(|code| redactor.clean(&code, 100)),
         message: message.map(|message| redactor.clean(&message, 500)),
+        ..ProviderEvidence::default()
     };
     Verdict::Refused(Refusal { evidence, retry_after: failure::retry_after(response, now), transient })
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
-use valetkey_domain::{Error, ErrorCode, catalogue::RemedyAction, error::ProviderEvidence};
+use valetkey_domain::{
+    Error, ErrorCode, catalogue::RemedyAction, error::ProviderEvidence, execution::ProviderAnswer,
+};
 
 use super::quota;
 use crate::{
@@ -15,8 +17,12 @@ use crate::{
 
 /// Longest piece of the provider's own words that is kept.
 const MAX_EVIDENCE: usize = 2048;
+/// Longest beginning of a body that is handed on.
+const MAX_EXCERPT: usize = 8 * ProviderAnswer::MAX_BODY;
 /// Longest code that is kept.
 const MAX_CODE: usize = 200;
+/// Headers by which most providers name a request. No RFC has one; these two names are the custom.
+const REQUEST_ID_HEADERS: [&str; 2] = ["x-request-id", "request-id"];
 /// No wait is longer: a provider that asks for a day is asked again in an hour.
 const MAX_RETRY_AFTER_MS: u64 = 3_600_000;
 
@@ -60,9 +66,9 @@ impl ApiErrors {
         };
         let retry_after = self.retry_after_ms(&response.headers);
         let evidence = ProviderEvidence {
-            status: Some(response.status.as_u16()),
             code: known.map(|(code, _)| code.clone()).or_else(|| codes.first().cloned()),
-            message: message.clone(),
+            message,
+            ..self.evidence(response)
         };
         let mut error = Error::new(code).message(sentence(provider, code, &evidence)).provider(evidence);
         if let Some(millis) = retry_after.filter(|_| {
@@ -81,6 +87,18 @@ impl ApiErrors {
             );
         }
         error
+    }
+
+    /// What every answer tells: status, the provider's name for the request, and how the body begins.
+    pub(super) fn evidence(&self, response: &Response) -> ProviderEvidence {
+        let names = self.request_id_headers.iter().map(String::as_str).chain(REQUEST_ID_HEADERS);
+        let named = names.into_iter().find_map(|name| response.headers.get(name)?.to_str().ok());
+        ProviderEvidence {
+            status: Some(response.status.as_u16()),
+            request_id: named.map(|id| bounded(id.trim(), MAX_CODE)).filter(|id| !id.is_empty()),
+            body: excerpt(&response.body),
+            ..ProviderEvidence::default()
+        }
     }
 
     fn by_status(&self, response: &Response) -> ErrorCode {
@@ -169,6 +187,21 @@ pub(crate) fn bounded(text: &str, max: usize) -> String {
         out.push(c);
     }
     out
+}
+
+/// How a body begins. More than is kept, so that a secret in it can be recognised whole.
+fn excerpt(body: &[u8]) -> Option<String> {
+    let start = &body[..body.len().min(MAX_EXCERPT)];
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // Cut within a character, or binary.
+        Err(error) if start.len() - error.valid_up_to() < 4 => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).ok()?
+        }
+        Err(_) => return Some(format!("({} bytes that are not text)", body.len())),
+    };
+    let text = text.trim();
+    (!text.is_empty()).then(|| bounded(text, MAX_EXCERPT))
 }
 
 /// A short plain-text body is the provider's message; a page of HTML is not.

@@ -181,3 +181,31 @@ fn success_with_an_odd_body_is_no_failure() {
         assert!(failure("linear", &response(200, &[], body)).is_none(), "{body}");
     }
 }
+
+#[test]
+fn failure_keeps_the_providers_request_id_and_the_beginning_of_its_body() {
+    for (connector, header) in [
+        ("github", "x-github-request-id"),
+        ("slack", "x-slack-req-id"),
+        ("microsoft365", "request-id"),
+        ("gmail", "x-request-id"),
+    ] {
+        let answer = response(500, &[(header, " A1:B2 ")], "{\"error\":\n\"down\"}");
+        let evidence = failure(connector, &answer).unwrap().details().provider.clone().unwrap();
+        assert_eq!(evidence.request_id.as_deref(), Some("A1:B2"), "{connector}");
+        assert_eq!(evidence.body.as_deref(), Some("{\"error\": \"down\"}"), "{connector}");
+    }
+    let bare = failure("gmail", &response(500, &[("x-request-id", "")], " ")).unwrap();
+    let evidence = bare.details().provider.clone().unwrap();
+    assert_eq!((evidence.request_id, evidence.body), (None, None));
+}
+
+#[test]
+fn body_that_is_long_or_no_text_is_kept_in_part_or_described() {
+    let long = excerpt("ä".repeat(2 * MAX_EXCERPT).as_bytes()).unwrap();
+    assert!(long.len() <= MAX_EXCERPT && long.chars().all(|c| c == 'ä'), "{}", long.len());
+    // Cut in the middle of a character.
+    let cut = excerpt(format!("x{}", "ä".repeat(MAX_EXCERPT)).as_bytes()).unwrap();
+    assert!(cut.starts_with("xä") && !cut.contains('\u{fffd}'));
+    assert_eq!(excerpt(&[0x1f, 0x8b, 0xff, 0xfe, 0, 1, 2]).unwrap(), "(7 bytes that are not text)");
+}

@@ -128,6 +128,7 @@ fn mask_hides_echoes_everywhere() {
                 status: Some(403),
                 code: Some("at-secret-1234".into()),
                 message: Some("at-secret-1234".into()),
+                ..ProviderEvidence::default()
             }),
     );
     assert!(!format!("{error:?}").contains("at-secret"), "{error:?}");

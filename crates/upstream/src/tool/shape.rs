@@ -55,27 +55,32 @@ pub fn shape(tool: &Tool, response: &Response) -> Result<Value, Error> {
     if let Some(error) = tool.errors.classify(&tool.provider_name, response) {
         return Err(error);
     }
+    let evidence = || tool.errors.evidence(response);
     let body = match tool.response.format {
         Format::Json if is_blank(response) => Value::Null,
         Format::Json => serde_json::from_slice(&response.body).map_err(|error| {
             Error::new(ErrorCode::UpstreamResponseInvalid)
                 .message(format!("{} answered with something that is not JSON.", tool.provider_name))
                 .because(error)
+                .provider(evidence())
         })?,
         Format::File => file(response),
     };
     // 204 says that nothing is meant to be there; a reading that succeeded otherwise has read something.
     if body.is_null() && tool.read_only && is_blank(response) && response.status != StatusCode::NO_CONTENT {
-        return Err(Error::new(ErrorCode::UpstreamResponseInvalid).message(format!(
-            "{} answered {} with nothing in it.",
-            tool.provider_name,
-            response.status.as_u16()
-        )));
+        return Err(Error::new(ErrorCode::UpstreamResponseInvalid)
+            .message(format!(
+                "{} answered {} with nothing in it.",
+                tool.provider_name,
+                response.status.as_u16()
+            ))
+            .provider(evidence()));
     }
     if body.is_null() && tool.read_only && !is_blank(response) {
         // A few APIs say `null` with 200 where others say 404.
         return Err(Error::new(ErrorCode::UpstreamNotFound)
-            .message(format!("{} has nothing under this id.", tool.provider_name)));
+            .message(format!("{} has nothing under this id.", tool.provider_name))
+            .provider(evidence()));
     }
     let Some(template) = &tool.response.template else { return Ok(as_object(body)) };
     if body.is_null() {
@@ -85,6 +90,7 @@ pub fn shape(tool: &Tool, response: &Response) -> Result<Value, Error> {
         Error::new(ErrorCode::UpstreamResponseInvalid)
             .message(format!("{}'s answer is not what the connector expects.", tool.provider_name))
             .because(format!("{} of the answer {}", misfit.path, misfit.message))
+            .provider(evidence())
     })?;
     Ok(as_object(shaped.unwrap_or_else(|| Value::Object(Map::new()))))
 }

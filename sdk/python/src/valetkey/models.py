@@ -249,6 +249,10 @@ class Execution(Model):
     """Method and path sent to the provider, without the query."""
     upstream_status: Optional[int]
     """The provider's HTTP status, if it answered."""
+    upstream_request_id: Optional[str]
+    """Of a tool call that failed: the provider's name for the request, which its support asks for."""
+    upstream_body: Optional[str]
+    """Of a tool call that failed: the beginning of the provider's answer, at most 2048 bytes, without secrets."""
     error_code: Optional[str]
     """Why it failed, as a code of the catalogue."""
     error_message: Optional[str]

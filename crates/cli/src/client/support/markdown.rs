@@ -43,6 +43,8 @@ pub(super) fn bundle(bundle: &Value) -> String {
                 ("Tool", &execution["tool_name"]),
                 ("Request", &execution["upstream_request"]),
                 ("Provider's status", &execution["upstream_status"]),
+                ("Provider's request id", &execution["upstream_request_id"]),
+                ("Provider's answer", &execution["upstream_body"]),
                 ("Request id", &execution["request_id"]),
             ],
         );

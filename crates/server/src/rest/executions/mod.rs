@@ -48,6 +48,13 @@ pub(crate) struct ExecutionBody {
     upstream_request: Option<String>,
     /// The provider's HTTP status, if it answered.
     upstream_status: Option<u16>,
+    /// Of a tool call that failed: the provider's name for the request, which its support asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "A1B2:3C4D:5E6F")]
+    upstream_request_id: Option<String>,
+    /// Of a tool call that failed: the beginning of the provider's answer, at most 2048 bytes, without secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_body: Option<String>,
     /// Why it failed, as a code from the catalogue.
     error_code: Option<&'static str>,
     /// The error message as the caller got it.
@@ -108,6 +115,7 @@ page_body! {
 
 impl From<Execution> for ExecutionBody {
     fn from(execution: Execution) -> Self {
+        let answer = execution.provider_answer.unwrap_or_default();
         Self {
             id: execution.id.into(),
             status: execution.status.as_str(),
@@ -122,6 +130,8 @@ impl From<Execution> for ExecutionBody {
             request_id: execution.request_id,
             upstream_request: execution.upstream_request,
             upstream_status: execution.upstream_status,
+            upstream_request_id: answer.request_id,
+            upstream_body: answer.body,
             error_code: execution.error_code.map(|code| code.as_str()),
             error_message: execution.error_message,
             started_at: execution.started_at,

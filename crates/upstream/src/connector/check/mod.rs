@@ -209,7 +209,9 @@ fn api(connector: &Connector) -> Result<(), Refusal> {
         }
         known.text(&place, template, &[])?;
     }
-    for name in api.errors.reset_headers.iter().chain(&api.errors.remaining_header) {
+    let errors = &api.errors;
+    let named = errors.reset_headers.iter().chain(&errors.remaining_header).chain(&errors.request_id_headers);
+    for name in named {
         if HeaderName::try_from(name.as_str()).is_err() {
             return refuse("api.errors", format!("\"{name}\" is not a header name"));
         }

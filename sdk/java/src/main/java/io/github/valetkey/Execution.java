@@ -20,6 +20,8 @@ public final class Execution extends Answer {
   private Long durationUs;
   private String upstreamRequest;
   private Integer upstreamStatus;
+  private String upstreamRequestId;
+  private String upstreamBody;
   private String errorCode;
   private String errorMessage;
   private Object data;
@@ -101,6 +103,21 @@ public final class Execution extends Answer {
   /** {@return the provider's HTTP status; {@code null} if it did not answer} */
   public Integer getUpstreamStatus() {
     return upstreamStatus;
+  }
+
+  /**
+   * {@return of a tool call that failed: the provider's name for the request, which its support asks for; else {@code null}}
+   */
+  public String getUpstreamRequestId() {
+    return upstreamRequestId;
+  }
+
+  /**
+   * {@return of a tool call that failed: the beginning of the provider's answer, at most 2048 bytes, without secrets; else
+   * {@code null}}
+   */
+  public String getUpstreamBody() {
+    return upstreamBody;
   }
 
   /** {@return why it failed, as a code of the catalogue, or {@code null}} */
