@@ -203,6 +203,22 @@ fn scopes_missing(connection: &Connection, connector: &Connector) -> Option<Find
     )
 }
 
+/// Nothing speaks against the connection, but nothing for it either.
+fn untried(connection: &Connection, well: &mut Vec<Evidence>) -> Finding {
+    let name = &connection.name;
+    Finding::new(ErrorCode::Healthy)
+        .severity(Verdict::Healthy)
+        .confidence(Confidence::Possible)
+        .message(format!("Nothing is known to be wrong with the connection \"{name}\", but it has not been tried yet."))
+        .cause("The provider has not been seen to accept its OAuth client, nor the redirect URI.")
+        .evidences(std::mem::take(well))
+        .remedy(
+            RemedyAction::ConfigureConnection,
+            format!("Have the client tried and look at the rest before launch: valetkey doctor connection {name} --preflight"),
+        )
+        .remedy(RemedyAction::Authorize, "Register the redirect URI at the provider, then open an authorization link yourself.")
+}
+
 impl Engine {
     /// Finds out what is wrong with a connection for all its accounts.
     pub(super) async fn diagnose_connection(
@@ -273,6 +289,12 @@ impl Engine {
             client_evidence(&connection),
         ];
         well.push(self.accounts_by_status(&connection).await?);
+        if findings.is_empty()
+            && connector.as_ref().is_some_and(|it| it.auth.oauth().is_some())
+            && !client.has_worked()
+        {
+            findings.push(untried(&connection, &mut well));
+        }
         Ok(Diagnosis::of(subject_of(&connection), findings, steps, well))
     }
 

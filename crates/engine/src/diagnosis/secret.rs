@@ -39,6 +39,11 @@ impl ClientHistory {
         self.accepted = None;
     }
 
+    /// Whether the provider has been seen to accept the client that is set now.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.worked_at().is_some()
+    }
+
     /// When the provider accepted the client that is set now.
     fn worked_at(&self) -> Option<Time> {
         self.accepted_at.filter(|at| *at >= self.set_at)

@@ -4,7 +4,7 @@ use time::Duration;
 use valetkey_domain::{
     ErrorCode, SecretString,
     catalogue::{Actor, RemedyAction},
-    diagnosis::{EvidenceKind, StepOutcome},
+    diagnosis::{Confidence, EvidenceKind, StepOutcome},
     event::EventKind,
 };
 use valetkey_engine::{ConnectionUpdate, NewConnection};
@@ -19,6 +19,27 @@ async fn of_connection(fixture: &EngineFixture, probe: bool) -> Diagnosis {
 
 async fn update(fixture: &EngineFixture, update: ConnectionUpdate) {
     fixture.engine.update_connection(&fixture.caller, "acme", update).await.unwrap();
+}
+
+/// That nothing is known against a connection does not mean that it works.
+#[tokio::test]
+async fn connection_that_nobody_has_used_is_said_to_be_untried() {
+    let fixture = EngineFixture::start().await;
+    fixture.connection("acme", "acme").await;
+    let diagnosis = of_connection(&fixture, false).await;
+    let finding = &diagnosis.findings[0];
+    assert_eq!((codes(&diagnosis), finding.confidence), (vec!["healthy"], Confidence::Possible));
+    assert!(diagnosis.summary.contains("has not been tried yet"), "{}", diagnosis.summary);
+    assert!(finding.remedies[0].text.contains("valetkey doctor connection acme --preflight"), "{finding:#?}");
+    rests_on(finding, EvidenceKind::Connection, "none yet");
+    // The provider accepts the client: now there is something to go by.
+    for of in [of_connection(&fixture, true).await, {
+        fixture.authorize("acme", "user_1").await;
+        of_connection(&fixture, false).await
+    }] {
+        assert!(!of.summary.contains("has not been tried yet"), "{}", of.summary);
+        assert_eq!(of.findings[0].confidence, Confidence::Certain);
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use valetkey_domain::{
 };
 use valetkey_engine::{Background, BackgroundSettings};
 use valetkey_server::SimulatorDesk;
+use valetkey_testkit::fake_provider::Scripted;
 
 use crate::{
     app::{Answer, App},
