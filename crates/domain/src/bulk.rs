@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, EnvironmentId, ErrorCode, Time, UserId, store::AccountFilter};
+use crate::{AccountId, EnvironmentId, ErrorCode, InstanceId, Time, UserId, store::AccountFilter};
 
 /// What shall be done, and with which accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ pub struct BulkProgress {
     pub failures: Vec<BulkFailure>,
     /// The last account that was worked on; all before it in the list were too.
     pub after: Option<AccountId>,
+    /// The accounts that are worked on now, those that come after `after`. Whoever takes the work over begins with them:
+    /// what was done to some of them may have taken them out of the list. Empty before the first look at the list.
+    #[serde(default)]
+    pub under_way: Vec<AccountId>,
     /// Somebody said that it shall end.
     pub stop: bool,
     /// It ended before its end: it was told to, or it could not go on.
@@ -66,7 +70,10 @@ pub struct BulkWork {
     pub plan: BulkPlan,
     /// How far it is.
     pub progress: BulkProgress,
-    /// Until when whoever works on it is believed to do so. Afterwards anybody may take it over.
+    /// The process that works on it; `None` if none does, or one that did not say so. When it is gone, anybody may take
+    /// the work over.
+    pub holder: Option<InstanceId>,
+    /// Until when whoever works on it is believed to do so. Afterwards anybody may take it over too.
     pub lease_until: Time,
     /// Counts the changes.
     pub version: u64,

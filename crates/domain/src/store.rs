@@ -265,10 +265,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Work on many accounts by its id.
     async fn bulk(&self, id: &str) -> Result<Option<BulkWork>, StoreError>;
-    /// Work on many accounts that has not ended and that nobody is believed to be at, the oldest first.
+    /// Work on many accounts that a caller names by its id.
+    async fn bulk_in(&self, env: &EnvironmentId, id: &str) -> Result<Option<BulkWork>, StoreError>;
+    /// Work on many accounts that has not ended and that nobody is believed to be at: its lease has run out, or its holder
+    /// is gone. The oldest first.
     async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError>;
-    /// The work on many accounts that somebody began, the newest first.
-    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError>;
+    /// The work on many accounts that somebody began in an environment, the newest first.
+    async fn bulks_of(
+        &self,
+        env: &EnvironmentId,
+        actor: &str,
+        limit: u32,
+    ) -> Result<Vec<BulkWork>, StoreError>;
 
     /// A webhook by id.
     async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError>;

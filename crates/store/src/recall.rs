@@ -440,12 +440,21 @@ impl Store for Recall {
         self.store.bulk(id).await
     }
 
+    async fn bulk_in(&self, env: &EnvironmentId, id: &str) -> Result<Option<BulkWork>, StoreError> {
+        self.store.bulk_in(env, id).await
+    }
+
     async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
         self.store.left_bulks(at, limit).await
     }
 
-    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
-        self.store.bulks_of(actor, limit).await
+    async fn bulks_of(
+        &self,
+        env: &EnvironmentId,
+        actor: &str,
+        limit: u32,
+    ) -> Result<Vec<BulkWork>, StoreError> {
+        self.store.bulks_of(env, actor, limit).await
     }
 
     async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {

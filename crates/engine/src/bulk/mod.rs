@@ -218,7 +218,7 @@ impl Engine {
             random_bytes::<12>(&*self.0.entropy).iter().map(|byte| format!("{byte:02x}")).collect();
         let entry = self.audit_entry(caller, &format!("accounts.bulk_{}", action.as_str()), Some(&id));
         let entry = entry.data(json!({ "accounts": preview.total, "chosen": words(&choice) }));
-        let now = self.now();
+        let (now, holder) = (self.now(), self.join().await?.instance);
         let work = BulkWork {
             id,
             environment: caller.environment.clone(),
@@ -226,6 +226,7 @@ impl Engine {
             user: caller.user.clone(),
             plan: plan(action, choice, siblings),
             progress: BulkProgress { total: preview.total, ..BulkProgress::default() },
+            holder: Some(holder),
             lease_until: now + work::LEASE,
             version: 1,
             began_at: now,
@@ -251,9 +252,8 @@ impl Engine {
     /// # Errors
     /// `storage_unavailable`.
     pub async fn bulks(&self, caller: &Caller) -> Result<Vec<BulkView>, Error> {
-        let works = self.0.store.bulks_of(&caller.actor(), LISTED).await?;
-        let own = works.into_iter().filter(|work| work.environment == caller.environment);
-        Ok(own.map(|work| self.bulk_view(work)).collect())
+        let works = self.0.store.bulks_of(&caller.environment, &caller.actor(), LISTED).await?;
+        Ok(works.into_iter().map(|work| self.bulk_view(work)).collect())
     }
 
     /// Has a piece of work of the caller end after the accounts that it is at, in whichever process. Nothing if there is
@@ -279,8 +279,8 @@ impl Engine {
 
     /// Work may hold links: it is shown to whoever began it.
     async fn own_bulk(&self, caller: &Caller, id: &str) -> Result<Option<BulkWork>, Error> {
-        let found = self.0.store.bulk(id).await?;
-        Ok(found.filter(|work| work.actor == caller.actor() && work.environment == caller.environment))
+        let found = self.0.store.bulk_in(&caller.environment, id).await?;
+        Ok(found.filter(|work| work.actor == caller.actor()))
     }
 
     fn bulk_view(&self, work: BulkWork) -> BulkView {

@@ -1,9 +1,11 @@
-//! How work on many accounts goes on: some accounts, then a note of it in the database, until there are no more.
+//! How work on many accounts goes on: a note in the database of what was done and of which accounts come next, then these
+//! accounts, until there are no more.
 //!
-//! The note is also the lease: it says until when this process is believed to be at the work. Whoever finds a lease that
-//! has run out takes the work over by a note of its own, which is refused to all but one (its version). A process that
-//! was only slow sees by the refusal that somebody else went on. What was done after the last note is done once more,
-//! which does no harm to any of the actions.
+//! The note is also the lease: it says which process is at the work, and until when it is believed to be. Whoever finds
+//! that this process is gone, or that the lease has run out, takes the work over by a note of its own, which is refused to
+//! all but one (its version). A process that was only slow sees by the refusal that somebody else went on. The successor
+//! begins with the accounts that were under way: what was done to some of them is done once more, which does no harm to any
+//! of the actions, and each of them is counted once.
 
 use std::pin::pin;
 
@@ -18,7 +20,8 @@ use valetkey_domain::{
 use super::{AT_ONCE, BulkAction, MAX_BULK};
 use crate::{AccountRef, AccountView, End, Engine, LinkOptions, Siblings, operators::DASHBOARD_CLIENT};
 
-/// How long whoever works on it is believed to do so after the last note: after so long a process that died is succeeded.
+/// How long whoever works on it is believed to do so after the last note: after so long a process is succeeded even if
+/// nobody knows that it died.
 pub(super) const LEASE: Duration = Duration::seconds(30);
 /// After how long another note is made while accounts are slow: well before the lease runs out. One that the database does
 /// not take ends the work here, and it is taken over.
@@ -29,6 +32,17 @@ const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 const BETWEEN: u32 = 8;
 /// How many failures are told one by one.
 const TOLD: usize = 200;
+
+/// What a note says of who is at the work from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Note {
+    /// This process is.
+    Here,
+    /// Nobody is: whoever looks first may take it over.
+    Free,
+    /// Nobody is, since it has ended.
+    Ended,
+}
 
 /// What one account brought.
 type Outcome = (AccountId, Result<Option<(AccountView, String)>, Error>);
@@ -54,7 +68,7 @@ impl Engine {
         let left = self.0.store.left_bulks(self.now(), limit).await?;
         let found = left.len();
         for work in left {
-            let Some(work) = self.noted(work, false).await? else { continue };
+            let Some(work) = self.noted(work, Note::Here).await? else { continue };
             let lost_links = work.plan.action == BulkAction::Link.as_str() && work.progress.done > 0;
             match self.caller_of(&work).await?.filter(|_| !lost_links) {
                 Some(caller) => {
@@ -62,7 +76,7 @@ impl Engine {
                     self.go_on_with(caller, work);
                 }
                 // Whoever began it may not do it any more; or links are lost, so that half of them would be a trap.
-                None => drop(self.noted(broken_off(work), true).await?),
+                None => drop(self.noted(broken_off(work), Note::Ended).await?),
             }
         }
         Ok(found)
@@ -86,27 +100,34 @@ impl Engine {
 
     async fn work_through(&self, caller: &Caller, mut work: BulkWork) -> Result<(), Error> {
         let Some(action) = BulkAction::parse(&work.plan.action) else {
-            return self.noted(broken_off(work), true).await.map(drop);
+            return self.noted(broken_off(work), Note::Ended).await.map(drop);
         };
         loop {
             if work.progress.stop {
-                return self.noted(broken_off(work), true).await.map(drop);
+                return self.noted(broken_off(work), Note::Ended).await.map(drop);
             }
             if self.0.tasks.is_closed() {
                 // The process ends: somebody else goes on at once.
-                let free = BulkWork { version: work.version + 1, lease_until: self.now(), ..work };
-                return self.commit(Change::UpdateBulk(free)).await;
+                return self.noted(work, Note::Free).await.map(drop);
             }
-            let ids = match self.next_accounts(caller, &work).await {
-                Ok(ids) if ids.is_empty() => return self.noted(work, true).await.map(drop),
-                Ok(ids) => ids,
-                Err(error) if error.code() == ErrorCode::StorageUnavailable => return Err(error),
-                Err(error) => {
-                    tracing::error!(%error, work = work.id, "work on many accounts broke off");
-                    return self.noted(broken_off(work), true).await.map(drop);
+            if work.progress.under_way.is_empty() {
+                work.progress.under_way = match self.next_accounts(caller, &work).await {
+                    Ok(ids) if ids.is_empty() => return self.noted(work, Note::Ended).await.map(drop),
+                    Ok(ids) => ids,
+                    Err(error) if error.code() == ErrorCode::StorageUnavailable => return Err(error),
+                    Err(error) => {
+                        tracing::error!(%error, work = work.id, "work on many accounts broke off");
+                        return self.noted(broken_off(work), Note::Ended).await.map(drop);
+                    }
+                };
+                match self.noted(work, Note::Here).await? {
+                    Some(noted) => work = noted,
+                    None => return Ok(()),
                 }
-            };
-            let last = ids.last().cloned();
+                // Somebody may have said meanwhile that it shall stop.
+                continue;
+            }
+            let ids = work.progress.under_way.clone();
             let siblings = Siblings::parse(&work.plan.siblings).unwrap_or_default();
             let each = |id: AccountId| async move {
                 // Closed only when the process ends.
@@ -119,11 +140,8 @@ impl Engine {
             for outcome in outcomes.into_iter().flatten() {
                 self.count(&work.id, &mut work.progress, outcome).await;
             }
-            work.progress.after = last;
-            match self.noted(work, false).await? {
-                Some(noted) => work = noted,
-                None => return Ok(()),
-            }
+            work.progress.after = work.progress.under_way.pop();
+            work.progress.under_way.clear();
         }
     }
 
@@ -138,7 +156,7 @@ impl Engine {
             match tokio::time::timeout(LOOK, &mut working).await {
                 Ok(brought) => return Ok(Some(brought)),
                 Err(_) if self.now() < work.lease_until - LEASE + AGAIN => {}
-                Err(_) => match self.noted(work.clone(), false).await? {
+                Err(_) => match self.noted(work.clone(), Note::Here).await? {
                     Some(noted) => *work = noted,
                     None => return Ok(None),
                 },
@@ -167,12 +185,15 @@ impl Engine {
     }
 
     /// Notes how far it is; `None` if somebody else has taken the work over.
-    async fn noted(&self, work: BulkWork, ended: bool) -> Result<Option<BulkWork>, Error> {
-        let before = work.lease_until;
-        let mut next = work;
-        let now = self.now();
-        next.lease_until = now + LEASE;
-        next.ended_at = ended.then_some(now);
+    async fn noted(&self, work: BulkWork, note: Note) -> Result<Option<BulkWork>, Error> {
+        let before = (work.holder, work.lease_until);
+        let (mut next, now, own) = (work, self.now(), self.join().await?.instance);
+        next.holder = (note == Note::Here).then_some(own);
+        next.lease_until = if note == Note::Here { now + LEASE } else { now };
+        if note == Note::Ended {
+            next.ended_at = Some(now);
+            next.progress.under_way.clear();
+        }
         loop {
             next.version += 1;
             match self.0.store.commit(Change::UpdateBulk(next.clone()).into()).await {
@@ -182,7 +203,9 @@ impl Engine {
             }
             // Somebody said that it shall stop, which leaves the lease as it is; or it is theirs now.
             match self.0.store.bulk(&next.id).await? {
-                Some(stored) if stored.lease_until == before && stored.ended_at.is_none() => {
+                Some(stored)
+                    if (stored.holder, stored.lease_until) == before && stored.ended_at.is_none() =>
+                {
                     next.progress.stop |= stored.progress.stop;
                     next.version = stored.version;
                 }

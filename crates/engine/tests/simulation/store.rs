@@ -258,8 +258,9 @@ reads! {
     due_webhooks(at: Time) -> Vec<WebhookId>;
     take_due_deliveries(webhook: &WebhookId, at: Time, hide_until: Time, limit: u32) -> Vec<Delivery>;
     bulk(id: &str) -> Option<BulkWork>;
+    bulk_in(env: &EnvironmentId, id: &str) -> Option<BulkWork>;
     left_bulks(at: Time, limit: u32) -> Vec<BulkWork>;
-    bulks_of(actor: &str, limit: u32) -> Vec<BulkWork>;
+    bulks_of(env: &EnvironmentId, actor: &str, limit: u32) -> Vec<BulkWork>;
     branding() -> Option<Branding>;
     logo(hash: &[u8; 32]) -> Option<Logo>;
     overview(env: &EnvironmentId, span: &OverviewSpan) -> Overview;

@@ -8,11 +8,11 @@ use http::{Request, header};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use valetkey_domain::{
-    AccountStatus, Change, Role, Store,
+    AccountStatus, Change, InstanceId, Role, Store,
     bulk::{BulkPlan, BulkProgress, BulkWork},
     store::AccountFilter,
 };
-use valetkey_engine::{Background, BackgroundSettings};
+use valetkey_engine::{AccountRef, Background, BackgroundSettings};
 use valetkey_server::SimulatorDesk;
 use valetkey_testkit::fake_provider::Scripted;
 
@@ -154,6 +154,7 @@ async fn work_on_many_goes_on_when_its_process_is_gone() {
             filter: AccountFilter::default(),
         },
         progress: BulkProgress { total: 3, done: 1, after: Some(ids[0].clone()), ..BulkProgress::default() },
+        holder: None,
         lease_until: now,
         version: 1,
         began_at: now,
@@ -177,6 +178,65 @@ async fn work_on_many_goes_on_when_its_process_is_gone() {
     for told in ["/dashboard/bulk/a1", "3 of 3", "/dashboard/bulk/a2", "1 of 3", ">stopped<"] {
         assert!(list.text.contains(told), "{told}: {}", list.text);
     }
+    background.stop().await;
+}
+
+/// A process that is known to be gone is succeeded at once, however long it could have gone on; and what it did after its
+/// last note is counted too, also where that took the accounts out of the list.
+#[tokio::test]
+async fn work_on_many_of_a_process_that_is_gone_is_counted_whole() {
+    let app = App::start().await;
+    app.fixture.connection("notes", "acme").await;
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(app.fixture.authorize("notes", &format!("user_{n}")).await.account.id);
+    }
+    ids.sort_by(|a, b| b.cmp(a));
+    let owner = owner(&app).await;
+    let user = app.fixture.store.user_by_email("owner@example.com").await.unwrap().unwrap();
+    let now = app.fixture.now();
+    let own = app.fixture.engine.join().await.unwrap().instance;
+    let gone = InstanceId(own.0 + 1);
+    let work = BulkWork {
+        id: "a1".into(),
+        environment: app.fixture.caller.environment.clone(),
+        actor: format!("user:{}", user.id),
+        user: Some(user.id),
+        plan: BulkPlan {
+            action: "disconnect".into(),
+            siblings: "keep".into(),
+            accounts: None,
+            connections: Vec::new(),
+            filter: AccountFilter { status: Some(AccountStatus::Active), ..AccountFilter::default() },
+        },
+        progress: BulkProgress { total: 5, under_way: ids[..3].to_vec(), ..BulkProgress::default() },
+        holder: Some(own),
+        lease_until: now + time::Duration::hours(1),
+        version: 1,
+        began_at: now,
+        ended_at: None,
+    };
+    // Two of the first three were done when the process died.
+    for id in &ids[..2] {
+        app.fixture
+            .engine
+            .disconnect_account(&app.fixture.caller, &AccountRef::id(id.as_str()))
+            .await
+            .unwrap();
+    }
+    app.fixture.store.commit(Change::InsertBulk(work.clone()).into()).await.unwrap();
+    assert_eq!(app.fixture.store.left_bulks(app.fixture.now(), 9).await.unwrap(), []);
+    let work = BulkWork { holder: Some(gone), version: 2, ..work };
+    app.fixture.store.commit(Change::UpdateBulk(work).into()).await.unwrap();
+    let background = Background::start(&app.fixture.engine, BackgroundSettings::default());
+    let page = ended(&app, &owner, "/dashboard/bulk/a1").await;
+    assert!(page.text.contains("5 of 5") && page.text.contains(">ended<"), "{}", page.text);
+    for id in &ids {
+        let account = app.fixture.store.account(id).await.unwrap().unwrap();
+        assert_eq!(account.status(), AccountStatus::Disconnected);
+    }
+    let ended = app.fixture.store.bulk("a1").await.unwrap().unwrap();
+    assert_eq!((ended.holder, ended.progress.under_way), (None, Vec::new()));
     background.stop().await;
 }
 
@@ -236,6 +296,7 @@ async fn work_of_an_unknown_kind_is_not_taken_for_another() {
             filter: AccountFilter::default(),
         },
         progress: BulkProgress { total: 3, ..BulkProgress::default() },
+        holder: None,
         lease_until: app.fixture.now() + time::Duration::hours(1),
         version: 1,
         began_at: app.fixture.now(),

@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0011_lists", include_str!("../../migrations/postgres/0011_lists.sql")),
     ("0012_bounds", include_str!("../../migrations/postgres/0012_bounds.sql")),
     ("0013_calls_of_an_account", include_str!("../../migrations/postgres/0013_calls_of_an_account.sql")),
+    ("0014_bulk_holders", include_str!("../../migrations/postgres/0014_bulk_holders.sql")),
     ("0015_provider_answers", include_str!("../../migrations/postgres/0015_provider_answers.sql")),
 ];
 

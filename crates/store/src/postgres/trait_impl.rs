@@ -348,12 +348,21 @@ impl Store for PostgresStore {
         self.sessions.one(bulk::by_id(id)).await
     }
 
-    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
-        self.sessions.all(bulk::left(at, limit)).await
+    async fn bulk_in(&self, env: &EnvironmentId, id: &str) -> Result<Option<BulkWork>, StoreError> {
+        self.sessions.one(Query::inside(env, id)).await
     }
 
-    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
-        self.sessions.all(bulk::of(actor, limit)).await
+    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        self.sessions.all(bulk::left(at, limit, self.observer())).await
+    }
+
+    async fn bulks_of(
+        &self,
+        env: &EnvironmentId,
+        actor: &str,
+        limit: u32,
+    ) -> Result<Vec<BulkWork>, StoreError> {
+        self.sessions.all(bulk::of(env, actor, limit)).await
     }
 
     async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {

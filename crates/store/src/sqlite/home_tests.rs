@@ -9,7 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 use valetkey_domain::{
-    AccountId, Change, Clock as _, InstanceId, ManualClock, RefreshAttempt, Store, refresh::Frozen,
+    AccountId, Change, Clock as _, InstanceId, ManualClock, RefreshAttempt, Store, bulk::BulkWork,
+    refresh::Frozen,
 };
 use valetkey_testkit::store_contract::Fixture;
 
@@ -325,7 +326,14 @@ async fn instance_before_this_one_is_gone_with_its_leases() {
     let first = store.join(f.now()).await.unwrap().instance;
     let attempt = f.attempt(&account, 1, 1, first);
     f.commit(Change::BeginRefresh { attempt, lease: Duration::from_secs(3600) }).await.unwrap();
+    let work = BulkWork {
+        holder: Some(first),
+        lease_until: f.now() + time::Duration::HOUR,
+        ..f.bulk("work", "user:a")
+    };
+    f.commit(Change::InsertBulk(work.clone())).await.unwrap();
     assert_eq!(store.gone_instances().await.unwrap(), []);
+    assert_eq!(store.left_bulks(f.now(), 9).await.unwrap(), []);
     // It dies.
     drop((f, store));
 
@@ -336,6 +344,7 @@ async fn instance_before_this_one_is_gone_with_its_leases() {
     // Who has not joined takes nobody for gone.
     assert_eq!(store.gone_instances().await.unwrap(), []);
     assert!(fences(store.stale_refreshes(at, 9).await.unwrap()).is_empty());
+    assert_eq!(store.left_bulks(at, 9).await.unwrap(), []);
     let refused = store.commit(take_over(&account.id).into()).await;
     assert_eq!(refused, Err(StoreError::Conflict { what: "refresh" }));
     let second = store.join(at).await.unwrap().instance;
@@ -346,6 +355,10 @@ async fn instance_before_this_one_is_gone_with_its_leases() {
     store.commit(Change::ForgetInstance(first).into()).await.unwrap();
     assert_eq!(store.gone_instances().await.unwrap(), []);
     assert_eq!(fences(store.stale_refreshes(at, 9).await.unwrap()), [1]);
+    assert_eq!(store.left_bulks(at, 9).await.unwrap(), std::slice::from_ref(&work));
+    let taken = BulkWork { holder: Some(second), version: 2, ..work };
+    store.commit(Change::UpdateBulk(taken).into()).await.unwrap();
+    assert_eq!(store.left_bulks(at, 9).await.unwrap(), []);
     store.commit(take_over(&account.id).into()).await.unwrap();
     assert!(fences(store.stale_refreshes(at, 9).await.unwrap()).is_empty());
     store.commit(Change::ForgetInstance(second).into()).await.unwrap();

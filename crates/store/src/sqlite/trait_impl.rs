@@ -369,13 +369,23 @@ impl Store for SqliteStore {
         self.readers.get(|c| bulk::by_id(c, id))
     }
 
-    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
-        self.readers.list(move |c| bulk::left(c, at, limit)).await
+    async fn bulk_in(&self, env: &EnvironmentId, id: &str) -> Result<Option<BulkWork>, StoreError> {
+        self.readers.get(|c| row::inside(c, env, id))
     }
 
-    async fn bulks_of(&self, actor: &str, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
-        let actor = actor.to_owned();
-        self.readers.list(move |c| bulk::of(c, &actor, limit)).await
+    async fn left_bulks(&self, at: Time, limit: u32) -> Result<Vec<BulkWork>, StoreError> {
+        let own = self.shared.own();
+        self.readers.list(move |c| bulk::left(c, at, limit, own)).await
+    }
+
+    async fn bulks_of(
+        &self,
+        env: &EnvironmentId,
+        actor: &str,
+        limit: u32,
+    ) -> Result<Vec<BulkWork>, StoreError> {
+        let (env, actor) = (env.clone(), actor.to_owned());
+        self.readers.list(move |c| bulk::of(c, &env, &actor, limit)).await
     }
 
     async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {

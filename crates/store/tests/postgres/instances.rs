@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio_postgres::Client;
 use valetkey_domain::{
-    Account, Change, Changes, InstanceId, RefreshOutcome, Store, StoreError, execution::ExecutionStatus,
+    Account, Change, Changes, InstanceId, RefreshOutcome, Store, StoreError, bulk::BulkWork,
+    execution::ExecutionStatus,
 };
 use valetkey_store::{PostgresOptions, PostgresStore};
 use valetkey_testkit::{postgres::Database, store_contract::Fixture};
@@ -109,6 +110,9 @@ async fn instance_is_gone_only_without_lock_and_sign_of_life_to_a_steady_observe
         "INSERT INTO valetkey.instances (number, joined_at, heartbeat_at, connected_at) VALUES (7, 0, 0, 0)";
     client.batch_execute(row).await.unwrap();
     f.commit(leased(&f, &account, 1, other)).await.unwrap();
+    let lease_until = f.now() + time::Duration::HOUR;
+    let work = BulkWork { holder: Some(other), lease_until, ..f.bulk("work", "user:a") };
+    f.commit(Change::InsertBulk(work.clone())).await.unwrap();
     let own = async |connected_at: &str| {
         let sql = format!("UPDATE valetkey.instances SET connected_at = {connected_at} WHERE number <> 7");
         client.batch_execute(&sql).await.unwrap();
@@ -120,6 +124,8 @@ async fn instance_is_gone_only_without_lock_and_sign_of_life_to_a_steady_observe
     let gone = async || {
         let gone = store.gone_instances().await.unwrap() == [other];
         assert_eq!(is_stale(&store, &f, &account).await, gone, "its attempts go with it");
+        let left = store.left_bulks(f.now(), 9).await.unwrap();
+        assert_eq!(left, gone.then(|| work.clone()).into_iter().collect::<Vec<_>>(), "and its work");
         gone
     };
     assert!(!gone().await, "who has not joined knows of nobody");

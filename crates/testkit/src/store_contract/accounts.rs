@@ -411,10 +411,12 @@ pub async fn records_named_by_id_are_of_their_environment_only(store: Arc<dyn St
     let (execution, client) = (f.execution(&account), f.api_client("agent"));
     let token = f.api_token(&client);
     let webhook = f.stored_webhook(&[WebhookEvent::AccountError]).await;
+    let work = f.bulk("work", "user:a");
     let changes = Changes::new()
         .and(Change::InsertExecution(execution.clone()))
         .and(Change::InsertApiClient(client.clone()))
-        .and(Change::InsertApiToken(token.clone()));
+        .and(Change::InsertApiToken(token.clone()))
+        .and(Change::InsertBulk(work.clone()));
     f.commit(changes).await.unwrap();
     let other = f.other_environment().await;
     for (env, here) in [(&account.environment, true), (&other, false)] {
@@ -431,6 +433,10 @@ pub async fn records_named_by_id_are_of_their_environment_only(store: Arc<dyn St
         assert_eq!(found, here.then(|| token.clone()));
         let found = s.webhook_in(env, &webhook.id).await.unwrap();
         assert_eq!(found, here.then(|| webhook.clone()));
+        let found = s.bulk_in(env, &work.id).await.unwrap();
+        assert_eq!(found, here.then(|| work.clone()));
+        let found = s.bulks_of(env, &work.actor, 9).await.unwrap();
+        assert_eq!(found, here.then(|| work.clone()).into_iter().collect::<Vec<_>>());
     }
 }
 

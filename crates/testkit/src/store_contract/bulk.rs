@@ -30,12 +30,14 @@ pub async fn bulk_work_written_reads_back_whole(store: Arc<dyn Store>) {
         done: 3,
         failed: 1,
         after: Some(failure.account.clone()),
+        under_way: vec![failure.account.clone()],
         failures: vec![failure],
         stop: true,
         broken_off: true,
         ..new.progress.clone()
     };
-    let ended = BulkWork { progress, version: 2, ended_at: Some(f.now()), ..new };
+    let holder = Some(f.store.join(f.now()).await.unwrap().instance);
+    let ended = BulkWork { progress, holder, version: 2, ended_at: Some(f.now()), ..new };
     f.commit(Change::UpdateBulk(ended.clone())).await.unwrap();
     assert_eq!(f.store.bulk("work-1").await.unwrap(), Some(ended.clone()));
     let again = BulkWork { version: 3, ..ended };
@@ -53,9 +55,10 @@ pub async fn bulk_work_left_is_taken_by_one(store: Arc<dyn Store>) {
         f.commit(Change::InsertBulk(work.clone())).await.unwrap();
     }
     assert_eq!(f.store.left_bulks(now, 9).await.unwrap(), std::slice::from_ref(&free));
-    let own: Vec<_> = f.store.bulks_of("user:a", 9).await.unwrap().into_iter().map(|it| it.id).collect();
+    let own: Vec<_> =
+        f.store.bulks_of(&f.env, "user:a", 9).await.unwrap().into_iter().map(|it| it.id).collect();
     assert_eq!(own, ["held", "free"]);
-    assert_eq!(f.store.bulks_of("user:a", 1).await.unwrap().len(), 1);
+    assert_eq!(f.store.bulks_of(&f.env, "user:a", 1).await.unwrap().len(), 1);
     let taken = BulkWork { lease_until: now + Duration::minutes(1), version: 2, ..free };
     f.commit(Change::UpdateBulk(taken.clone())).await.unwrap();
     assert_conflict(f.commit(Change::UpdateBulk(taken)).await, "bulk");
@@ -89,6 +92,7 @@ impl Fixture {
             user: Some(self.user("bulk@example.com").id),
             plan,
             progress: BulkProgress { total: 7, ..BulkProgress::default() },
+            holder: None,
             lease_until: self.now() + Duration::minutes(3),
             version: 1,
             began_at: self.now(),
