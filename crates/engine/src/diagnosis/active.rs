@@ -72,38 +72,38 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
         Some(says) => says,
         None => format!("{} ({})", degraded.code.entry().meaning, degraded.code.as_str()),
     };
+    let own_remedy = reason.and_then(|reason| reason.remedy.clone());
     let refused = case.refusal();
     let works = match refused {
         Some(_) => " The provider does not take its access token any more.",
         None if case.still_works() => " Its access token still works.",
         None => " Its access token has run out.",
     };
-    Some(
-        Finding::new(ErrorCode::RenewalsFailing)
-            .severity(weight(case))
-            .message(format!(
-                "{} could not be renewed {} times in a row.{works}",
-                case.who(),
-                degraded.failures
-            ))
-            .cause(cause)
-            .actor(actor)
-            .evidence(
-                Evidence::new(
-                    EvidenceKind::Credential,
-                    format!("{} failures, the last with {}", degraded.failures, degraded.code.as_str()),
-                )
-                .at(degraded.since),
+    let finding = Finding::new(ErrorCode::RenewalsFailing)
+        .severity(weight(case))
+        .message(format!("{} could not be renewed {} times in a row.{works}", case.who(), degraded.failures))
+        .cause(cause)
+        .actor(actor)
+        .evidence(
+            Evidence::new(
+                EvidenceKind::Credential,
+                format!("{} failures, the last with {}", degraded.failures, degraded.code.as_str()),
             )
-            .evidences(event.map(|event| event_evidence(event, code_word(event))))
-            .evidences(said.evidence(Place::Token))
-            .evidences(refused.map(|event| event_evidence(event, code_word(event))))
-            .remedy(
-                RemedyAction::Wait,
-                format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
-            )
-            .remedy(RemedyAction::CheckProvider, "If it lasts, look at the provider's status page."),
-    )
+            .at(degraded.since),
+        )
+        .evidences(event.map(|event| event_evidence(event, code_word(event))))
+        .evidences(said.evidence(Place::Token))
+        .evidences(refused.map(|event| event_evidence(event, code_word(event))))
+        .remedy(
+            RemedyAction::Wait,
+            format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
+        );
+    // Trying again helps, and where somebody can mend it for good, so does that.
+    let finding = match own_remedy {
+        Some(text) => finding.remedy(RemedyAction::CheckProvider, text),
+        None => finding,
+    };
+    Some(finding.remedy(RemedyAction::CheckProvider, "If it lasts, look at the provider's status page."))
 }
 
 /// The access token will run out, and there is nothing to renew it with.

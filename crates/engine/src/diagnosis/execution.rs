@@ -184,10 +184,12 @@ pub(super) fn of_call(scene: &Scene<'_>, seen: &Seen) -> Vec<Finding> {
                 .cause("It does not exist, was removed, or is not visible to this user. The account itself works.")
                 .catalogue_remedies()
         }),
-        C::UpstreamForbidden
-        | C::UpstreamInvalidRequest
-        | C::UpstreamConflict
-        | C::UpstreamError => scene.explained(seen).unwrap_or_else(|| scene.plain(seen)),
+        C::UpstreamForbidden | C::UpstreamInvalidRequest | C::UpstreamConflict => {
+            scene.explained(seen).unwrap_or_else(|| scene.plain(seen))
+        }
+        C::UpstreamError => scene
+            .explained(seen)
+            .map_or_else(|| scene.plain(seen), |finding| scene.with_status_page(finding)),
         C::UpstreamTimeout if seen.left == Some(false) => limits::in_line(seen),
         code if is_on_the_way(code) => on_the_way(scene, seen),
         _ => scene.plain(seen),
@@ -224,7 +226,12 @@ impl Scene<'_> {
         }
         let of_provider =
             seen.code.as_str().starts_with("upstream_") || seen.code == ErrorCode::RenewalsPaused;
-        match self.connector.and_then(|connector| connector.links.status.clone()).filter(|_| of_provider) {
+        if of_provider { self.with_status_page(finding) } else { finding }
+    }
+
+    /// The provider's status page among the remedies, if it has one.
+    fn with_status_page(&self, finding: Finding) -> Finding {
+        match self.connector.and_then(|connector| connector.links.status.clone()) {
             Some(url) => finding.remedy_with_url(
                 RemedyAction::CheckProvider,
                 format!("Look at the status page of {}.", self.provider()),

@@ -89,6 +89,10 @@ async fn grants_live_on_when_microsoft_has_trouble() {
         "AADSTS80001",
         "AADSTS40010",
         "AADSTS90036",
+        "AADSTS50166",
+        "AADSTS501621",
+        "AADSTS80010",
+        "AADSTS80013",
     ];
     for number in numbers {
         let fixture = refused_by_microsoft("invalid_grant", number).await;
@@ -396,5 +400,45 @@ async fn grants_that_hubspot_and_salesforce_ended_are_told() {
         let diagnosis = diagnose(&fixture, connector, "user_1").await;
         is_broken(&diagnosis);
         rests_on(first(&diagnosis, code), EvidenceKind::Provider, said);
+    }
+}
+
+/// The code is the one of a grant that ended, but an address or an hour that the org does not allow ends no grant: the next
+/// renewal may come from another address or at another hour.
+#[tokio::test]
+async fn grants_live_on_when_salesforce_refuses_the_address() {
+    let fixture = authorized("salesforce").await;
+    fixture.clock.advance(Duration::hours(13));
+    let body = json!({"error": "invalid_grant", "error_description": "ip restricted or invalid login hours"});
+    call_with(&fixture, "salesforce", "salesforce_get_user", Scripted::json(400, &body)).await;
+    let account = fixture.account("salesforce", "user_1").await.account;
+    assert_eq!(account.status(), AccountStatus::Active);
+    let diagnosis = diagnose(&fixture, "salesforce", "user_1").await;
+    let finding = found(&diagnosis, ErrorCode::RenewalsFailing);
+    assert_eq!(finding.actor, Actor::ProviderAdmin);
+    assert!(finding.cause.contains("network address"), "{}", finding.cause);
+    rests_on(finding, EvidenceKind::Provider, "ip restricted or invalid login hours");
+    assert!(todo(finding).contains("Login IP Ranges"), "{}", todo(finding));
+}
+
+/// Which of HubSpot's limits is reached is told by its policy; the one of a day does not pass in a moment.
+#[tokio::test]
+async fn limits_of_hubspot_are_told_by_their_policy() {
+    for (policy, said) in [("DAILY", "midnight"), ("TEN_SECONDLY_ROLLING", "ten seconds")] {
+        let fixture = authorized("hubspot").await;
+        let body = json!({
+            "status": "error", "errorType": "RATE_LIMIT", "policyName": policy,
+            "message": format!("You have reached your {} limit.", policy.to_lowercase()),
+        });
+        let answer = Scripted::json(429, &body);
+        fixture.provider.script("/api/crm/v3/owners", vec![answer; 5]);
+        let failure = call(&fixture, "hubspot", "hubspot_list_owners", json!({})).await.unwrap_err();
+        let id = failure.details().execution.clone().unwrap().to_string();
+        let diagnosis =
+            diagnose_with(&fixture, &DiagnosisOf::Execution(id), DiagnosisOptions::default()).await;
+        let finding = found(&diagnosis, ErrorCode::UpstreamRateLimited);
+        assert_eq!(finding.actor, Actor::Nobody);
+        assert!(finding.cause.contains(said), "{policy}: {}", finding.cause);
+        rests_on(finding, EvidenceKind::Provider, policy);
     }
 }

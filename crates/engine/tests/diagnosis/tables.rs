@@ -16,12 +16,15 @@ use valetkey_upstream::connector::{Connectors, Place, Reason};
 use crate::*;
 
 /// A connector per table, and the tool whose call shows the errors of its API.
-const TABLES: [(&str, &str, &str); 5] = [
+const TABLES: [(&str, &str, &str); 8] = [
     ("microsoft365", "microsoft365_get_profile", "/me"),
     ("slack", "slack_get_identity", "/auth.test"),
     ("github", "github_get_user", "/user"),
     ("jira", "jira_get_myself", "/rest/api/3/myself"),
     ("gmail", "gmail_get_profile", "/gmail/v1/users/me/profile"),
+    ("notion", "notion_get_self", "/v1/users/me"),
+    ("hubspot", "hubspot_list_owners", "/crm/v3/owners"),
+    ("salesforce", "salesforce_get_user", "/services/oauth2/userinfo"),
 ];
 
 /// Connectors whose tables speak of the API alone, the tool whose call shows its errors, and that tool's input.
@@ -157,6 +160,14 @@ async fn authorized_apart(fixture: &EngineFixture, connector: &str, number: usiz
         });
         fixture.provider.script("/token", [Scripted::json(200, &reply)]);
     }
+    if connector == "notion" {
+        let reply = json!({
+            "access_token": "canary-ntn", "token_type": "bearer", "refresh_token": format!("canary-nrt-{number}"),
+            "expires_in": 3600, "bot_id": "b1", "workspace_id": "w1", "workspace_name": "Acme",
+            "owner": {"type": "user", "user": {"id": "u1", "name": "Ada"}},
+        });
+        fixture.provider.script("/token", [Scripted::json(200, &reply)]);
+    }
     fixture.authorize(&connection, "user_1").await;
     lead_astray(fixture, &connection, number).await;
     connection
@@ -181,6 +192,9 @@ async fn rows_seen_at_the_token_endpoint_each_have_their_finding_actor_and_remed
                     200,
                     &json!({"ok": false, "error": error, "error_description": description}),
                 ),
+                // These two do not answer as RFC 6749 has it, but as their APIs do.
+                "notion" => Scripted::json(400, &json!({"code": error, "message": description})),
+                "hubspot" => Scripted::json(400, &json!({"status": error, "message": description})),
                 _ => Scripted::error(400, &error, &description),
             };
             fixture.provider.script("/token-0", vec![answer; 20]);
@@ -203,6 +217,8 @@ fn refusal(connector: &str, row: &Reason) -> Scripted {
         ErrorCode::UpstreamNotFound => 404,
         ErrorCode::UpstreamConflict => 409,
         ErrorCode::UpstreamRateLimited => 429,
+        ErrorCode::UpstreamInvalidRequest => 400,
+        ErrorCode::UpstreamError => 503,
         ErrorCode::ActiveButRefused => 401,
         _ => 403,
     };
@@ -217,6 +233,17 @@ fn refusal(connector: &str, row: &Reason) -> Scripted {
             if status == 429 { 400 } else { 200 },
             &json!({"errors": [{"message": text, "extensions": {"code": code}}]}),
         ),
+        "notion" => Scripted::json(
+            status,
+            &json!({"object": "error", "status": status, "code": code, "message": text}),
+        ),
+        // A limit has a policy, and no category.
+        "hubspot" if status == 429 && code != "RATE_LIMITS" => Scripted::json(
+            status,
+            &json!({"status": "error", "errorType": "RATE_LIMIT", "policyName": code, "message": text}),
+        ),
+        "hubspot" => Scripted::json(status, &json!({"status": "error", "category": code, "message": text})),
+        "salesforce" => Scripted::json(status, &json!([{"errorCode": code, "message": text}])),
         "airtable" => Scripted::json(status, &json!({"error": {"type": code, "message": text}})),
         "freshdesk" => Scripted::json(status, &json!({"code": code, "message": text})),
         "bravesearch" => Scripted::json(422, &json!({"error": {"code": code, "detail": text}})),

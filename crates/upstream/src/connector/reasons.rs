@@ -11,15 +11,18 @@ use serde::Deserialize;
 use valetkey_domain::{ErrorCode, catalogue::Actor};
 
 /// The tables, by name.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 13] = [
     ("airtable", include_str!("../../reasons/airtable.yaml")),
     ("atlassian", include_str!("../../reasons/atlassian.yaml")),
     ("brave", include_str!("../../reasons/brave.yaml")),
     ("freshdesk", include_str!("../../reasons/freshdesk.yaml")),
     ("github", include_str!("../../reasons/github.yaml")),
     ("google", include_str!("../../reasons/google.yaml")),
+    ("hubspot", include_str!("../../reasons/hubspot.yaml")),
     ("linear", include_str!("../../reasons/linear.yaml")),
     ("microsoft", include_str!("../../reasons/microsoft.yaml")),
+    ("notion", include_str!("../../reasons/notion.yaml")),
+    ("salesforce", include_str!("../../reasons/salesforce.yaml")),
     ("slack", include_str!("../../reasons/slack.yaml")),
     ("spotify", include_str!("../../reasons/spotify.yaml")),
 ];
@@ -220,9 +223,15 @@ mod tests {
     fn rows_of_tables_each_have_a_public_page_of_their_provider() {
         let hosts: BTreeMap<&str, &[&str]> = BTreeMap::from([
             ("airtable", &["support.airtable.com", "airtable.com/developers"][..]),
-            ("atlassian", &["developer.atlassian.com", "support.atlassian.com"][..]),
+            (
+                "atlassian",
+                &["developer.atlassian.com", "support.atlassian.com", "community.developer.atlassian.com"][..],
+            ),
             ("brave", &["api-dashboard.search.brave.com"][..]),
             ("freshdesk", &["support.freshdesk.com", "developers.freshdesk.com"][..]),
+            ("hubspot", &["developers.hubspot.com", "github.com/HubSpot"][..]),
+            ("notion", &["developers.notion.com"][..]),
+            ("salesforce", &["help.salesforce.com", "developer.salesforce.com"][..]),
             ("linear", &["linear.app/developers", "github.com/linear/linear"][..]),
             ("spotify", &["developer.spotify.com"][..]),
             ("github", &["docs.github.com"][..]),
