@@ -11,7 +11,7 @@ use valetkey_upstream::connector::Place;
 
 use super::{
     case::{Case, duration_words, event_evidence},
-    execution, expired,
+    execution, expired, limits,
     said::{Said, code_word},
 };
 use crate::{refresh, scopes};
@@ -24,7 +24,7 @@ pub(super) fn of_active(case: &Case<'_>) -> Vec<Finding> {
     findings.extend(not_renewable(case));
     findings.extend(refused(case));
     findings.extend(not_granted(case));
-    findings.extend(rate_limited(case));
+    findings.extend(limits::of_account(case));
     findings.extend(last_call(case));
     findings
 }
@@ -82,16 +82,23 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
         Finding::new(ErrorCode::RenewalsFailing)
             .severity(weight(case))
             .message(format!(
-                "{} could not be renewed {} times in a row.{works}",
+                "{} could not be renewed{}.{works}",
                 case.who(),
-                degraded.failures
+                if degraded.failures > 1 {
+                    format!(" {} times in a row", degraded.failures)
+                } else {
+                    String::new()
+                }
             ))
             .cause(cause)
             .actor(actor)
             .evidence(
                 Evidence::new(
                     EvidenceKind::Credential,
-                    format!("{} failures, the last with {}", degraded.failures, degraded.code.as_str()),
+                    match degraded.failures {
+                        1 => format!("1 failure, with {}", degraded.code.as_str()),
+                        many => format!("{many} failures, the last with {}", degraded.code.as_str()),
+                    },
                 )
                 .at(degraded.since),
             )
@@ -100,7 +107,10 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
             .evidences(refused.map(|event| event_evidence(event, code_word(event))))
             .remedy(
                 RemedyAction::Wait,
-                format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
+                match wait {
+                    0 => "It is due to be tried again now, without anybody's doing.".to_owned(),
+                    _ => format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
+                },
             )
             .remedy(RemedyAction::CheckProvider, "If it lasts, look at the provider's status page."),
     )
@@ -196,25 +206,6 @@ pub(super) fn not_granted(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// The provider asked to be left alone for a time that is not over.
-fn rate_limited(case: &Case<'_>) -> Option<Finding> {
-    let event = case.newest(&[EventKind::RateLimited])?;
-    let until = event.event.data["until"].as_i64()?;
-    let until = valetkey_domain::Time::from_unix_timestamp(until).ok()?;
-    if until <= case.now {
-        return None;
-    }
-    let seen = execution::Seen {
-        code: ErrorCode::UpstreamRateLimited,
-        said: Said::of_event(event),
-        cause: event.event.data["counts"].as_str().map(str::to_owned),
-        retry_at: Some(until),
-        ..execution::Seen::of_code(ErrorCode::UpstreamRateLimited)
-    };
-    let finding = execution::of_call(&case.scene(), &seen).into_iter().next()?;
-    Some(finding.severity(Verdict::Degraded).evidence(event_evidence(event, code_word(event))))
-}
-
 /// What the last call failed with, if it failed.
 fn last_call(case: &Case<'_>) -> Vec<Finding> {
     let ended = |status: ExecutionStatus| status != ExecutionStatus::Running;
@@ -228,7 +219,7 @@ fn last_call(case: &Case<'_>) -> Vec<Finding> {
     if execution::is_fine(last) || !is_recent || since {
         return Vec::new();
     }
-    let seen = execution::Seen::of_execution(last);
+    let seen = limits::remembered(execution::Seen::of_execution(last), &case.events);
     if execution::is_about_the_account(seen.code) || execution::is_about_the_request(seen.code) {
         return Vec::new();
     }
