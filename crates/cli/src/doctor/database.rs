@@ -176,7 +176,13 @@ fn of_words(words: &str) -> Option<ErrorCode> {
     let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
     if says(&["(53100)", "disk is full", "no space left", "disk full", "quota exceeded"]) {
         Some(ErrorCode::DatabaseFull)
-    } else if says(&["(25006)", "readonly database", "read-only", "session is not read-write"]) {
+    } else if says(&[
+        "(25006)",
+        "readonly database",
+        "read-only",
+        "session is not read-write",
+        "does not allow writes",
+    ]) {
         Some(ErrorCode::DatabaseReadOnly)
     } else {
         None
@@ -291,6 +297,7 @@ mod tests {
             ("database or disk is full", Some(ErrorCode::DatabaseFull)),
             ("attempt to write a readonly database", Some(ErrorCode::DatabaseReadOnly)),
             ("cannot execute UPDATE in a read-only transaction (25006)", Some(ErrorCode::DatabaseReadOnly)),
+            ("error connecting to server: database does not allow writes", Some(ErrorCode::DatabaseReadOnly)),
             ("connection refused", None),
         ] {
             assert_eq!(of_words(words), code, "{words}");

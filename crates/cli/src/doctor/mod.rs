@@ -69,7 +69,7 @@ impl Report {
         let detail = format!("{}: {}", finding.code.as_str(), finding.message);
         self.steps.push(match finding.severity {
             Verdict::Broken => Step::failed(step, detail),
-            Verdict::Degraded | Verdict::Healthy => Step::ok(step, detail),
+            Verdict::Degraded | Verdict::Healthy => Step::ok(step, format!("with a warning: {detail}")),
         });
         self.findings.push(finding);
     }

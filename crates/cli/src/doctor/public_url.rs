@@ -62,19 +62,24 @@ pub(super) async fn look(settings: &Settings, known: &Known, report: &mut Report
     match egress.send_raw(OutboundRequest::new(Method::GET, address.clone()), LIMITS).await {
         Ok(answer) => judge(&answer, &address, known, settings, report),
         Err(fault) => {
+            // The catalogue's words are about providers; this address is the operator's own.
+            let met = format!("{}.", fault.detail.trim_end_matches('.'));
             let error = Error::from(fault);
             let finding = Finding::new(ErrorCode::PublicUrlUnreachable)
                 .message(match listens {
                     true => format!("The server cannot be reached at its public URL {url}."),
                     false => format!("No server runs here, and none answers at {url}."),
                 })
-                .cause(format!("{} {}", error.details().message, error.cause_text()))
-                .evidence(
-                    Evidence::new(EvidenceKind::Network, error.details().message.clone())
-                        .reference(error.code().as_str()),
-                )
+                .cause(met.clone())
+                .evidence(Evidence::new(EvidenceKind::Network, met).reference(error.code().as_str()))
                 .catalogue_remedies();
-            let remedies = finding.remedies.into_iter().chain(error.remedies()).collect();
+            let more = match error.code() {
+                ErrorCode::UpstreamResolverFailed
+                | ErrorCode::UpstreamTlsUnknownIssuer
+                | ErrorCode::ServerClockWrong => error.remedies(),
+                _ => Vec::new(),
+            };
+            let remedies = finding.remedies.into_iter().chain(more).collect();
             report.found("public_url", Finding { remedies, ..finding });
         }
     }

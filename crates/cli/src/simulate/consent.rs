@@ -156,7 +156,11 @@ fn words(page: &str) -> String {
             _ => {}
         }
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // What our pages escape, the ampersand last.
+    let escaped =
+        [("&#39;", "'"), ("&quot;", "\""), ("&#34;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    escaped.iter().fold(text, |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -171,5 +175,6 @@ mod tests {
         assert_eq!(hidden(page), BTreeMap::from([("csrf".to_owned(), "abc".to_owned())]));
         assert_eq!(words(page), "Connect Go on");
         assert_eq!(words("plain text"), "plain text");
+        assert_eq!(words("<p>The app&#39;s &lt;own&gt; &amp;lt;</p>"), "The app's <own> &lt;");
     }
 }

@@ -363,3 +363,31 @@ fn doctor_says_what_is_wrong_and_whose_move_it_is() {
         well.stdout
     );
 }
+
+/// A call that failed is looked up by the id that its error named: in words, and for programs.
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_of_a_call_says_why_it_failed_and_whose_move_it_is() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    dev.connect("user_1").await;
+    assert_eq!(dev.run(&["simulate", "do", "revoke-grants", "user=ada", "by=admin"]).code, 0);
+    let failed = dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", "user_1"]);
+    let id = failed.stderr.lines().find_map(|line| line.strip_prefix("Execution: ")).unwrap();
+    let told = dev.run(&["doctor", "execution", id]);
+    assert_eq!(told.code, 1, "{}", told.stderr);
+    for piece in [
+        "BROKEN",
+        id,
+        "1. access_revoked_by_admin",
+        "Whose move: an administrator's at the provider",
+        "-> ",
+        "evidence: ",
+        "account.revoked",
+    ] {
+        assert!(told.stdout.contains(piece), "{piece} is not in {}", told.stdout);
+    }
+    let ended = dev.run(&["doctor", "execution", id, "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.code, answer["subject"]["kind"].as_str()), (1, Some("execution")));
+    assert_eq!(answer["findings"][0]["code"], "access_revoked_by_admin");
+}

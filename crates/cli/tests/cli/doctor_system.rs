@@ -30,7 +30,7 @@ fn doctor(folder: &Path, variables: &[(&str, &str)]) -> Command {
 }
 
 /// What the doctor says, with its exit code: 1 if anything is broken, else 0.
-fn diagnosis(folder: &Path, variables: &[(&str, &str)]) -> Value {
+pub(crate) fn diagnosis(folder: &Path, variables: &[(&str, &str)]) -> Value {
     let address = closed();
     let listen = variables.iter().any(|(name, _)| *name == "LISTEN");
     let own = [("LISTEN", address.as_str())];
@@ -47,13 +47,13 @@ fn read(ended: &Ended) -> Value {
     value
 }
 
-fn finding<'a>(diagnosis: &'a Value, code: &str) -> &'a Value {
+pub(crate) fn finding<'a>(diagnosis: &'a Value, code: &str) -> &'a Value {
     let findings = diagnosis["findings"].as_array().unwrap();
     let found = findings.iter().find(|finding| finding["code"] == code);
     found.unwrap_or_else(|| panic!("{code} is not in {diagnosis:#}"))
 }
 
-fn codes(diagnosis: &Value) -> Vec<&str> {
+pub(crate) fn codes(diagnosis: &Value) -> Vec<&str> {
     diagnosis["findings"]
         .as_array()
         .unwrap()
@@ -62,13 +62,13 @@ fn codes(diagnosis: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn step<'a>(diagnosis: &'a Value, name: &str) -> &'a str {
+pub(crate) fn step<'a>(diagnosis: &'a Value, name: &str) -> &'a str {
     let steps = diagnosis["steps"].as_array().unwrap();
     steps.iter().find(|step| step["name"] == name).map_or("none", |step| step["outcome"].as_str().unwrap())
 }
 
 /// Asserts that a finding has its evidence, and a remedy that says this; it is the operator's move.
-fn told(finding: &Value, evidence: &str, remedy: &str) {
+pub(crate) fn told(finding: &Value, evidence: &str, remedy: &str) {
     let text = |name: &str| finding[name].to_string();
     assert_eq!(finding["actor"], "operator", "{finding:#}");
     assert!(text("evidence").contains(evidence), "{evidence}: {finding:#}");
@@ -193,7 +193,11 @@ fn server_that_does_not_run_is_told_with_the_refused_connection() {
     let folder = used();
     let found = diagnosis(folder.path(), &[("MASTER_KEY", KEY)]);
     assert_eq!(codes(&found), ["public_url_unreachable"], "{found:#}");
-    told(finding(&found, "public_url_unreachable"), "upstream_refused", "Start the server");
+    let unreachable = finding(&found, "public_url_unreachable");
+    told(unreachable, "upstream_refused", "Start the server");
+    // It is the operator's own address: nothing of providers, nor of the overrides of connections.
+    let words = unreachable.to_string();
+    assert!(!words.contains("provider's host") && !words.contains("overrides"), "{unreachable:#}");
     assert_eq!(step(&found, "listener"), "skipped");
 }
 

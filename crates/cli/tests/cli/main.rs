@@ -3,6 +3,7 @@
 
 mod commands;
 mod dev;
+mod doctor_postgres;
 mod doctor_system;
 mod errors;
 mod harness;

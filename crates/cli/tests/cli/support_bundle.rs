@@ -54,6 +54,58 @@ async fn bundle_of_an_account_has_what_a_helper_asks_for_and_no_secret() {
         .refused(1, &["account_not_found"]);
 }
 
+/// A failed call: what went wrong, when, with what ids, the versions, the history and the verdict, for people and programs.
+#[tokio::test(flavor = "multi_thread")]
+async fn bundle_of_a_failed_call_has_its_error_times_versions_and_verdict() {
+    let folder = folder();
+    let dev = Dev::start(folder.path());
+    dev.connect("user_1").await;
+    assert_eq!(dev.run(&["simulate", "do", "change-password", "user=ada"]).code, 0);
+    let failed = dev.run(&["tool", "run", "sandbox_get_profile", "--identifier", "user_1"]);
+    let after = |head: &str| failed.stderr.lines().find_map(|line| line.strip_prefix(head)).unwrap();
+    let (execution, request) = (after("Execution: "), after("Request id: "));
+    let arguments =
+        ["support-bundle", "--execution", execution, "--steps", "ran the profile tool", "--expected", "Ada"];
+    let ask = |how: &str| dev.run(&[&arguments[..], &["--stage", "production", how]].concat()).stdout;
+    let markdown = ask("--markdown");
+    for piece in [
+        "# Support bundle",
+        execution,
+        request,
+        "ca_",
+        "user_1",
+        "sandbox",
+        "**Code:** account_revoked",
+        "**Tool:** sandbox_get_profile",
+        "**Stage:** production",
+        "**Environment id:** env_",
+        concat!("**Server:** ", env!("CARGO_PKG_VERSION")),
+        "**Command line:** ",
+        "**System:** ",
+        "## Steps to reproduce\n\n> ran the profile tool",
+        "## Expected\n\n> Ada",
+        "password_changed",
+        "end_user must act",
+        "- To do: ",
+        "- Evidence: ",
+        "## Recent events",
+        "account.revoked",
+        "## Renewals",
+        "## Recent calls",
+    ] {
+        assert!(markdown.contains(piece), "{piece} is not in {markdown}");
+    }
+    let bundle: Value = serde_json::from_str(&ask("--json")).unwrap();
+    assert_eq!(bundle["execution"]["id"], execution);
+    assert_eq!(bundle["execution"]["error_code"], "account_revoked");
+    assert!(bundle["execution"]["started_at"].is_string() && bundle["made_at"].is_string(), "{bundle:#}");
+    assert_eq!(bundle["diagnosis"]["findings"][0]["code"], "password_changed");
+    assert_eq!(bundle["told"]["stage"], "production");
+    for list in ["events", "refreshes", "executions"] {
+        assert!(!bundle[list].as_array().unwrap().is_empty(), "{list}: {bundle:#}");
+    }
+}
+
 #[test]
 fn preflight_of_the_sandbox_is_a_diagnosis_with_its_steps() {
     let folder = folder();

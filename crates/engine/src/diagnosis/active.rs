@@ -11,7 +11,7 @@ use valetkey_upstream::connector::Place;
 
 use super::{
     case::{Case, duration_words, event_evidence},
-    execution, expired,
+    execution, expired, limits,
     said::{Said, code_word},
 };
 use crate::{refresh, scopes};
@@ -24,7 +24,7 @@ pub(super) fn of_active(case: &Case<'_>) -> Vec<Finding> {
     findings.extend(not_renewable(case));
     findings.extend(refused(case));
     findings.extend(not_granted(case));
-    findings.extend(rate_limited(case));
+    findings.extend(limits::of_account(case));
     findings.extend(last_call(case));
     findings
 }
@@ -79,24 +79,28 @@ fn degraded(case: &Case<'_>) -> Option<Finding> {
         None if case.still_works() => " Its access token still works.",
         None => " Its access token has run out.",
     };
+    let (times, failures) = match degraded.failures {
+        1 => (String::new(), format!("1 failure, with {}", degraded.code.as_str())),
+        many => (
+            format!(" {many} times in a row"),
+            format!("{many} failures, the last with {}", degraded.code.as_str()),
+        ),
+    };
     let finding = Finding::new(ErrorCode::RenewalsFailing)
         .severity(weight(case))
-        .message(format!("{} could not be renewed {} times in a row.{works}", case.who(), degraded.failures))
+        .message(format!("{} could not be renewed{times}.{works}", case.who()))
         .cause(cause)
         .actor(actor)
-        .evidence(
-            Evidence::new(
-                EvidenceKind::Credential,
-                format!("{} failures, the last with {}", degraded.failures, degraded.code.as_str()),
-            )
-            .at(degraded.since),
-        )
+        .evidence(Evidence::new(EvidenceKind::Credential, failures).at(degraded.since))
         .evidences(event.map(|event| event_evidence(event, code_word(event))))
         .evidences(said.evidence(Place::Token))
         .evidences(refused.map(|event| event_evidence(event, code_word(event))))
         .remedy(
             RemedyAction::Wait,
-            format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
+            match wait {
+                0 => "It is due to be tried again now, without anybody's doing.".to_owned(),
+                _ => format!("Wait {wait} seconds: it is tried again then, without anybody's doing."),
+            },
         );
     // Trying again helps, and where somebody can mend it for good, so does that.
     let finding = match own_remedy {
@@ -196,25 +200,6 @@ pub(super) fn not_granted(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// The provider asked to be left alone for a time that is not over.
-fn rate_limited(case: &Case<'_>) -> Option<Finding> {
-    let event = case.newest(&[EventKind::RateLimited])?;
-    let until = event.event.data["until"].as_i64()?;
-    let until = valetkey_domain::Time::from_unix_timestamp(until).ok()?;
-    if until <= case.now {
-        return None;
-    }
-    let seen = execution::Seen {
-        code: ErrorCode::UpstreamRateLimited,
-        said: Said::of_event(event),
-        cause: event.event.data["counts"].as_str().map(str::to_owned),
-        retry_at: Some(until),
-        ..execution::Seen::of_code(ErrorCode::UpstreamRateLimited)
-    };
-    let finding = execution::of_call(&case.scene(), &seen).into_iter().next()?;
-    Some(finding.severity(Verdict::Degraded).evidence(event_evidence(event, code_word(event))))
-}
-
 /// What the last call failed with, if it failed.
 fn last_call(case: &Case<'_>) -> Vec<Finding> {
     let ended = |status: ExecutionStatus| status != ExecutionStatus::Running;
@@ -228,7 +213,7 @@ fn last_call(case: &Case<'_>) -> Vec<Finding> {
     if execution::is_fine(last) || !is_recent || since {
         return Vec::new();
     }
-    let seen = execution::Seen::of_execution(last);
+    let seen = limits::remembered(execution::Seen::of_execution(last), &case.events);
     if execution::is_about_the_account(seen.code) || execution::is_about_the_request(seen.code) {
         return Vec::new();
     }

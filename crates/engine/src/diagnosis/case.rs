@@ -13,13 +13,15 @@ use valetkey_domain::{
 };
 use valetkey_upstream::{connector::Connector, oauth::requested_scopes};
 
-use super::{DiagnosisOptions, secret::ClientHistory};
+use super::{DiagnosisOptions, limits, secret::ClientHistory};
 use crate::Engine;
 
 /// How many records of each kind are looked at.
 const EVENTS: u32 = 100;
 const REFRESHES: u32 = 20;
 const EXECUTIONS: u32 = 20;
+/// How many limits that accounts of a connection met are looked at.
+const LIMITS: u32 = 50;
 
 /// What is known of the stored credential. Never the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(super) struct Case<'a> {
     pub(super) events: Vec<Event>,
     /// What the connection's history says of the connection itself, newest first.
     pub(super) of_connection: Vec<Event>,
+    /// The limit of the connection's OAuth client that is not over, whichever account met it.
+    pub(super) limit_of_client: Option<Event>,
     /// What is known of the connection's OAuth client.
     pub(super) client: ClientHistory,
     /// Newest first.
@@ -92,6 +96,7 @@ impl Engine {
         let page = |size| PageRequest { size, cursor: None };
         let events = store.events(environment, &filter, &page(EVENTS)).await?.items;
         let of_connection = self.events_of_connection(&connection).await?;
+        let limit_of_client = self.limit_of_client(&connection).await?;
         let client = self.client_history(&connection).await?;
         let refreshes = store.refreshes(&account.id, &page(REFRESHES)).await?.items;
         let executions = if caller.permissions.allows(Permission::ExecutionsRead) {
@@ -132,6 +137,7 @@ impl Engine {
             connector,
             events,
             of_connection,
+            limit_of_client,
             client,
             refreshes,
             executions,
@@ -144,6 +150,19 @@ impl Engine {
             case.attempt = store.auth_request(&id).await?;
         }
         Ok(case)
+    }
+
+    /// The limit of a connection's OAuth client that is not over.
+    pub(super) async fn limit_of_client(&self, connection: &Connection) -> Result<Option<Event>, Error> {
+        let filter = EventFilter {
+            connection: Some(connection.id.clone()),
+            kinds: vec![EventKind::RateLimited],
+            count_at_most: Some(0),
+            ..EventFilter::default()
+        };
+        let page = PageRequest { size: LIMITS, cursor: None };
+        let events = self.0.store.events(&connection.environment, &filter, &page).await?.items;
+        Ok(limits::of_client(&events, self.now()).cloned())
     }
 
     /// What happened to a connection itself, newest first.
@@ -258,7 +277,7 @@ impl Case<'_> {
 
     /// How long ago, in words.
     pub(super) fn ago(&self, at: Time) -> String {
-        format!("{} ago", duration_words(self.now - at))
+        ago_words(self.now - at)
     }
 
     pub(super) fn subject(&self, kind: SubjectKind) -> Subject {
@@ -288,10 +307,10 @@ impl Case<'_> {
 
     pub(super) fn history_detail(&self) -> String {
         format!(
-            "read {} events, {} attempts to renew, {} executions",
-            self.events.len(),
-            self.refreshes.len(),
-            self.executions.len()
+            "read {}, {} to renew, {}",
+            counted(self.events.len(), "event"),
+            counted(self.refreshes.len(), "attempt"),
+            counted(self.executions.len(), "execution")
         )
     }
 
@@ -344,4 +363,17 @@ pub(super) fn duration_words(duration: time::Duration) -> String {
         _ => (seconds / 86_400, "day"),
     };
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How long ago something was, as people say it.
+pub(super) fn ago_words(duration: time::Duration) -> String {
+    match duration.whole_seconds() {
+        0 => "just now".to_owned(),
+        _ => format!("{} ago", duration_words(duration)),
+    }
+}
+
+/// `1 event`, `2 events`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -14,8 +14,8 @@ use valetkey_upstream::connector::{Connector, Place};
 
 use super::{
     DiagnosisOptions, callback,
-    case::{Case, event_evidence},
-    connection_fact, redirect,
+    case::{Case, counted, event_evidence},
+    connection_fact, limits, redirect,
     said::{Said, code_word, of_reason},
     secret::{self, ClientHistory},
     subject_of,
@@ -249,7 +249,10 @@ impl Engine {
             false => connection,
         };
         let events = self.events_of_connection(&connection).await?;
-        steps.insert(0, Step::ok("history", format!("read {} events of the connection", events.len())));
+        steps.insert(
+            0,
+            Step::ok("history", format!("read {} of the connection", counted(events.len(), "event"))),
+        );
         let mut client = self.client_history(&connection).await?;
         if accepted {
             client.seen_to_work(self.now());
@@ -267,6 +270,9 @@ impl Engine {
         let uri = self.redirect_uri(&connection);
         if let Some(connector) = &connector {
             findings.extend(scopes_missing(&connection, connector));
+            if let Some(event) = self.limit_of_client(&connection).await? {
+                findings.extend(limits::of_connection(&connection, connector, &event, self.now()));
+            }
             let registered = &options.registered_redirect_uris;
             if !registered.is_empty() && !registered.contains(&uri) {
                 let name = connector.display_name.as_str();

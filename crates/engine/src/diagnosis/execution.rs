@@ -408,15 +408,16 @@ impl Engine {
                     .at(execution.started_at);
             return Ok(Diagnosis::of(subject, Vec::new(), steps, vec![well]));
         }
-        let seen = Seen::of_execution(&execution);
+        let seen = limits::remembered(Seen::of_execution(&execution), &case.events);
         let mut findings = if is_fine(&execution) { Vec::new() } else { of_call(&case.scene(), &seen) };
         if let Some(tool) = execution.tool.as_deref().filter(|_| seen.code == ErrorCode::InsufficientScope) {
             let lacking = self.accounts_lacking(&case, tool, NAMED).await?;
+            let told = match lacking.is_empty() {
+                true => "By our records no active account lacks it.".to_owned(),
+                false => format!("Active accounts that lack it: {}", lacking.join(", ")),
+            };
             for finding in &mut findings {
-                finding.evidence.push(Evidence::new(
-                    EvidenceKind::Connection,
-                    format!("Active accounts that lack it: {}", lacking.join(", ")),
-                ));
+                finding.evidence.push(Evidence::new(EvidenceKind::Connection, told.clone()));
             }
         }
         let (case, of_account) = self.account_findings(case, options, &mut steps).await?;

@@ -258,9 +258,11 @@ fn by_calendar(case: &Case<'_>, end: &Event) -> Vec<Finding> {
 /// Nobody says how it ended.
 fn unexplained(case: &Case<'_>, end: Option<&Event>) -> Finding {
     let notes = profile(case).map(|profile| profile.lifetimes.notes.join(" ")).unwrap_or_default();
+    let spoke = end.is_some_and(|end| Said::of_event(end).message.is_some());
+    let why = if spoke { "what it says (see the evidence) fits no known cause" } else { "does not say why" };
     let cause = format!(
-        "{} does not accept the refresh token any more and does not say why: it may have run out, been revoked, or been \
-         replaced. {notes}",
+        "{} does not accept the refresh token any more, and {why}: it may have run out, been revoked, or been replaced. \
+         {notes}",
         case.provider()
     );
     Finding::new(ErrorCode::AccountExpired)

@@ -10,7 +10,7 @@ use valetkey_domain::{
 };
 use valetkey_upstream::connector::Connector;
 
-use super::case::{duration_words, event_evidence};
+use super::case::{ago_words, duration_words, event_evidence};
 use crate::Engine;
 
 /// So long before a secret ends it is told.
@@ -172,7 +172,7 @@ pub(crate) fn with_history(finding: Finding, history: &ClientHistory, now: Time)
     if !matches!(finding.code, ErrorCode::InvalidClient | ErrorCode::ClientSecretWrong) {
         return finding;
     }
-    let ago = |at: Time| format!("{} ago", duration_words(now - at));
+    let ago = |at: Time| ago_words(now - at);
     // What the provider itself says comes first.
     let said = Some(finding.cause.clone()).filter(|cause| cause.as_str() != finding.code.entry().cause);
     if let Some(at) = history.worked_at() {

@@ -14,6 +14,7 @@ use valetkey_upstream::{connector::Connector, http::CallLimits};
 
 use crate::{
     Engine,
+    limits::whom_named_in,
     refresh::{Ready, Why},
 };
 
@@ -304,6 +305,7 @@ impl Engine {
             "until": until,
             "execution_id": execution.as_str(),
             "counts": error.details().cause,
+            "limited": whom_named_in(error, account, connection),
             "client": if connection.use_shared_credentials { "shared" } else { "own" },
         }));
         if let Err(error) = self.commit(self.event(event)).await {

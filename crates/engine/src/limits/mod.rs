@@ -82,6 +82,15 @@ impl Whom {
         }
     }
 
+    /// The same for programs.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Connection(_) => "connection",
+            Self::Shared(_) => "shared_client",
+        }
+    }
+
     /// The same error, with who is limited.
     fn named_in(&self, error: Error) -> Error {
         let error = error
@@ -95,6 +104,17 @@ impl Whom {
             Self::Account(_) | Self::Connection(_) => error,
         }
     }
+}
+
+/// Who is limited by an error that [`Whom::named_in`] made: `account`, `connection` or `shared_client`.
+pub(crate) fn whom_named_in(
+    error: &Error,
+    account: &Account,
+    connection: &Connection,
+) -> Option<&'static str> {
+    let told = error.details().cause.as_deref()?;
+    let all = [LimitScope::Account, LimitScope::Client].map(|scope| Whom::of(scope, account, connection));
+    all.iter().find(|whom| told.contains(whom.words())).map(Whom::name)
 }
 
 /// Until when nothing is sent.

@@ -130,16 +130,14 @@ impl Engine {
                 return;
             }
             Err(fault) => {
+                let met = format!("{}.", fault.detail.trim_end_matches('.'));
                 let error = Error::from(fault);
                 let finding = Finding::new(ErrorCode::PublicUrlUnreachable)
                     // Behind some networks a server does not reach itself by its public name, while everybody else does.
                     .confidence(Confidence::Likely)
                     .message(format!("{address} cannot be reached from this server."))
-                    .cause(error.details().message.clone())
-                    .evidence(
-                        Evidence::new(EvidenceKind::Network, error.details().message.clone())
-                            .reference(error.code().as_str()),
-                    )
+                    .cause(met.clone())
+                    .evidence(Evidence::new(EvidenceKind::Network, met).reference(error.code().as_str()))
                     .catalogue_remedies();
                 report.found("public_url", finding);
                 return;

@@ -149,6 +149,9 @@ async fn public_url_leading_elsewhere_or_nowhere_is_told() {
     let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
     let found = finding(&diagnosis, ErrorCode::PublicUrlElsewhere);
     assert_eq!((found.severity, found.actor), (Verdict::Broken, Actor::Operator));
+    assert!(found.message.contains("another Valetkey server"), "{}", found.message);
+    assert!(found.evidence[0].detail.ends_with("/readyz answered 200"), "{found:#?}");
+    assert!(found.remedies[0].text.contains("public_url"), "{found:#?}");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
@@ -157,6 +160,12 @@ async fn public_url_leading_elsewhere_or_nowhere_is_told() {
     let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
     let found = finding(&diagnosis, ErrorCode::PublicUrlUnreachable);
     assert_eq!(found.evidence[0].reference.as_deref(), Some("upstream_refused"));
+    assert_eq!((found.actor, found.remedies[0].action), (Actor::Operator, RemedyAction::ConfigureServer));
+    assert!(
+        found.cause.contains("connection refused") && !found.cause.contains("provider"),
+        "{}",
+        found.cause
+    );
 }
 
 #[tokio::test]
@@ -236,7 +245,78 @@ async fn microsoft_scopes_for_administrators_are_named_in_any_spelling() {
     assert_eq!(found.actor, Actor::ProviderAdmin);
     assert_eq!(found.evidence.len(), 1);
     assert!(found.message.ends_with("https://graph.microsoft.com/User.Read.All."), "{}", found.message);
+    assert_eq!(
+        found.evidence[0].reference.as_deref(),
+        Some("https://graph.microsoft.com/User.Read.All"),
+        "{found:#?}"
+    );
+    assert_eq!(found.remedies[0].action, RemedyAction::CheckProvider);
+    assert!(found.remedies[0].text.contains("administrator of each organization"), "{found:#?}");
     lacks(&diagnosis, ErrorCode::OfflineAccessMissing);
+}
+
+/// A provider that gives a refresh token for a scope only.
+const LASTING: &str = r#"
+slug: lasting
+display_name: Lasting
+description: A provider that gives a refresh token only for the scope offline.
+auth:
+  oauth:
+    scopes: { default: [read, offline] }
+    authorize: { url: "https://lasting.example/authorize" }
+    token: { url: "https://lasting.example/token" }
+    lifetimes: { offline_scope: offline }
+api: { base_url: "https://lasting.example/api" }
+tools:
+  - name: lasting_get_profile
+    title: Get profile
+    description: Reads the profile of the user who is signed in.
+    read_only: true
+    scopes: [[read]]
+    input: {}
+    example: {}
+    request: { path: /profile }
+"#;
+
+#[tokio::test]
+async fn lasting_access_that_nobody_asks_for_is_told_with_its_scope() {
+    let fixture = EngineFixture::with_all_connectors(&[("lasting.yaml", LASTING)], |_| {}).await;
+    let new =
+        NewConnection { scopes: vec!["read".to_owned()], ..fixture.new_connection("lasting", "lasting") };
+    fixture.engine.create_connection(&fixture.caller, new).await.unwrap();
+    let diagnosis = preflight(&fixture, &fixture.engine, "lasting").await;
+    let found = finding(&diagnosis, ErrorCode::OfflineAccessMissing);
+    assert_eq!((found.severity, found.actor), (Verdict::Broken, Actor::Developer));
+    assert!(found.evidence[0].detail.contains("It asks for: read"), "{found:#?}");
+    assert_eq!(found.remedies[0].action, RemedyAction::ConfigureConnection);
+    assert!(found.remedies[0].text.contains("Add \"offline\""), "{found:#?}");
+    assert_eq!(step(&diagnosis, "offline_access"), StepOutcome::Failed);
+    let scopes = Some(vec!["read".to_owned(), "offline".to_owned()]);
+    let update = ConnectionUpdate { scopes, ..ConnectionUpdate::default() };
+    fixture.engine.update_connection(&fixture.caller, "lasting", update).await.unwrap();
+    let diagnosis = preflight(&fixture, &fixture.engine, "lasting").await;
+    lacks(&diagnosis, ErrorCode::OfflineAccessMissing);
+    assert_eq!(step(&diagnosis, "offline_access"), StepOutcome::Ok);
+}
+
+/// Providers refuse a redirect URI in the clear, and users elsewhere do not come back from a private network.
+#[tokio::test]
+async fn redirect_uri_that_providers_refuse_is_told_with_its_setting() {
+    for (url, severity, words) in [
+        ("http://connect.acme.invalid/", Verdict::Broken, "is not https"),
+        ("https://connect.acme.invalid/", Verdict::Degraded, "private network"),
+        ("http://127.0.0.1:9/", Verdict::Degraded, "this machine alone"),
+    ] {
+        let fixture = EngineFixture::with(|settings| settings.public_url = url.parse().unwrap()).await;
+        fixture.connection("acme", "acme").await;
+        let diagnosis = preflight(&fixture, &fixture.engine, "acme").await;
+        let found = finding(&diagnosis, ErrorCode::RedirectUriUnsuitable);
+        assert_eq!((found.severity, found.actor), (severity, Actor::Operator), "{url}");
+        assert!(found.message.contains(words), "{}", found.message);
+        assert_eq!(found.evidence[0].reference.as_deref(), Some("public_url"));
+        assert!(found.evidence[0].detail.contains(url), "{found:#?}");
+        assert_eq!(found.remedies[0].action, RemedyAction::ConfigureServer);
+    }
 }
 
 #[tokio::test]
@@ -256,7 +336,14 @@ async fn client_secret_grows_old_and_is_young_again_once_replaced() {
         for (name, expected) in [("microsoft365", microsoft), ("acme", acme)] {
             let diagnosis = preflight(&fixture, &engine, name).await;
             match expected {
-                Some(code) => assert!(finding(&diagnosis, code).message.contains(&days.to_string())),
+                Some(code) => {
+                    let found = finding(&diagnosis, code);
+                    assert!(found.message.contains(&days.to_string()), "{found:#?}");
+                    assert_eq!(found.actor, Actor::Developer);
+                    assert!(found.evidence[0].detail.contains(&format!("set {days} days ago")), "{found:#?}");
+                    let todo = ["Make a new secret", "set client_secret_expires_at"];
+                    assert!(todo.iter().any(|todo| found.remedies[0].text.contains(todo)), "{found:#?}");
+                }
                 None => assert_eq!(step(&diagnosis, "client_secret_age"), StepOutcome::Ok),
             }
         }
@@ -306,6 +393,8 @@ async fn public_client_without_pkce_is_told() {
     fixture.engine.create_connection(&fixture.caller, new).await.unwrap();
     let diagnosis = preflight(&fixture, &fixture.engine, "plain").await;
     let found = finding(&diagnosis, ErrorCode::PkceMissing);
+    assert_eq!(found.actor, Actor::Developer);
+    assert_eq!(found.evidence[0].detail, "authorize.pkce is off");
     assert!(found.remedies[0].text.contains("client secret"));
     // With a secret the code is bound all the same.
     fixture.connection("secret", "acmeplain").await;

@@ -255,6 +255,7 @@ async fn provider_that_fails_or_cannot_be_reached_is_told_with_its_status_page()
     let diagnosis = of_failure(&fixture, &failure).await;
     let finding = first(&diagnosis, ErrorCode::UpstreamError);
     assert_eq!(finding.actor, Actor::Nobody);
+    rests_on(finding, EvidenceKind::Provider, "503");
     let pages = finding.remedies.iter().filter_map(|remedy| remedy.url.as_deref());
     assert_eq!(pages.collect::<Vec<_>>(), ["https://limits.example/status"]);
     // The same account behind addresses where nobody is, and behind a name that is none.
@@ -270,8 +271,18 @@ async fn provider_that_fails_or_cannot_be_reached_is_told_with_its_status_page()
         let failure = call(&fixture, "limits", "limits_get_profile", json!({})).await.unwrap_err();
         let diagnosis = of_failure(&fixture, &failure).await;
         let finding = first(&diagnosis, code);
-        assert_eq!(finding.actor, Actor::Operator);
+        assert_eq!(
+            (finding.actor, finding.remedies[0].action),
+            (Actor::Operator, RemedyAction::CheckNetwork)
+        );
         rests_on(finding, EvidenceKind::Execution, code.as_str());
+        rests_on(
+            finding,
+            EvidenceKind::Network,
+            address.split('/').nth(2).unwrap().split(':').next().unwrap(),
+        );
+        let pages = finding.remedies.iter().filter_map(|remedy| remedy.url.as_deref());
+        assert_eq!(pages.collect::<Vec<_>>(), ["https://limits.example/status"], "{finding:#?}");
         let account = diagnose(&fixture, "limits", "user_1").await;
         is_degraded(&account);
         first(&account, code);

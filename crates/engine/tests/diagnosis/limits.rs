@@ -74,11 +74,53 @@ async fn rate_limited_client_is_told_as_the_clients() {
         assert!(short.summary.contains("the OAuth client of the connection"), "{}", short.summary);
     }
     assert_eq!(fixture.provider.requests_to("/api/profile").len(), 1, "the second call did not leave");
-    let diagnosis = diagnose(&fixture, "counted", "user_1").await;
-    let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
-    assert!(finding.cause.contains("which all its accounts share"), "{}", finding.cause);
-    rests_on(finding, EvidenceKind::Provider, "left alone until then");
-    assert!(todo(finding).starts_with("Wait "), "{}", todo(finding));
+    // An account that has met it, one that has not called at all, and the connection are told the same.
+    fixture.authorize("counted", "user_3").await;
+    let of_connection = DiagnosisOf::Connection("counted".into());
+    for diagnosis in [
+        diagnose(&fixture, "counted", "user_1").await,
+        diagnose(&fixture, "counted", "user_3").await,
+        diagnose_with(&fixture, &of_connection, DiagnosisOptions::default()).await,
+    ] {
+        is_degraded(&diagnosis);
+        let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
+        assert!(finding.cause.contains("which all its accounts share"), "{}", finding.cause);
+        rests_on(finding, EvidenceKind::Provider, "left alone until then");
+        rests_on(finding, EvidenceKind::Event, EventKind::RateLimited.as_str());
+        assert!(todo(finding).starts_with("Wait "), "{}", todo(finding));
+    }
+    // Once it is over nothing of it is left.
+    fixture.clock.advance(Duration::minutes(11));
+    assert_eq!(codes(&diagnose(&fixture, "counted", "user_3").await), ["healthy"]);
+    let over = diagnose_with(&fixture, &of_connection, DiagnosisOptions::default()).await;
+    assert_eq!(codes(&over), ["healthy"]);
+}
+
+/// Somebody looks a call up, at once and the next day: who was limited and until when is told of it all the same.
+#[tokio::test]
+async fn rate_limited_call_looked_up_later_is_told_with_who_and_until_when() {
+    let fixture = authorized("acme").await;
+    fixture.provider.script("/api/profile", [Scripted { retry_after: Some(120), ..too_many() }]);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        // The second one does not leave, and the limit is not noted again.
+        let failure = call(&fixture, "acme", "acme_get_profile", json!({})).await.unwrap_err();
+        ids.push(failure.details().execution.clone().unwrap().to_string());
+        fixture.clock.advance(Duration::seconds(5));
+    }
+    for remedy in ["Wait 1", "That time is over"] {
+        for id in &ids {
+            let of = DiagnosisOf::Execution(id.clone());
+            let diagnosis = diagnose_with(&fixture, &of, DiagnosisOptions::default()).await;
+            is_broken(&diagnosis);
+            let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
+            assert!(finding.cause.contains("counts against this account"), "{}", finding.cause);
+            rests_on(finding, EvidenceKind::Execution, id);
+            rests_on(finding, EvidenceKind::Provider, "left alone until then");
+            assert!(finding.remedies[0].text.starts_with(remedy), "{}", finding.remedies[0].text);
+        }
+        fixture.clock.advance(Duration::days(1));
+    }
 }
 
 #[tokio::test]
@@ -106,6 +148,12 @@ async fn rate_limited_shared_client_is_told_with_the_way_out() {
     );
     let finding = found(&diagnosis, ErrorCode::SharedClientLimited);
     assert!(todo(finding).contains("an OAuth client of its own"), "{}", todo(finding));
+    rests_on(finding, EvidenceKind::Connection, "shared OAuth client");
+    // The connection's own client has no such way out.
+    let own = authorized("acme").await;
+    own.provider.script("/api/profile", vec![too_many(); 20]);
+    call(&own, "acme", "acme_get_profile", json!({})).await.unwrap_err();
+    assert!(!codes(&diagnose(&own, "acme", "user_1").await).contains(&"shared_client_limited"));
 }
 
 #[tokio::test]
@@ -136,9 +184,13 @@ async fn rate_limit_with_a_time_says_until_when_to_wait() {
     let diagnosis = diagnose(&fixture, "acme", "user_1").await;
     is_degraded(&diagnosis);
     let finding = first(&diagnosis, ErrorCode::UpstreamRateLimited);
-    // Times are kept in whole seconds.
-    let waits = ["Wait 99 seconds, then go on.", "Wait 100 seconds, then go on."];
-    assert!(waits.contains(&finding.remedies[0].text.as_str()), "{}", finding.remedies[0].text);
+    // Times are kept in whole seconds. How long is for programs, until when for people.
+    let text = &finding.remedies[0].text;
+    assert!(
+        ["Wait 99 seconds, until ", "Wait 100 seconds, until "].iter().any(|w| text.starts_with(w)),
+        "{text}"
+    );
+    assert!(text.ends_with(" UTC, then go on."), "{text}");
     let until = finding.evidence.iter().find(|e| e.detail.contains("left alone until then")).unwrap();
     let left = until.at.unwrap() - fixture.now();
     assert!((Duration::seconds(98)..=Duration::seconds(101)).contains(&left), "{left}");

@@ -286,6 +286,36 @@ async fn answer_that_does_not_come_in_time_is_nobodys_move() {
     assert_eq!(pages.collect::<Vec<_>>(), ["https://limits.example/status"]);
 }
 
+/// The shortest time-out ends a call, whether the connector, the connection or the caller set it; the failing call says
+/// which one it was.
+#[tokio::test]
+async fn time_out_that_ended_a_call_is_named_whoever_set_it() {
+    let text = LIMITS.replace(
+        "base_url: \"https://limits.example/api\"",
+        "base_url: \"https://limits.example/api\", timeout_ms: 900",
+    );
+    let fixture = EngineFixture::with_all_connectors(&[("limits.yaml", &text)], |_| {}).await;
+    fixture.connection("limits", "limits").await;
+    fixture.authorize("limits", "user_1").await;
+    let slow = Scripted { delay: PATIENCE, ..Scripted::json(200, &json!({})) };
+    fixture.provider.script("/api/profile", vec![slow; 3]);
+    let told = async |deadline: Option<Duration>| {
+        let call = ExecuteTool::new(AccountRef::named("limits", "user_1"), "limits_get_profile", json!({}));
+        let failure =
+            fixture.engine.execute_tool(&fixture.caller, ExecuteTool { deadline, ..call }).await.unwrap_err();
+        assert_eq!(failure.code(), ErrorCode::UpstreamTimeout, "{failure:?}");
+        failure.details().diagnosis.clone().unwrap().summary
+    };
+    let summary = told(None).await;
+    assert!(summary.contains("The connector allows a call 900 ms (timeout_ms of its file)"), "{summary}");
+    let update = ConnectionUpdate { call_timeout_ms: Some(Some(700)), ..ConnectionUpdate::default() };
+    fixture.engine.update_connection(&fixture.caller, "limits", update).await.unwrap();
+    let summary = told(None).await;
+    assert!(summary.contains("The connection allows a call 700 ms (call_timeout_ms)"), "{summary}");
+    let summary = told(Some(Duration::from_millis(500))).await;
+    assert!(summary.contains("The caller allowed the call 500 ms"), "{summary}");
+}
+
 /// A connection that lets one call through at a time and so many wait, with a call at the provider that does not end.
 async fn crowded(waiting: usize) -> (EngineFixture, tokio::task::JoinHandle<()>) {
     let fixture = EngineFixture::with_all_connectors(&[("limits.yaml", LIMITS)], |settings| {

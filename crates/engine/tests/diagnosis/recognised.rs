@@ -18,7 +18,7 @@ fn rows(page: &str) -> Vec<[String; 4]> {
 }
 
 /// The page promises nothing that no test shows: every row names a code of the catalogue, with the link to its page, and
-/// a test that is there, in a file that asserts the code.
+/// a test that is there and speaks of the code. Tests of whole tables have their codes from the tables.
 #[test]
 fn recognised_situations_each_name_a_test_that_is_there() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -35,11 +35,13 @@ fn recognised_situations_each_name_a_test_that_is_there() {
             wrong.push(format!("{situation}: {name} does not lead to its page"));
         }
         let source = std::fs::read_to_string(root.join("crates").join(file)).unwrap_or_default();
-        if !source.contains(&format!("fn {function}(")) {
+        let Some((_, test)) = source.split_once(&format!("fn {function}(")) else {
             wrong.push(format!("{situation}: {file} has no test {function}"));
-        }
-        if !source.contains(&format!("{code:?}")) && !source.contains(name) {
-            wrong.push(format!("{situation}: {file} does not speak of {name}"));
+            continue;
+        };
+        let test = test.split("\n}\n").next().unwrap_or_default();
+        if !file.ends_with("/tables.rs") && !test.contains(&format!("{code:?}")) && !test.contains(name) {
+            wrong.push(format!("{situation}: {function} does not speak of {name}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -3,11 +3,11 @@
 use serde_json::json;
 use time::Duration;
 use valetkey_domain::{
-    Change, ErrorCode, Store,
+    Change, ErrorCode, InstanceId, RefreshAttempt, RefreshId, Store,
     catalogue::{Actor, RemedyAction},
     diagnosis::{Confidence, EvidenceKind, Verdict},
     event::EventKind,
-    refresh::Frozen,
+    refresh::{Frozen, RefreshReason},
 };
 use valetkey_engine::{AccountRef, LinkOptions, NewAccount, NewCredential};
 use valetkey_testkit::{
@@ -231,7 +231,7 @@ async fn expired_on_the_fifth_day_is_not_blamed_on_testing() {
     call_with(&fixture, "gmail", "gmail_get_profile", invalid_grant()).await;
     let diagnosis = diagnose(&fixture, "gmail", "user_1").await;
     assert_eq!(codes(&diagnosis), ["account_expired"]);
-    assert!(diagnosis.findings[0].cause.contains("does not say why"));
+    assert!(diagnosis.findings[0].cause.contains("fits no known cause"), "{}", diagnosis.findings[0].cause);
 }
 
 #[tokio::test]
@@ -274,6 +274,46 @@ async fn expired_because_an_answer_was_lost() {
     rests_on(finding, EvidenceKind::Credential, "without a known outcome");
     rests_on_event(&fixture, finding, "limits", EventKind::AccountExpired).await;
     assert!(finding.cause.contains("Nobody took access away"));
+    link(finding);
+}
+
+/// The process died between the provider's answer and the disk: another one finds its open attempt, tries once, and says
+/// what became of the grant.
+#[tokio::test]
+async fn expired_because_a_process_died_with_the_answer() {
+    let fixture = authorized("limits").await;
+    fixture.clock.advance(Duration::hours(2));
+    let account = fixture.account("limits", "user_1").await.account;
+    let died_at = fixture.now();
+    let attempt = RefreshAttempt {
+        id: RefreshId::new(&*fixture.clock, &*fixture.entropy),
+        environment: account.environment.clone(),
+        connection: account.connection.clone(),
+        account: account.id.clone(),
+        fence: 1,
+        generation: account.generation,
+        // Of a process that is gone.
+        holder: InstanceId(4711),
+        reason: RefreshReason::Due,
+        started_at: died_at,
+        lease_until: died_at,
+        outcome: None,
+        code: None,
+        ended_at: None,
+    };
+    let id = attempt.id.clone();
+    let begin = Change::BeginRefresh { attempt, lease: std::time::Duration::from_secs(180) };
+    fixture.store.commit(begin.into()).await.unwrap();
+    fixture.clock.advance(Duration::seconds(30));
+    call_with(&fixture, "limits", "limits_get_profile", invalid_grant()).await;
+    let diagnosis = diagnose(&fixture, "limits", "user_1").await;
+    is_broken(&diagnosis);
+    let finding = first(&diagnosis, ErrorCode::RefreshOutcomeLost);
+    is_certain(finding);
+    assert_eq!(finding.actor, Actor::EndUser);
+    assert!(finding.cause.contains(&died_at.to_string()), "{}", finding.cause);
+    rests_on(finding, EvidenceKind::Credential, id.as_str());
+    rests_on_event(&fixture, finding, "limits", EventKind::AccountExpired).await;
     link(finding);
 }
 

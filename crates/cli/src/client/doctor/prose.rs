@@ -67,7 +67,8 @@ fn finding(number: usize, finding: &Value) -> String {
     if cause != str_of(&finding["message"]) {
         text += &wrapped("   Cause: ", &cause);
     }
-    text += &format!("   Whose move: {}\n", actor(&finding["actor"]));
+    let whose = if severity == "healthy" { "nobody's" } else { actor(&finding["actor"]) };
+    text += &format!("   Whose move: {whose}\n");
     for remedy in list(&finding["remedies"]) {
         text += &wrapped("   -> ", &str_of(&remedy["text"]));
         if let Some(url) = remedy["url"].as_str() {
@@ -87,13 +88,21 @@ fn finding(number: usize, finding: &Value) -> String {
 fn evidence(evidence: &Value) -> String {
     let mut text = String::new();
     if let Some(at) = evidence["at"].as_str() {
-        text += &format!("{} ", clean(at));
+        text += &format!("{} ", to_millis(&clean(at)));
     }
     text += &str_of(&evidence["kind"]);
     if let Some(reference) = evidence["ref"].as_str() {
         text += &format!(" {}", clean(reference));
     }
     text + ": " + &str_of(&evidence["detail"])
+}
+
+/// A time without what is below a millisecond: nobody reads it.
+fn to_millis(at: &str) -> String {
+    match at.strip_suffix('Z').and_then(|at| at.split_once('.')) {
+        Some((seconds, part)) => format!("{seconds}.{}Z", part.get(..3).unwrap_or(part)),
+        None => at.to_owned(),
+    }
 }
 
 fn actor(actor: &Value) -> &'static str {
@@ -196,6 +205,24 @@ mod tests {
         let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > WIDTH).collect();
         assert_eq!(long.len(), 1);
         assert!(long[0].trim_start().starts_with("https://x.example/aaa"));
+    }
+
+    #[test]
+    fn diagnosis_of_what_is_well_asks_nobody_and_times_are_short() {
+        let mut answer = answer();
+        answer["verdict"] = json!("healthy");
+        answer["findings"][0]["severity"] = json!("healthy");
+        answer["findings"][0]["actor"] = json!("nobody");
+        for (at, shown) in [
+            ("2026-01-02T00:00:00.123456789Z", "2026-01-02T00:00:00.123Z"),
+            ("2026-01-02T00:00:00.1Z", "2026-01-02T00:00:00.1Z"),
+            ("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z"),
+        ] {
+            answer["findings"][0]["evidence"][0]["at"] = json!(at);
+            let text = diagnosis(&answer);
+            assert!(text.contains("Whose move: nobody's\n"), "{text}");
+            assert!(text.contains(&format!("evidence: {shown} event")), "{text}");
+        }
     }
 
     #[test]
