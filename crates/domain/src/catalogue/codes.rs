@@ -344,6 +344,15 @@ with_people! {
         "The exchange of the authorization code failed.",
         "The provider could not be reached or its answer could not be read.",
         [(Authorize, "Try again from a new authorization link in a moment.")];
+    PlaceNotChosen = "place_not_chosen", 409, FailedPrecondition, Developer, Never,
+        "The user has several places at the provider, and nothing says which one is meant.",
+        "An account works in one place (a site, a company, a workspace). The user granted several, and the connection names none, or a name that two of them have.",
+        [(ConfigureConnection, "Name the place in the variable of the connection that is for it, or make one connection per place.")];
+    PlaceNotGranted = "place_not_granted", 409, FailedPrecondition, EndUser, Never,
+        "The user did not grant the place that the account is for.",
+        "The place that the connection names, or that the account had before, is not among those that the user granted; or there is none at all.",
+        [(Reauthorize, "Authorize again and choose that place where the provider asks for it; who has none there needs to be let in first."),
+         (ConfigureConnection, "If another place is meant, change the variable of the connection that names it.")];
     AuthRequestNotFound = "auth_request_not_found", 404, NotFound, Developer, Never,
         "There is no such authorization attempt.",
         "The auth_request_id is unknown or belongs to another environment.",

@@ -81,6 +81,7 @@ const FAMILIES: &[&[ErrorCode]] = &[
         C::ProviderRefusedAuthorization,
     ],
     &[C::ExchangeRefused, C::ExchangeFailed, C::InvalidClient],
+    &[C::PlaceNotChosen, C::PlaceNotGranted, C::ProviderIdentityChanged],
     &[
         C::UpstreamUnreachable,
         C::UpstreamDnsFailed,

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use valetkey_domain::{AuthPhase, Change, Error, ErrorCode, SecretString, error::ProviderEvidence};
-use valetkey_upstream::oauth::{self, FailureClass, TokenFailure, requested_scopes};
+use serde_json::{Value, json};
+use valetkey_domain::{
+    Account, AccountStatus, AuthPhase, Change, Error, ErrorCode, SecretString, error::ProviderEvidence,
+};
+use valetkey_upstream::oauth::{
+    self, FailureClass, FollowUpFailure, PlaceRefusal, TokenFailure, requested_scopes,
+};
 
 use super::{
     CallbackOutcome,
@@ -17,6 +22,8 @@ use crate::{Engine, context::target};
 enum Unobtained {
     /// The provider's token endpoint said no, or could not be asked.
     Tokens(TokenFailure),
+    /// The grant is good, and nothing says which place it is for. It may have to be given back.
+    Place(PlaceRefusal, Box<Obtained>),
     /// Something else.
     Other(Error),
 }
@@ -64,6 +71,14 @@ impl Engine {
                 if let Err(error) = self.refused_tokens(&scene.connection, failure).await {
                     tracing::error!(connection.id = %scene.connection.id, %error, "a refused client could not be noted");
                 }
+                self.end(scene, ending).await
+            }
+            Err(Unobtained::Place(refusal, obtained)) => {
+                let mut ending = Ending::new(refusal.code, evidence_of_place(&refusal));
+                let Obtained { grant, credential, .. } = &*obtained;
+                let given_back =
+                    self.give_stray_back(&scene.account, &scene.connection, grant, credential).await?;
+                ending.evidence["given_back"] = json!(given_back);
                 self.end(scene, ending).await
             }
             Err(Unobtained::Other(error)) => {
@@ -130,10 +145,16 @@ impl Engine {
         let egress = &self.0.egress;
         let facts = {
             let target = target(connector, &scene.connection, &obtained.grant.metadata);
-            oauth::follow_up(egress, &target, &obtained.credential).await
+            oauth::follow_up(egress, &target, &obtained.credential, before(&scene.account)).await
         };
         // Without these facts no call can be made: the authorization has not come to its end.
-        obtained.grant.metadata.extend(facts.map_err(|error| Unobtained::Tokens(unfinished(&error)))?);
+        match facts {
+            Ok(facts) => obtained.grant.metadata.extend(facts),
+            Err(FollowUpFailure::Call(error)) => return Err(Unobtained::Tokens(unfinished(&error))),
+            Err(FollowUpFailure::Place(refusal)) => {
+                return Err(Unobtained::Place(refusal, Box::new(obtained)));
+            }
+        }
         if obtained.grant.label.is_some() && obtained.grant.provider_subject.is_some() {
             return Ok(obtained);
         }
@@ -156,6 +177,27 @@ impl Engine {
         }
         Ok(obtained)
     }
+}
+
+/// The facts of the grant that an account has or had last. An account that was disconnected may be anybody's again, and be
+/// of any place.
+fn before(account: &Account) -> &BTreeMap<String, String> {
+    static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+    use AccountStatus as S;
+    let standing = matches!(account.status(), S::Active | S::PendingVerification | S::Expired | S::Revoked);
+    if standing || account.provider_subject.is_some() { &account.metadata } else { &NOTHING }
+}
+
+/// What is known of a place that could not be taken, for the event.
+fn evidence_of_place(refusal: &PlaceRefusal) -> Value {
+    let (chosen_by, wanted) = refusal.wanted.as_ref().map(|(by, text)| (by.as_str(), text)).unzip();
+    json!({
+        "variable": refusal.variable,
+        "wanted": wanted,
+        "chosen_by": chosen_by,
+        "places": refusal.granted,
+        "count": refusal.count,
+    })
 }
 
 /// A follow-up call that failed, as a failure of the exchange.

@@ -147,6 +147,7 @@ fn blame(code: ErrorCode) -> Blame {
         | C::InvalidScope
         | C::RedirectUriMismatch
         | C::ProviderRefusedAuthorization
+        | C::PlaceNotChosen
         | C::ConnectionNotConfigured
         | C::SharedCredentialsUnavailable => Blame::Configuration,
         C::ProviderServerError

@@ -40,6 +40,7 @@ pub(super) fn of_failure(case: &Case<'_>, event: &Event) -> Vec<Finding> {
                     .evidence(event_evidence(event, code_word(event))),
             ]
         }
+        (_, ErrorCode::PlaceNotChosen | ErrorCode::PlaceNotGranted) => vec![place(case, event, code)],
         _ => vec![refused(case, event, code)],
     }
 }
@@ -84,6 +85,71 @@ fn refused(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
         _ => finding,
     };
     finding.catalogue_remedies()
+}
+
+/// The grant was good, and nothing says, or something else says, which of the user's places it is for.
+fn place(case: &Case<'_>, event: &Event, code: ErrorCode) -> Finding {
+    let provider = case.provider();
+    let variable = text(event, "variable").unwrap_or_default();
+    let names: Vec<_> =
+        field(event, "places").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let count = number(event, "count").and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+    let more = count.saturating_sub(names.len());
+    let mut there = names.join(", ");
+    if more > 0 {
+        there.push_str(&format!(" and {more} more"));
+    }
+    let granted = match names.is_empty() {
+        true => "The user granted no place.".to_owned(),
+        false => format!("The user granted: {there}"),
+    };
+    let set =
+        format!("Set the variable `{variable}` of the connection to the name, address or id of one of them");
+    let connect = |text: &str| (RemedyAction::Reauthorize, text.to_owned());
+    let (message, remedies) = match (code, text(event, "wanted"), text(event, "chosen_by").as_deref()) {
+        (ErrorCode::PlaceNotChosen, Some(wanted), _) => (
+            format!("{}: several places at {provider} are called \"{wanted}\".", case.who()),
+            vec![(RemedyAction::ConfigureConnection, format!("{set}; here only an address or id is clear."))],
+        ),
+        (ErrorCode::PlaceNotChosen, None, _) => (
+            format!(
+                "{}: the user has several places at {provider}, and nothing says which one is meant.",
+                case.who()
+            ),
+            vec![(RemedyAction::ConfigureConnection, format!("{set}, or make one connection per place."))],
+        ),
+        (_, Some(wanted), Some("variable")) => (
+            format!("{}: the user did not grant \"{wanted}\" at {provider}.", case.who()),
+            vec![
+                connect("Authorize again and choose that place where the provider asks for it."),
+                (
+                    RemedyAction::ConfigureConnection,
+                    format!("If another place is meant, change the variable `{variable}` of the connection."),
+                ),
+            ],
+        ),
+        (_, Some(wanted), _) => (
+            format!("{}: it is of {wanted} at {provider}, which the user did not grant again.", case.who()),
+            vec![
+                connect("Authorize again and choose that place where the provider asks for it."),
+                (
+                    RemedyAction::ConfigureConnection,
+                    format!(
+                        "To move to another place, name it in the variable `{variable}` of the connection, or disconnect the account first."
+                    ),
+                ),
+            ],
+        ),
+        (_, None, _) => (
+            format!("{}: the user has no place at {provider}, or granted none.", case.who()),
+            vec![connect("Have the user let in to a place there; then authorize again and choose it.")],
+        ),
+    };
+    let finding = Finding::new(code)
+        .message(message)
+        .evidence(event_evidence(event, code_word(event)))
+        .evidence(Evidence::new(EvidenceKind::Provider, granted));
+    remedies.into_iter().fold(finding, |finding, (action, text)| finding.remedy(action, text))
 }
 
 /// What the code of a page is called among the findings.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 use valetkey_domain::{Credential, Error, ErrorCode};
 
-use super::{Identity, LIMITS, reply};
+use super::{FollowUpFailure, Identity, LIMITS, places, reply};
 use crate::{
     connector::{CallMethod, JsonPath, ReplyFormat, Target},
     http::{Egress, OutboundRequest},
@@ -50,14 +50,17 @@ pub async fn identity(
 }
 
 /// Makes the connector's calls that follow an authorization, and gives the facts they tell. Empty for most connectors.
+/// `before` are the facts of the grant that the account had, if one is on record: it stays in its place.
 ///
 /// # Errors
-/// An `upstream_…` code; `upstream_response_invalid` where an answer lacks a fact.
+/// An `upstream_…` code; `upstream_response_invalid` where an answer lacks a fact. A [`PlaceRefusal`](super::PlaceRefusal)
+/// where a list of places does not say which one the account is of.
 pub async fn follow_up(
     egress: &Egress,
     target: &Target<'_>,
     credential: &Credential,
-) -> Result<BTreeMap<String, String>, Error> {
+    before: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, FollowUpFailure> {
     let mut learned = BTreeMap::new();
     let calls =
         target.connector.auth.oauth().map(|profile| profile.follow_ups.as_slice()).unwrap_or_default();
@@ -67,11 +70,15 @@ pub async fn follow_up(
         let target = Target { metadata: &metadata, ..*target };
         let Some(url) = target.follow_up_url(&call.url)? else { continue };
         let document = ask(egress, &target, credential, request_to(call.method, url)).await?;
-        let facts = reply::facts(&call.metadata, &document);
+        let facts = match &call.places {
+            Some(list) => places::facts(list, &call.metadata, &target, before, &document)?,
+            None => reply::facts(&call.metadata, &document),
+        };
         if let Some(missing) = call.metadata.keys().find(|name| !facts.contains_key(*name)) {
-            return Err(Error::new(ErrorCode::UpstreamResponseInvalid).message(format!(
+            let error = Error::new(ErrorCode::UpstreamResponseInvalid).message(format!(
                 "The provider did not tell \"{missing}\" about the account, which its API needs."
-            )));
+            ));
+            return Err(error.into());
         }
         metadata.extend(facts.clone());
         learned.extend(facts);

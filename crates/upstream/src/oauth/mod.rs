@@ -10,6 +10,7 @@ mod flows;
 mod identity;
 mod introspect;
 pub mod pkce;
+mod places;
 mod redact;
 mod reply;
 mod request;
@@ -25,6 +26,7 @@ pub use authorize::{ask_in, authorize_url, callback_metadata, check_issuer, requ
 pub use flows::{client_credentials, exchange_code, refresh};
 pub use identity::{follow_up, identity};
 pub use introspect::{Introspected, introspect};
+pub use places::{ChosenBy, FollowUpFailure, PlaceRefusal};
 pub use revoke::{RevokeOutcome, revoke};
 
 use crate::{

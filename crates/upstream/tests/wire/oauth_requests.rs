@@ -531,7 +531,7 @@ async fn identity_comes_from_userinfo_and_follow_ups() {
     assert_eq!((found.subject.as_deref(), found.label.as_deref()), (Some("T1:U1"), Some("a@b.c")));
     assert_eq!(found.metadata["team"], "T1");
     assert_eq!(server.last().header("authorization"), Some("Bearer old-access-token"));
-    let facts = follow_up(&egress, &acme.target(), &credential).await.unwrap();
+    let facts = follow_up(&egress, &acme.target(), &credential, &BTreeMap::new()).await.unwrap();
     assert_eq!(facts["cloud_id"], "cloud-1");
 }
 

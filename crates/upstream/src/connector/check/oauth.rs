@@ -6,8 +6,8 @@ use url::Url;
 
 use super::{Known, Refusal, header, is_identifier, placement, refuse};
 use crate::connector::{
-    Authorize, BodyFormat, Connector, OAuthProfile, RefreshBy, Revoke, TextTemplate, TokenMethod,
-    TokenRequest,
+    Authorize, BodyFormat, Connector, FollowUp, JsonPath, OAuthProfile, RefreshBy, Revoke, TextTemplate,
+    TokenMethod, TokenRequest,
 };
 
 /// What templates of token requests may name, beside variables and facts.
@@ -101,14 +101,37 @@ pub(super) fn check(
             header(&format!("{root}.userinfo.headers.{name}"), name)?;
         }
     }
+    if profile.follow_ups.iter().filter(|call| call.places.is_some()).count() > 1 {
+        return refuse(format!("{root}.follow_ups"), "have more than one list of places");
+    }
     for (index, call) in profile.follow_ups.iter().enumerate() {
         known.url(&format!("{root}.follow_ups[{index}].url"), &call.url, hosts, &[])?;
+        places(&format!("{root}.follow_ups[{index}].places"), connector, call)?;
     }
     let mut parts = vec!["access_token".to_owned()];
     parts.extend(profile.token.reply.extra_tokens.keys().map(|name| format!("token.{name}")));
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     placement::attach(&format!("{root}.attach"), &known, &profile.attach, &parts)?;
     rules(root, &known, profile)
+}
+
+/// A list of places: what it names must be there, and only one list can say where an account is.
+fn places(place: &str, connector: &Connector, call: &FollowUp) -> Result<(), Refusal> {
+    let Some(places) = &call.places else { return Ok(()) };
+    if let Some(fact) = places.facts().find(|fact| !call.metadata.contains_key(*fact)) {
+        return refuse(place, format!("\"{fact}\" is not among the metadata of this follow-up"));
+    }
+    if places.list.as_ref().is_some_and(JsonPath::is_plural) {
+        return refuse(format!("{place}.list"), "must lead to one list");
+    }
+    match connector.variables.get(&places.variable) {
+        None => refuse(format!("{place}.variable"), format!("\"{}\" is not a variable", places.variable)),
+        // Most users have one place, and then nothing has to be said.
+        Some(variable) if !variable.optional || variable.default.is_some() => {
+            refuse(format!("{place}.variable"), "must be optional and without a default")
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 fn rules(root: &str, known: &Known, profile: &OAuthProfile) -> Result<(), Refusal> {

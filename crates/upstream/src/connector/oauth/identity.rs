@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::Places;
 use crate::connector::{JsonPath, UrlTemplate};
 
 /// Where the account behind a grant is named.
@@ -42,6 +43,8 @@ pub struct FollowUp {
     pub method: CallMethod,
     /// Facts to keep as account metadata; a missing one fails the authorization.
     pub metadata: BTreeMap<String, JsonPath>,
+    /// Set where the answer is a list of places, one of which the account is of.
+    pub places: Option<Places>,
 }
 
 /// GET or POST.

@@ -7,6 +7,7 @@ mod authorize;
 mod facts;
 mod identity;
 mod introspect;
+mod places;
 mod refresh;
 mod revoke;
 mod token;
@@ -20,6 +21,7 @@ pub use self::{
     facts::{Death, ErrorClass, IssueLimit, Lifetimes, TokenErrorRule},
     identity::{CallMethod, FollowUp, Userinfo},
     introspect::{Introspect, IntrospectAuth, IntrospectedToken},
+    places::{AccountPlace, Places},
     refresh::{Refresh, RefreshBy, Rotation, SecondExchange},
     revoke::{Revoke, RevokeAuth, RevokeMethod, RevokeReach, RevokedToken},
     token::{
