@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, ConnectionId, ErrorCode, ExecutionId, catalogue::RemedyAction, diagnosis::ShortDiagnosis,
+    execution::ProviderAnswer,
 };
 
 /// The result of nearly everything.
@@ -44,12 +45,9 @@ pub struct ProviderEvidence {
     /// The provider's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The provider's name for the request, which its support asks for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-    /// The beginning of the body, for the record of the call; callers do not get it.
+    /// Of a tool call: its answer, for the record of the call. Of it callers get the request id.
     #[serde(skip)]
-    pub body: Option<String>,
+    pub answer: Option<Box<ProviderAnswer>>,
 }
 
 /// An error with a code from the catalogue.

@@ -66,7 +66,7 @@ fn recorded_message(error: &Error) -> String {
 
 /// What is kept of the provider's answer. The secrets of the account have been masked; what looks like another one goes too.
 fn provider_answer(error: &Error, public_url: &Url) -> Option<ProviderAnswer> {
-    let said = error.details().provider.as_ref()?;
+    let said = error.details().provider.as_ref()?.answer.as_ref()?;
     let redactor = Redactor::new(Vec::new(), public_url);
     let clean = |text: &str, limit| bounded(&redactor.text(text), limit);
     let answer = ProviderAnswer {

@@ -182,7 +182,7 @@ impl From<&ProviderEvidence> for ProviderBody {
             status: evidence.status,
             code: evidence.code.clone(),
             message: evidence.message.clone(),
-            request_id: evidence.request_id.clone(),
+            request_id: evidence.answer.as_ref().and_then(|answer| answer.request_id.clone()),
         }
     }
 }

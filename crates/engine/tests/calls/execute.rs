@@ -334,7 +334,8 @@ async fn failed_call_records_what_the_provider_answered() {
         Answer::json(400, &body).header("x-request-id", "rq-77")
     });
     let refused = world.call(&account, "fake_get_me", json!({})).await.unwrap_err();
-    assert_eq!(refused.details().provider.as_ref().unwrap().request_id.as_deref(), Some("rq-77"));
+    let told = refused.details().provider.as_ref().unwrap().answer.clone().unwrap();
+    assert_eq!(told.request_id.as_deref(), Some("rq-77"));
     let recorded = async |execution: Option<&ExecutionId>| {
         world.engine.get_execution(&world.caller, execution.unwrap().as_str()).await.unwrap().provider_answer
     };

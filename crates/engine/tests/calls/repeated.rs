@@ -176,7 +176,7 @@ async fn failure_after_the_call_left_is_what_the_key_stands_for() {
     assert_eq!((again.code(), &again.details().message), (failed.code(), &failed.details().message));
     assert_eq!(again.details().execution, failed.details().execution);
     // The body is for the record of the call alone.
-    let said = failed.details().provider.clone().map(|said| ProviderEvidence { body: None, ..said });
+    let said = failed.details().provider.clone().map(|said| ProviderEvidence { answer: None, ..said });
     assert_eq!(again.details().provider, said);
     assert_eq!(world.provider.seen("/api/notes").len(), sent);
 }

@@ -95,8 +95,10 @@ impl ApiErrors {
         let named = names.into_iter().find_map(|name| response.headers.get(name)?.to_str().ok());
         ProviderEvidence {
             status: Some(response.status.as_u16()),
-            request_id: named.map(|id| bounded(id.trim(), MAX_CODE)).filter(|id| !id.is_empty()),
-            body: excerpt(&response.body),
+            answer: Some(Box::new(ProviderAnswer {
+                request_id: named.map(|id| bounded(id.trim(), MAX_CODE)).filter(|id| !id.is_empty()),
+                body: excerpt(&response.body),
+            })),
             ..ProviderEvidence::default()
         }
     }

@@ -191,12 +191,13 @@ fn failure_keeps_the_providers_request_id_and_the_beginning_of_its_body() {
         ("gmail", "x-request-id"),
     ] {
         let answer = response(500, &[(header, " A1:B2 ")], "{\"error\":\n\"down\"}");
-        let evidence = failure(connector, &answer).unwrap().details().provider.clone().unwrap();
+        let evidence =
+            failure(connector, &answer).unwrap().details().provider.clone().unwrap().answer.unwrap();
         assert_eq!(evidence.request_id.as_deref(), Some("A1:B2"), "{connector}");
         assert_eq!(evidence.body.as_deref(), Some("{\"error\": \"down\"}"), "{connector}");
     }
     let bare = failure("gmail", &response(500, &[("x-request-id", "")], " ")).unwrap();
-    let evidence = bare.details().provider.clone().unwrap();
+    let evidence = *bare.details().provider.clone().unwrap().answer.unwrap();
     assert_eq!((evidence.request_id, evidence.body), (None, None));
 }
 

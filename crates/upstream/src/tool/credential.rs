@@ -199,8 +199,10 @@ impl Mask {
         if let Some(mut evidence) = details.provider {
             evidence.code = evidence.code.map(|code| self.text(&code));
             evidence.message = evidence.message.map(|message| self.text(&message));
-            evidence.request_id = evidence.request_id.map(|id| self.text(&id));
-            evidence.body = evidence.body.map(|body| self.text(&body));
+            if let Some(answer) = &mut evidence.answer {
+                answer.request_id = answer.request_id.take().map(|id| self.text(&id));
+                answer.body = answer.body.take().map(|body| self.text(&body));
+            }
             masked = masked.provider(evidence);
         }
         masked
