@@ -133,5 +133,9 @@ pub(super) fn status_history(
     env: &EnvironmentId,
     from: Time,
 ) -> Result<Vec<StatusCount>, StoreError> {
-    all(connection, "environment = ?1 AND day >= ?2 ORDER BY day, status", params![env.as_str(), day(from)])
+    all(
+        connection,
+        "environment = ?1 AND day >= ?2 AND accounts > 0 ORDER BY day, status",
+        params![env.as_str(), day(from)],
+    )
 }

@@ -70,6 +70,19 @@ impl Emptied {
         let (_, store, client) = self.0.get_or_init(make).await;
         // What refers to others comes first.
         for table in [
+            "webhook_bodies",
+            "webhook_deliveries",
+            "webhook_secrets",
+            "webhooks",
+            "sessions",
+            "invitations",
+            "users",
+            "audit",
+            "audit_head",
+            "branding",
+            "branding_logos",
+            "bulk_works",
+            "status_counts",
             "answers",
             "credentials",
             "refreshes",

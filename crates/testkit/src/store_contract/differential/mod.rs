@@ -1,20 +1,27 @@
 //! Random operations on two stores at once: every answer must be the same, of commits, of reads by key and of lists.
 
-use std::{fmt::Debug, future::Future, sync::Arc};
+mod both;
+mod hooks;
+mod people;
+
+use std::{future::Future, sync::Arc};
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::json;
 use valetkey_domain::{
-    AccountStatus, ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, ErrorCode,
-    Event, Execution, InstanceId, KeptAnswer, PageRequest, PendingRevocation, RefreshAttempt, SealedBlob,
-    Store,
-    event::EventKind,
+    ApiClient, ApiToken, AuthPhase, AuthRequest, Change, Changes, EnvironmentId, ErrorCode, Event, Execution,
+    InstanceId, KeptAnswer, PendingRevocation, SealedBlob, Store,
     execution::ExecutionStatus,
     keys::{KeyTerm, SigningKey},
     refresh::Frozen,
-    store::{AccountFilter, ConnectionFilter, EventFilter, ExecutionFilter, Prunable, SealedPlace},
+    store::SealedPlace,
 };
 
+use self::{
+    both::Both,
+    hooks::{Hooks, Outbox, hooks},
+    people::{Folk, People, people},
+};
 use super::{
     fixture::Fixture,
     model::{Model, Op, nth, op},
@@ -24,6 +31,8 @@ use super::{
 #[derive(Debug, Clone)]
 enum More {
     Base(Op),
+    People(People),
+    Hooks(Hooks),
     Touch { nth: u8 },
     Describe { nth: u8, text: u8 },
     Event { nth: u8, again: bool },
@@ -58,6 +67,8 @@ fn more() -> impl Strategy<Value = More> {
     let rarely = || prop::bool::weighted(0.2);
     prop_oneof![
         12 => op().prop_map(More::Base),
+        10 => people().prop_map(More::People),
+        10 => hooks().prop_map(More::Hooks),
         1 => nth().prop_map(|nth| More::Touch { nth }),
         2 => (nth(), 0..6_u8).prop_map(|(nth, text)| More::Describe { nth, text }),
         2 => (nth(), rarely()).prop_map(|(nth, again)| More::Event { nth, again }),
@@ -111,6 +122,8 @@ struct Known {
     tokens: Vec<ApiToken>,
     environments: Vec<EnvironmentId>,
     revocations: Vec<PendingRevocation>,
+    folk: Folk,
+    outbox: Outbox,
     terms: Vec<KeyTerm>,
     /// Every sealed value that was ever made, with its place.
     secrets: Vec<(SealedPlace, SealedBlob)>,
@@ -144,6 +157,13 @@ impl Known {
             Change::FinishAnswer { execution, sealed: Some(sealed), .. } => {
                 Some((SealedPlace::Answer(execution.clone()), sealed.clone()))
             }
+            Change::PutWebhookSecret { webhook, generation, sealed, .. } => {
+                Some((SealedPlace::WebhookSecret(webhook.clone(), *generation), sealed.clone()))
+            }
+            Change::InsertDeliveryBody(body) => {
+                let place = SealedPlace::DeliveryBody(body.webhook.clone(), body.delivery.clone());
+                Some((place, body.sealed.clone()))
+            }
             Change::Reseal { place, to, .. } => Some((place.clone(), to.clone())),
             _ => None,
         });
@@ -154,6 +174,14 @@ impl Known {
         let account = |known: &Self, n: u8| nth(&known.model.known_accounts, n);
         Some(match more {
             More::Base(op) => self.model.change(f, op)?,
+            More::People(people) => {
+                let accounts: Vec<_> = self.model.known_accounts.iter().map(|it| it.id.clone()).collect();
+                self.folk.make(f, people, &accounts, self.environments.last().cloned())?
+            }
+            More::Hooks(hooks) => {
+                let (accounts, elsewhere) = (&self.model.known_accounts, self.environments.last().cloned());
+                self.outbox.make(f, hooks, accounts, &self.executions, elsewhere)?
+            }
             More::Touch { nth: n } => Change::TouchAccount { id: account(self, *n)?.id, at: f.now() },
             More::Describe { nth: n, text } => {
                 let mut account = self.model.current_account(account(self, *n)?);
@@ -307,210 +335,6 @@ impl Known {
     }
 }
 
-/// Two stores that must say the same.
-struct Both {
-    one: Arc<dyn Store>,
-    two: Arc<dyn Store>,
-}
-
-impl Both {
-    async fn same<'a, T: PartialEq + Debug, F: Future<Output = T>>(
-        &'a self,
-        ask: impl Fn(&'a Arc<dyn Store>) -> F,
-    ) -> T {
-        let answer = ask(&self.one).await;
-        assert_eq!(answer, ask(&self.two).await);
-        answer
-    }
-
-    async fn records(&self, f: &Fixture, known: &Known) {
-        self.same(|s| s.environments()).await.unwrap();
-        self.same(|s| s.frozen()).await.unwrap();
-        self.same(|s| s.key_terms()).await.unwrap();
-        self.same(|s| s.signing_keys()).await.unwrap();
-        self.same(|s| s.api_clients(&f.env)).await.unwrap();
-        self.same(|s| s.api_tokens(&f.env)).await.unwrap();
-        for connection in &known.model.known_connections {
-            self.same(|s| s.connection(&connection.id)).await.unwrap();
-            self.same(|s| s.connection_by_name(&f.env, &connection.name)).await.unwrap();
-        }
-        for account in &known.model.known_accounts {
-            self.same(|s| s.account(&account.id)).await.unwrap();
-            self.same(|s| s.accounts_of_identifier(&account.connection, &account.identifier)).await.unwrap();
-            self.same(|s| s.credential(&account.id)).await.unwrap();
-            self.same(|s| s.previous_credential(&account.id)).await.unwrap();
-            self.same(|s| s.tools_used(&account.id, account.created_at)).await.unwrap();
-        }
-        for request in &known.auth_requests {
-            self.same(|s| s.auth_request(&request.id)).await.unwrap();
-            self.same(|s| s.auth_request_by_link(&request.link_hash)).await.unwrap();
-            if let Some(hash) = &request.state_hash {
-                self.same(|s| s.auth_request_by_state(hash)).await.unwrap();
-            }
-        }
-        for execution in &known.executions {
-            self.same(|s| s.execution(&execution.id)).await.unwrap();
-            self.same(|s| s.answer(&execution.id)).await.unwrap();
-        }
-        for answer in &known.answers {
-            if let Some(key) = &answer.key_hash {
-                self.same(|s| s.answer_by_key(&answer.environment, &answer.client, key)).await.unwrap();
-            }
-        }
-        for token in &known.tokens {
-            self.same(|s| s.api_token(&token.id)).await.unwrap();
-            self.same(|s| s.api_token_by_hash(&token.token_hash)).await.unwrap();
-            self.same(|s| s.api_client(&token.client)).await.unwrap();
-        }
-    }
-
-    /// What is kept of attempts, but for the end of their leases, which is by the clock of each store.
-    async fn ledger(&self, f: &Fixture, known: &Known) {
-        let timeless =
-            |attempt: RefreshAttempt| RefreshAttempt { lease_until: attempt.started_at, ..attempt };
-        let (at, page) = (f.now(), PageRequest { size: 100, cursor: None });
-        for limit in [1, 3, 1000] {
-            self.same(async |s: &Arc<dyn Store>| {
-                let stale = s.stale_refreshes(at, limit).await.unwrap();
-                stale.into_iter().map(timeless).collect::<Vec<_>>()
-            })
-            .await;
-        }
-        for account in &known.model.known_accounts {
-            self.same(async |s: &Arc<dyn Store>| s.last_refresh(&account.id).await.unwrap().map(timeless))
-                .await;
-            self.same(async |s: &Arc<dyn Store>| {
-                let page = s.refreshes(&account.id, &page).await.unwrap();
-                (page.items.into_iter().map(timeless).collect::<Vec<_>>(), page.total)
-            })
-            .await;
-        }
-    }
-
-    /// Every sealed record, in steps.
-    async fn sealed(&self) {
-        let mut after = None;
-        loop {
-            let step = self.same(|s| s.sealed_records(after.as_ref(), 7)).await.unwrap();
-            match step.last() {
-                Some(last) => after = Some(last.place.clone()),
-                None => break,
-            }
-        }
-    }
-
-    /// Takes what is due and removes what is old, on both.
-    async fn upkeep(&self, f: &Fixture, known: &Known) {
-        let (at, hide_until) = (f.now(), f.now() + time::Duration::HOUR);
-        for limit in [2, 1000, 1000] {
-            self.same(|s| s.take_due_refreshes(at, hide_until, limit)).await.unwrap();
-            self.same(|s| s.take_due_revocations(at, hide_until, limit)).await.unwrap();
-        }
-        let middle = known.events.get(known.events.len() / 2).map_or(at, |event| event.at);
-        for what in [
-            Prunable::Events,
-            Prunable::Executions,
-            Prunable::AuthRequests,
-            Prunable::Refreshes,
-            Prunable::Answers,
-        ] {
-            for before in [middle, middle + time::Duration::HOUR] {
-                self.same(|s| s.prune(what, before, 1000)).await.unwrap();
-            }
-        }
-    }
-
-    /// Every page of every list, forward and back, with all kinds of filters.
-    async fn lists(&self, f: &Fixture, known: &Known) {
-        let connections: Vec<_> = known.model.known_connections.iter().map(|c| c.id.clone()).collect();
-        let accounts = known.model.known_accounts.iter().take(2).map(|a| Some(a.id.clone()));
-        let accounts: Vec<_> = accounts.chain([None]).collect();
-        for query in [None, Some("1"), Some("CONNECTION-"), Some("%")] {
-            let filter = ConnectionFilter { query: query.map(Into::into), connector: Some("gmail".into()) };
-            let filter = &filter;
-            self.pages(|store, page| async move { store.connections(&f.env, filter, &page).await }).await;
-        }
-        let some = connections.iter().step_by(2).cloned().collect();
-        for connections in [Vec::new(), connections.iter().take(1).cloned().collect(), some] {
-            for (n, text) in TEXTS.iter().enumerate() {
-                let text = || Some((*text).to_owned());
-                let filter = &AccountFilter {
-                    connections: connections.clone(),
-                    identifier: (n == 1).then(|| "user-1".into()),
-                    organization_id: text().filter(|_| n == 3),
-                    user_id: text().filter(|_| n == 2),
-                    status: (n > 3).then_some(AccountStatus::ALL[n]),
-                    connector: (n == 4).then(|| "gmail".into()),
-                    name: text().filter(|_| n == 5),
-                    provider_subject: text().filter(|_| n == 0),
-                    query: text().filter(|_| n != 1),
-                    degraded: n == 2,
-                    count_at_most: (n == 3).then_some(2),
-                };
-                self.pages(|store, page| async move { store.accounts(&f.env, filter, &page).await }).await;
-            }
-        }
-        for account in &accounts {
-            let account = account.as_ref();
-            self.pages(|store, page| async move { store.revocations(&f.env, account, &page).await }).await;
-        }
-        for account in &accounts {
-            for connection in connections.iter().take(1).map(|id| Some(id.clone())).chain([None]) {
-                let middle = known.events.get(known.events.len() / 2).map(|event| event.at);
-                for (kinds, since, until) in [
-                    (vec![], None, None),
-                    (vec![EventKind::AccountCreated, EventKind::AccountExpired], middle, None),
-                    (vec![], None, middle),
-                    (vec![EventKind::AccountExpired], None, None),
-                ] {
-                    let filter = &EventFilter {
-                        account: account.clone(),
-                        connection: connection.clone(),
-                        kinds,
-                        code: None,
-                        since,
-                        until,
-                        count_at_most: None,
-                    };
-                    self.pages(|store, page| async move { store.events(&f.env, filter, &page).await }).await;
-                }
-                for status in [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Running)] {
-                    let tool = status.is_none().then(|| "tool_1".to_owned());
-                    let filter = &ExecutionFilter {
-                        account: account.clone(),
-                        connection: connection.clone(),
-                        tool,
-                        status,
-                        count_at_most: None,
-                    };
-                    self.pages(|store, page| async move { store.executions(&f.env, filter, &page).await })
-                        .await;
-                }
-            }
-        }
-    }
-
-    async fn pages<'a, T, F>(&'a self, list: impl Fn(&'a Arc<dyn Store>, PageRequest) -> F)
-    where
-        T: PartialEq + Debug,
-        F: Future<Output = Result<valetkey_domain::Page<T>, valetkey_domain::StoreError>>,
-    {
-        let mut token = String::new();
-        loop {
-            let request = PageRequest::from_wire(3, &token);
-            let page = self.same(|store| list(store, request.clone())).await.unwrap();
-            if let Some(back) = &page.previous {
-                let request = PageRequest::from_wire(3, back);
-                self.same(|store| list(store, request.clone())).await.unwrap();
-            }
-            match page.next {
-                Some(next) => token = next,
-                None => break,
-            }
-        }
-    }
-}
-
 /// Random commits of one to four changes of every kind, on two stores. A failing case is printed smallest first.
 pub fn random_operations_agree_in_both_stores<F, S>(empty_stores: impl Fn() -> F)
 where
@@ -536,6 +360,8 @@ where
                 if answers.0.is_ok() {
                     // So that the next versions are right more often than not.
                     known.model.follow(&changes);
+                    known.folk.follow(&changes);
+                    known.outbox.follow(&changes);
                 }
             }
             both.records(&f, &known).await;
