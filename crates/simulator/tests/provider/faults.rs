@@ -97,6 +97,33 @@ async fn cut_fault_processes_and_closes_the_connection_unanswered() {
     assert_eq!(provider.refresh(&tokens.refresh).await.error(), "invalid_grant");
 }
 
+/// The same without effect: the connection is closed, and nothing was processed.
+#[tokio::test]
+async fn drop_fault_closes_the_connection_and_processes_nothing() {
+    let provider = Provider::new();
+    let tokens = provider.connect().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/oauth/token", listener.local_addr().unwrap());
+    let router = provider.simulator.router();
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    provider.simulator.add_fault(Fault::once(Endpoint::Token, FaultKind::Drop)).unwrap();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &tokens.refresh),
+        ("client_id", crate::harness::CLIENT),
+        ("client_secret", crate::harness::SECRET),
+    ];
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let failure = client.post(url).form(&form).send().await.unwrap_err();
+    assert!(failure.is_request(), "no head of an answer may arrive: {failure:?}");
+    server.abort();
+    let (entries, _) = provider.simulator.journal(0);
+    let last = entries.last().unwrap();
+    assert_eq!((last.status, last.note.as_deref()), (None, Some("fault: drop")));
+    assert_eq!(provider.simulator.counters().refreshes, 0);
+    assert_eq!(provider.refresh(&tokens.refresh).await.status, StatusCode::OK, "the token was not spent");
+}
+
 #[tokio::test]
 async fn faults_called_off_do_not_strike() {
     let provider = Provider::new();
