@@ -51,6 +51,8 @@ type ConnectedAccount struct {
 	Scopes []string `json:"scopes"`
 	// Label is the e-mail address or user name at the provider, if known.
 	Label string `json:"label,omitempty"`
+	// Place is the site, company or workspace at the provider that it works in; nil where accounts have none.
+	Place *Place `json:"place"`
 	// APIConfig are free settings that are kept with the account.
 	APIConfig map[string]any `json:"api_config"`
 	// Cause says why it does not work, as a code of the catalogue; empty if it does.
@@ -69,6 +71,16 @@ type ConnectedAccount struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// UpdatedAt is when it last changed.
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// Place is a site, company or workspace at the provider.
+type Place struct {
+	// ID is the provider's id of it.
+	ID string `json:"id"`
+	// Name is its name; may be empty.
+	Name string `json:"name,omitempty"`
+	// URL is its address for people; may be empty.
+	URL string `json:"url,omitempty"`
 }
 
 // Degraded says that renewals of an account's credential fail in passing.

@@ -41,7 +41,7 @@ mod support;
 mod tools;
 mod webhooks;
 
-pub use accounts::{AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
+pub use accounts::{AccountPlace, AccountRef, AccountUpdate, AccountView, NewAccount, NewCredential};
 pub use audit::{AuditPage, AuditVerdict};
 pub use authorize::{
     CallbackOutcome, CallbackParams, DonePage, FailurePage, FormField, LinkPage, LinkStep, Reader, ScopeLine,

@@ -60,6 +60,18 @@ export interface ConnectedAccount {
   refreshAt?: Timestamp | null;
   /** Set while renewals fail in passing; the account works as long as its access token lives. */
   degraded?: Degraded | null;
+  /** The site, company or workspace at the provider that it works in; `null` where accounts have none. */
+  place?: Place | null;
+}
+
+/** A site, company or workspace at the provider. */
+export interface Place {
+  /** The provider's id of it. */
+  id: string;
+  /** Its name. */
+  name?: string | null;
+  /** Its address for people. */
+  url?: string | null;
 }
 
 /** Renewals fail in passing. */

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use valetkey_domain::{Account, SecretString, Time};
+pub use valetkey_upstream::connector::AccountPlace;
 
 pub(crate) use check::optional_id;
 pub(crate) use import::checked_fields;
@@ -25,6 +26,8 @@ pub struct AccountView {
     pub connector: String,
     /// The connector's official upper-case name.
     pub provider: String,
+    /// Which place of the provider (site, company, workspace) it is of, where accounts have one.
+    pub place: Option<AccountPlace>,
 }
 
 /// Which account: by id, by identifier and connection name, or by identifier alone where that names only one. What

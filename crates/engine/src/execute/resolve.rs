@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use valetkey_domain::{
-    Account, AccountId, Connection, ConnectionId, EnvironmentId, Error, ErrorCode, PageRequest,
+    Account, AccountId, AccountStatus, Connection, ConnectionId, EnvironmentId, Error, ErrorCode,
+    PageRequest,
     catalogue::RemedyAction,
     page::MAX_PAGE_SIZE,
     store::{AccountFilter, ConnectionFilter},
@@ -274,12 +275,13 @@ impl Engine {
 
     /// The account as it is shown.
     pub(crate) fn account_view(&self, account: Account, connection: &Connection) -> AccountView {
-        let provider = self
-            .0
-            .connectors
-            .get(&connection.connector)
+        let connector = self.0.connectors.get(&connection.connector);
+        let provider = connector
             .map_or_else(|| connection.connector.to_uppercase(), |connector| connector.provider.clone());
+        // Facts of a grant that was ended stay for its revocation; the account is of no place any more.
+        let placed = connector.filter(|_| account.status() != AccountStatus::Disconnected);
         AccountView {
+            place: placed.and_then(|connector| connector.place(&account.metadata)),
             account,
             connection_name: connection.name.clone(),
             connector: connection.connector.clone(),

@@ -12,6 +12,7 @@ mod history;
 mod identity;
 mod named;
 mod operators;
+mod places;
 mod preflight;
 mod properties;
 mod remedies;

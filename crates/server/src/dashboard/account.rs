@@ -8,7 +8,8 @@ use valetkey_domain::{
     store::{EventFilter, ExecutionFilter},
 };
 use valetkey_engine::{
-    AccountRef, AccountScopes, AccountView, DescribedScope, DiagnosisOf, Link, LinkOptions, Visitor,
+    AccountPlace, AccountRef, AccountScopes, AccountView, DescribedScope, DiagnosisOf, Link, LinkOptions,
+    Visitor,
 };
 
 use super::{
@@ -29,6 +30,7 @@ const SHOWN: u32 = 15;
 struct AccountPage {
     shell: Shell,
     account: Account,
+    place: Option<AccountPlace>,
     connection: String,
     connector: String,
     title: String,
@@ -179,7 +181,8 @@ pub(super) async fn probe(
 async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel) -> Answer {
     let caller = &visitor.caller;
     let (engine, by_id) = (&app.engine, AccountRef::id(id));
-    let AccountView { account, connection_name, connector, .. } = engine.find_account(caller, &by_id).await?;
+    let AccountView { account, connection_name, connector, place, .. } =
+        engine.find_account(caller, &by_id).await?;
     let shown = PageRequest { size: SHOWN, cursor: None };
     let about =
         EventFilter { account: Some(account.id.clone()), count_at_most: Some(0), ..EventFilter::default() };
@@ -221,6 +224,7 @@ async fn made(app: &App, visitor: &Visitor, id: &str, query: &str, panel: Panel)
         refreshes: refreshes.iter().map(refresh_row).collect(),
         executions: executions.iter().map(ExecutionRow::of).collect(),
         account,
+        place,
         connection: connection_name,
         connector,
     };

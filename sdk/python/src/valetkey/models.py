@@ -33,6 +33,7 @@ __all__ = [
     "FieldViolation",
     "Finding",
     "FoundTool",
+    "Place",
     "ProviderEvidence",
     "Remedy",
     "Revocation",
@@ -47,6 +48,18 @@ __all__ = [
     "WebhookEvent",
     "WebhookSecret",
 ]
+
+
+@dataclass(frozen=True)
+class Place(Model):
+    """A site, company or workspace at the provider."""
+
+    id: str
+    """The provider's id of it."""
+    name: Optional[str]
+    """Its name."""
+    url: Optional[str]
+    """Its address for people."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,8 @@ class ConnectedAccount(Model):
     """When its credential is renewed next without anybody asking."""
     degraded: Optional[Degraded]
     """Set while renewals fail in passing; the account works as long as its access token lives."""
+    place: Optional[Place]
+    """The site, company or workspace at the provider that it works in; `None` where accounts have none."""
 
 
 @dataclass(frozen=True)

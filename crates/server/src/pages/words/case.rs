@@ -38,6 +38,8 @@ cases! {
     IdentityChanged,
     ExchangeRefused,
     ExchangeFailed,
+    PlaceNotChosen,
+    PlaceNotGranted,
     CredentialRejected,
     // What the provider reported.
     ProviderInvalidRequest,
@@ -97,6 +99,8 @@ impl Case {
             ErrorCode::ProviderIdentityChanged => Self::IdentityChanged,
             ErrorCode::ExchangeRefused => Self::ExchangeRefused,
             ErrorCode::ExchangeFailed => Self::ExchangeFailed,
+            ErrorCode::PlaceNotChosen => Self::PlaceNotChosen,
+            ErrorCode::PlaceNotGranted => Self::PlaceNotGranted,
             ErrorCode::CredentialRejected => Self::CredentialRejected,
             ErrorCode::ProviderInvalidRequest => Self::ProviderInvalidRequest,
             ErrorCode::UnauthorizedClient => Self::UnauthorizedClient,

@@ -167,6 +167,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "You were signed in, but the last step with the service failed.",
             TRY_IN_A_MOMENT,
         ),
+        Case::PlaceNotChosen => words(
+            "You have several workspaces there",
+            "The service let the app into more than one of your sites or workspaces, and the app has not been told which one to use. To be safe, nothing was connected.",
+            "Try again and choose only one if the service lets you. Otherwise tell the people who run the app which one you mean.",
+        ),
+        Case::PlaceNotGranted => words(
+            "That is not the site the app is for",
+            "The app is set up for one certain site or workspace at the service, and you did not choose it or do not have it.",
+            "Try again and choose the right one when the service asks. If it is not offered to you, ask the app which one it needs.",
+        ),
         Case::CredentialRejected => words(
             "That was not accepted",
             "The service refused what was entered.",

@@ -167,6 +167,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "Vous étiez identifié, mais la dernière étape avec le service a échoué.",
             TRY_IN_A_MOMENT,
         ),
+        Case::PlaceNotChosen => words(
+            "Vous y avez plusieurs espaces",
+            "Le service a ouvert à l’application plus d’un de vos sites ou espaces de travail, et elle ne sait pas lequel utiliser. Par sécurité, rien n’a été connecté.",
+            "Réessayez et n’en choisissez qu’un si le service le permet. Sinon, dites à l’équipe de l’application lequel est le bon.",
+        ),
+        Case::PlaceNotGranted => words(
+            "Ce n’est pas le site prévu pour l’application",
+            "L’application est réglée pour un site ou un espace de travail précis, que vous n’avez pas choisi ou auquel vous n’avez pas accès.",
+            "Réessayez et choisissez le bon quand le service le demande. S’il n’est pas proposé, demandez à l’application lequel il lui faut.",
+        ),
         Case::CredentialRejected => words(
             "Cela n’a pas été accepté",
             "Le service a refusé ce qui a été saisi.",

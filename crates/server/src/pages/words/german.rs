@@ -168,6 +168,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "Sie waren angemeldet, aber der letzte Schritt mit dem Dienst ist misslungen.",
             TRY_IN_A_MOMENT,
         ),
+        Case::PlaceNotChosen => words(
+            "Sie haben dort mehrere Arbeitsbereiche",
+            "Der Dienst hat die App zu mehr als einer Ihrer Sites oder Arbeitsbereiche zugelassen, und die App weiß nicht, welchen sie nutzen soll. Zur Sicherheit wurde nichts verbunden.",
+            "Versuchen Sie es noch einmal und wählen Sie nur einen, wenn der Dienst es erlaubt. Sonst sagen Sie dem Betreiber der App, welchen Sie meinen.",
+        ),
+        Case::PlaceNotGranted => words(
+            "Das ist nicht die Site, für die die App gedacht ist",
+            "Die App ist für eine bestimmte Site oder einen bestimmten Arbeitsbereich eingerichtet, und Sie haben diesen nicht gewählt oder dort keinen Zugang.",
+            "Versuchen Sie es noch einmal und wählen Sie den richtigen, wenn der Dienst danach fragt. Wird er nicht angeboten, fragen Sie in der App, welcher gebraucht wird.",
+        ),
         Case::CredentialRejected => words(
             "Das wurde nicht angenommen",
             "Der Dienst hat die Eingabe abgelehnt.",

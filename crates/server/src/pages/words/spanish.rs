@@ -167,6 +167,16 @@ pub(super) const fn failure(case: Case) -> Words {
             "Usted había iniciado sesión, pero el último paso con el servicio falló.",
             TRY_IN_A_MOMENT,
         ),
+        Case::PlaceNotChosen => words(
+            "Tiene varios espacios allí",
+            "El servicio abrió a la aplicación más de uno de sus sitios o espacios de trabajo, y ella no sabe cuál usar. Por seguridad, no se conectó nada.",
+            "Inténtelo de nuevo y elija solo uno si el servicio lo permite. Si no, diga a quienes llevan la aplicación cuál es el correcto.",
+        ),
+        Case::PlaceNotGranted => words(
+            "No es el sitio para el que está la aplicación",
+            "La aplicación está configurada para un sitio o espacio de trabajo determinado, y usted no lo eligió o no tiene acceso a él.",
+            "Inténtelo de nuevo y elija el correcto cuando el servicio lo pregunte. Si no aparece, pregunte en la aplicación cuál necesita.",
+        ),
         Case::CredentialRejected => words(
             "No se ha aceptado",
             "El servicio rechazó lo que se escribió.",

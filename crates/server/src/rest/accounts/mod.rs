@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use valetkey_domain::refresh::Degraded;
-use valetkey_engine::AccountView;
+use valetkey_engine::{AccountPlace, AccountView};
 
 use crate::{
     rest::common::{filled, page_body},
@@ -82,6 +82,8 @@ pub(crate) struct AccountBody {
     scopes: Vec<String>,
     /// The e-mail address or user name at the provider, if known.
     label: Option<String>,
+    /// The place at the provider (a site, a company, a workspace) that it works in; `null` where accounts have none.
+    place: Option<PlaceBody>,
     /// Free settings that you keep with the account.
     #[schema(value_type = Object)]
     api_config: Value,
@@ -100,6 +102,28 @@ pub(crate) struct AccountBody {
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+/// A place at the provider.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Place)]
+struct PlaceBody {
+    /// The provider's id of it.
+    #[schema(example = "1324a887-45db-1bf4-1e99-ef0ff456d421")]
+    id: String,
+    /// Its name.
+    #[schema(example = "acme")]
+    name: Option<String>,
+    /// Its address for people.
+    #[schema(example = "https://acme.atlassian.net")]
+    url: Option<String>,
+}
+
+impl From<AccountPlace> for PlaceBody {
+    fn from(place: AccountPlace) -> Self {
+        let AccountPlace { id, name, url } = place;
+        Self { id, name, url }
+    }
 }
 
 /// Renewals fail in passing.
@@ -156,6 +180,7 @@ impl From<AccountView> for AccountBody {
             auth_type: account.auth_type.as_str(),
             scopes: account.scopes,
             label: account.label,
+            place: view.place.map(Into::into),
             api_config: account.api_config,
             token_expires_at: account.token_expires_at,
             refresh_at: account.refresh_at,

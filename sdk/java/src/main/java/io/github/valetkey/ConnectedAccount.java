@@ -27,6 +27,7 @@ public sealed class ConnectedAccount extends Answer permits DisconnectedAccount 
   private String accountName;
   private Instant refreshAt;
   private Degraded degraded;
+  private Place place;
 
   ConnectedAccount() {}
 
@@ -136,5 +137,10 @@ public sealed class ConnectedAccount extends Answer permits DisconnectedAccount 
   /** {@return set while renewals fail in passing; the account works as long as its access token lives} */
   public Degraded getDegraded() {
     return degraded;
+  }
+
+  /** {@return the site, company or workspace at the provider that it works in; {@code null} where accounts have none} */
+  public Place getPlace() {
+    return place;
   }
 }
