@@ -139,11 +139,15 @@ def seeded(house: Valetkey, owner: dict[str, Any]) -> dict[str, str]:
     house.raw("POST", "/v1/connect/tools/execute", json={"tool_name": "sandbox_get_profile", "identifier": "user_waiting", "tool_input": {}})
     house.api("POST", f"/accounts/{account['id']}/refresh", {})
     execution = house.api("GET", "/executions")["items"][-1]["id"]
+    # The provider says why, in a body that is longer than its column.
+    lost = house.raw("POST", "/v1/connect/tools/execute", json={"tool_name": "sandbox_get_message", "identifier": "user_seeded", "tool_input": {"message_id": "msg_that_nobody_has_ever_seen_anywhere"}})
+    failed = lost.json()["error"]["execution_id"]
+    assert house.api("GET", f"/executions/{failed}")["upstream_body"], "the record has no body"
     connection = house.api("GET", "/connections/sandbox")["id"]
     # Nobody listens there: a webhook with a message that did not arrive.
     webhook = house.api("POST", "/webhooks", {"url": "http://127.0.0.1:9/hooks", "description": "The app of the tests"})["webhook"]["id"]
     house.api("POST", f"/webhooks/{webhook}/test")
-    return {"account": account["id"], "execution": execution, "connection": connection, "webhook": webhook}
+    return {"account": account["id"], "execution": execution, "failed": failed, "connection": connection, "webhook": webhook}
 
 
 def test_every_page_is_accessible_and_fits(house: Valetkey, page: Any, seeded: dict[str, str]) -> None:
@@ -152,6 +156,7 @@ def test_every_page_is_accessible_and_fits(house: Valetkey, page: Any, seeded: d
         "account": f"/accounts/{seeded['account']}",
         "account-end": f"/accounts/{seeded['account']}/end",
         "execution": f"/executions/{seeded['execution']}",
+        "execution-failed": f"/executions/{seeded['failed']}",
         "connection": f"/connections/{seeded['connection']}",
         "connection-edit": f"/connections/{seeded['connection']}/edit",
         "connection-delete": f"/connections/{seeded['connection']}/delete",
